@@ -1,0 +1,53 @@
+//! Daybreak's nouns.
+//!
+//! Every other crate speaks in these types. They are checked when they are made, so that a value of one of
+//! them is always in range: a [`Percentage`] is never 120 %, a [`Pattern`] always compiles.
+//!
+//! Three forms of the same resource exist, and only one of them lives here:
+//!
+//! * the **document** form, which people write: strict, with positions; `daybreak-document` reads and writes it;
+//! * the **wire** form, which programs exchange: the derived serde form of these types inside the envelopes of
+//!   [`wire`]. It ignores unknown fields, so that an older SDK understands a newer server;
+//! * the **compiled** form, which evaluates: `daybreak-engine`.
+//!
+//! This crate does no I/O, reads no clock and owns no randomness.
+
+pub mod condition;
+mod context;
+mod draw_key;
+mod effect;
+mod fault;
+mod flag;
+mod hours;
+mod key;
+pub mod limits;
+mod millis;
+mod pattern;
+mod percentage;
+mod reason;
+mod resources;
+mod run;
+mod scalar;
+mod slo;
+mod value;
+mod version;
+pub mod wire;
+
+pub use condition::Condition;
+pub use context::{Attribute, Context, ContextError, ContextValue, TARGETING_KEY, name_hash};
+pub use draw_key::{DrawKey, DrawKeyError};
+pub use effect::{Distribution, Effect, ErrorEffect, Hang, Latency};
+pub use fault::{DrawBy, Fault, Guard, GuardPolicy, StopWhen};
+pub use flag::{Flag, Rule, Segment, Serve};
+pub use hours::{DateRange, Hours, TimeSpan, Weekdays};
+pub use key::{Key, KeyError};
+pub use millis::{Millis, MillisError};
+pub use pattern::{Pattern, PatternError};
+pub use percentage::{Percentage, PercentageError};
+pub use reason::{ErrorCode, Reason};
+pub use resources::{Kind, Reference, Resources};
+pub use run::{Arm, Cause, Ended, InstanceId, RunId, RunIdError, Verdict};
+pub use scalar::Scalar;
+pub use slo::{Good, Indicator, OnCall, Slo, StatusBound, Window};
+pub use value::{Value, ValueType};
+pub use version::{Version, VersionComparator, VersionError, VersionRange};

@@ -1,0 +1,69 @@
+//! Every bound that is not an operator's to set, by name.
+
+use crate::Millis;
+
+/// The engine level that this version speaks. A resource that needs a higher one is left alone by an SDK:
+/// it keeps its last version of that flag, ignores that fault, and reports it as unsupported.
+pub const ENGINE_LEVEL: u32 = 1;
+
+/// Characters in a key.
+pub const KEY_LENGTH_MAX: usize = 100;
+/// Buckets of a draw or a rollout: 0.001 % is one of them.
+pub const BUCKETS: u32 = 100_000;
+
+/// A document or an API body, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The body of an evaluation request, in bytes.
+pub const CONTEXT_BYTES_MAX: usize = 256 * 1024;
+/// The body of a report, in bytes.
+pub const REPORT_BYTES_MAX: usize = 1024 * 1024;
+/// How deep a context, a condition or a variant's object may nest.
+pub const DEPTH_MAX: usize = 32;
+/// Attributes of one context.
+pub const ATTRIBUTES_MAX: usize = 256;
+/// Flags that one flag may reach through prerequisites, end to end.
+pub const PREREQUISITE_DEPTH_MAX: usize = 32;
+/// Segments that one segment may reach through `segment`, end to end.
+pub const SEGMENT_DEPTH_MAX: usize = 32;
+/// The compiled size of one regular expression, in bytes.
+pub const PATTERN_SIZE_MAX: usize = 256 * 1024;
+/// Integers beyond ±2⁵³ cannot be kept exactly and are refused.
+pub const INTEGER_MAX: i64 = 1 << 53;
+
+/// The shortest lease an operator may choose.
+pub const LEASE_MIN: Millis = Millis::from_secs(3);
+/// The longest lease an operator may choose.
+pub const LEASE_MAX: Millis = Millis::from_secs(30);
+/// The lease unless an operator chooses another.
+pub const LEASE_DEFAULT: Millis = Millis::from_secs(10);
+/// How often a client reports while a run is active.
+pub const REPORT_INTERVAL_ACTIVE: Millis = Millis::from_secs(2);
+/// How often a client reports while nothing runs.
+pub const REPORT_INTERVAL_IDLE: Millis = Millis::from_secs(10);
+/// The server grants leases only if the guard ticked, and the store confirmed, within this time.
+pub const GUARD_TICK_AGE_MAX: Millis = Millis::from_secs(3);
+/// How far the wall clock and the monotonic clock may drift apart during one lease before it is void.
+pub const CLOCK_DRIFT_MAX: Millis = Millis::from_secs(2);
+
+/// The longest injected latency or hang.
+pub const EFFECT_DURATION_MAX: Millis = Millis::from_secs(30);
+/// Faults that may be in flight at once in one process.
+pub const FAULTS_IN_FLIGHT_MAX: u32 = 64;
+/// The longest run, unless the server was started with `--max-run`.
+pub const RUN_DURATION_MAX_DEFAULT: Millis = Millis::from_secs(60 * 60);
+/// The longest run that `--max-run` may allow.
+pub const RUN_DURATION_MAX: Millis = Millis::from_secs(4 * 60 * 60);
+/// The pause between two runs on one fault point.
+pub const COOL_DOWN: Millis = Millis::from_secs(10 * 60);
+/// Clients that have not reported for this long are not live.
+pub const CLIENT_SILENT_AFTER: Millis = Millis::from_secs(30);
+
+/// Changes that the stream keeps for clients that reconnect.
+pub const RESUME_CHANGES_MAX: usize = 1024;
+/// Bytes of changes that the stream keeps for clients that reconnect.
+pub const RESUME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Distinct root operations that one client reports by name; the others are reported as `other`.
+pub const OPERATIONS_MAX: usize = 200;
+/// Distinct fault points that one client reports by name.
+pub const FAULT_POINTS_MAX: usize = 500;

@@ -1,0 +1,71 @@
+//! Service level objectives: what users feel, and what people on call feel.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, Millis, Percentage};
+
+/// An objective, a window and an indicator. What it leaves to fail is the error budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slo {
+    /// What it promises, and to whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The share of good requests, below 100 %.
+    pub objective: Percentage,
+    /// Over which time.
+    pub window: Window,
+    /// Which requests count, and which of them are good.
+    pub sli: Indicator,
+}
+
+/// The time over which an objective holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// The last so many days.
+    Rolling(Millis),
+    /// The calendar month, written `month`.
+    Month,
+}
+
+/// A service level indicator over root requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Indicator {
+    /// The root operation: `POST /checkout`.
+    pub operation: String,
+    /// What makes a request good.
+    pub good: Good,
+}
+
+/// What makes a request good: all that is said here. At least one is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Good {
+    /// The response's status, written `"<500"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusBound>,
+    /// The time to the response's head is less than this, written `"<400ms"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Millis>,
+}
+
+/// An HTTP status below this one is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StatusBound(pub u16);
+
+/// The objective of people: how often on-call may hurt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnCall {
+    /// Which rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Pages in any 168 hours.
+    pub pages_per_week: u32,
+    /// Incidents worked off-hours in any 182 days.
+    pub off_hours_incidents_per_half_year: u32,
+    /// The rotation's working hours.
+    pub hours: Key,
+}

@@ -1,0 +1,262 @@
+//! Versions and ranges of them, by the precedence of <https://semver.org> throughout.
+//!
+//! The `semver` crate is not used: its `VersionReq` leaves pre-releases out of ranges, so that `>=2.3.0`
+//! would not take 2.4.0-rc.1; it refuses `2.3`; and parsing a long pre-release allocates.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A version: an optional `v`, one to three numbers (missing ones are 0), then perhaps a pre-release and build
+/// metadata, which does not count. `S` is the text of the pre-release: borrowed while evaluating.
+#[derive(Clone, Debug)]
+pub struct Version<S = Box<str>> {
+    numbers: [u64; 3],
+    pre: S,
+}
+
+/// One bound of a [`VersionRange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionComparator {
+    /// `=`, or no sign.
+    Equal,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// Bounds that a version must all keep: `>=2.3.0`, or `>=2.3 <3`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VersionRange {
+    text: Box<str>,
+    bounds: Vec<(VersionComparator, Version)>,
+}
+
+/// Why a text is no version or no range of versions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VersionError {
+    /// Not of a version's form.
+    #[error("`{0}` is no version; write one to three numbers, as in `2`, `2.3` or `2.3.0-rc.1`")]
+    Version(String),
+    /// A range without any bound.
+    #[error("an empty range of versions; write bounds, as in `>=2.3.0` or `>=2.3 <3`")]
+    Empty,
+    /// `^` and `~` mean different things in different tools.
+    #[error("`{0}` is not known here; write both bounds, as in `>=2.3.0 <3`")]
+    Sign(char),
+}
+
+impl<'t> Version<&'t str> {
+    /// Reads a version without copying; `None` where the text is no version.
+    #[must_use]
+    pub fn parse(text: &'t str) -> Option<Self> {
+        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+        let (text, build) = match text.split_once('+') {
+            Some((text, build)) => (text, Some(build)),
+            None => (text, None),
+        };
+        let (core, pre) = match text.split_once('-') {
+            Some((core, pre)) => (core, Some(pre)),
+            None => (text, None),
+        };
+        if [pre, build].into_iter().flatten().any(|identifiers| !are_identifiers(identifiers)) {
+            return None;
+        }
+        let mut numbers = [0; 3];
+        let mut parts = core.split('.');
+        for (index, part) in parts.by_ref().take(3).enumerate() {
+            numbers[index] = number(part)?;
+        }
+        match parts.next() {
+            Some(_) => None,
+            None => Some(Self { numbers, pre: pre.unwrap_or("") }),
+        }
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+fn are_identifiers(text: &str) -> bool {
+    text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+impl<S: AsRef<str>> Version<S> {
+    /// Compares by SemVer's precedence (rule 11): numbers, then a release above its pre-releases, then the
+    /// pre-releases' identifiers.
+    #[must_use]
+    pub fn precedence<T: AsRef<str>>(&self, other: &Version<T>) -> Ordering {
+        self.numbers.cmp(&other.numbers).then_with(|| pre_precedence(self.pre.as_ref(), other.pre.as_ref()))
+    }
+}
+
+fn pre_precedence(left: &str, right: &str) -> Ordering {
+    match (left.is_empty(), right.is_empty()) {
+        (true, true) => return Ordering::Equal,
+        (true, false) => return Ordering::Greater,
+        (false, true) => return Ordering::Less,
+        (false, false) => {}
+    }
+    let mut others = right.split('.');
+    for mine in left.split('.') {
+        let Some(other) = others.next() else { return Ordering::Greater };
+        let ordering = match (number(mine), number(other)) {
+            (Some(mine), Some(other)) => mine.cmp(&other),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => mine.cmp(other),
+        };
+        if ordering.is_ne() {
+            return ordering;
+        }
+    }
+    if others.next().is_some() { Ordering::Less } else { Ordering::Equal }
+}
+
+impl VersionRange {
+    /// Whether a version keeps every bound.
+    #[must_use]
+    pub fn contains(&self, version: &Version<&str>) -> bool {
+        self.bounds.iter().all(|(comparator, bound)| {
+            let ordering = version.precedence(bound);
+            match comparator {
+                VersionComparator::Equal => ordering.is_eq(),
+                VersionComparator::Less => ordering.is_lt(),
+                VersionComparator::LessOrEqual => ordering.is_le(),
+                VersionComparator::Greater => ordering.is_gt(),
+                VersionComparator::GreaterOrEqual => ordering.is_ge(),
+            }
+        })
+    }
+
+    /// The range as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for VersionRange {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let mut bounds = Vec::new();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let sign = rest.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(rest.len());
+            let comparator = match &rest[..sign] {
+                "" | "=" => VersionComparator::Equal,
+                "<" => VersionComparator::Less,
+                "<=" => VersionComparator::LessOrEqual,
+                ">" => VersionComparator::Greater,
+                ">=" => VersionComparator::GreaterOrEqual,
+                _ => return Err(VersionError::Version(rest.to_owned())),
+            };
+            rest = rest[sign..].trim_start();
+            if let Some(sign @ ('^' | '~' | '!' | '*')) = rest.chars().next() {
+                return Err(VersionError::Sign(sign));
+            }
+            let end = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
+            let Version { numbers, pre } =
+                Version::parse(&rest[..end]).ok_or_else(|| VersionError::Version(rest[..end].to_owned()))?;
+            bounds.push((comparator, Version { numbers, pre: pre.into() }));
+            rest = rest[end..].trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+        }
+        if bounds.is_empty() {
+            return Err(VersionError::Empty);
+        }
+        Ok(Self { text: text.into(), bounds })
+    }
+}
+
+impl TryFrom<String> for VersionRange {
+    type Error = VersionError;
+
+    fn try_from(text: String) -> Result<Self, VersionError> {
+        text.parse()
+    }
+}
+
+impl From<VersionRange> for String {
+    fn from(range: VersionRange) -> Self {
+        range.text.into()
+    }
+}
+
+impl PartialEq for VersionRange {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precedence_is_that_of_semver() {
+        let rising = [
+            "0.9",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1.0.0-rc.1",
+            "v1",
+            "1.0.1",
+            "1.2",
+            "2.0.0",
+        ];
+        for (i, low) in rising.iter().enumerate() {
+            for (j, high) in rising.iter().enumerate() {
+                let ordering = Version::parse(low).unwrap().precedence(&Version::parse(high).unwrap());
+                assert_eq!(ordering, i.cmp(&j), "{low} {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        let cases = [
+            (">=2.3.0", "2.4.0-rc.1", true),
+            (">=2.3.0", "2.3.0-rc.1", false),
+            (">=2.3.0", "v2.3", true),
+            (">=2.3 <3", "2.9.9", true),
+            (">=2.3, <3", "3.0.0", false),
+            ("2", "2.0.0+build.7", true),
+            ("= 2.1", "2.1.0", true),
+            ("<1", "1.0.0-rc.1", true),
+        ];
+        for (range, version, within) in cases {
+            let range: VersionRange = range.parse().unwrap();
+            assert_eq!(range.contains(&Version::parse(version).unwrap()), within, "{range} {version}");
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for bad in ["", "v", "1.2.3.4", "1..2", "1.x", "1.2-", "1.2+", "1.2-a..b", "-1", "99999999999999999999"] {
+            assert!(Version::parse(bad).is_none(), "{bad:?}");
+        }
+        assert_eq!("^1.2".parse::<VersionRange>(), Err(VersionError::Sign('^')));
+        assert_eq!(" ".parse::<VersionRange>(), Err(VersionError::Empty));
+        assert_eq!(">=1 <".parse::<VersionRange>(), Err(VersionError::Version(String::new())));
+    }
+}

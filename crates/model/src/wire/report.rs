@@ -1,0 +1,171 @@
+//! What an SDK tells the server.
+//!
+//! All counters are cumulative over the life of one client instance, and come with a sequence number: the
+//! server takes differences, so duplicates and reorderings change nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Position;
+use crate::{Arm, InstanceId, Key, RunId};
+
+/// `POST /api/v1/reports`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// This start of this process.
+    pub client: InstanceId,
+    /// Grows by one with each report of this client.
+    pub sequence: u64,
+    /// The service that the client is part of.
+    pub service: String,
+    /// The environment it has seen, once it has seen one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The SDK.
+    pub sdk: Sdk,
+    /// The engine level it speaks.
+    #[serde(default)]
+    pub level: u32,
+    /// The position of the flags it serves, once it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// How it gets its changes.
+    pub state: ClientState,
+    /// What it can and may inject.
+    #[serde(default)]
+    pub faults: FaultSupport,
+    /// The runs whose specification it already has.
+    #[serde(default)]
+    pub runs: Vec<RunId>,
+    /// Runs that it ignores, because they need what it does not know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<RunId>,
+    /// Root requests by operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<String, OperationCounts>,
+    /// Known fault points and their traffic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub points: BTreeMap<Key, PointCounts>,
+    /// Draws and strikes of runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmCounts>,
+    /// Evaluations by flag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evaluations: BTreeMap<Key, Evaluations>,
+    /// The last report of a client that stops in good order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goodbye: bool,
+}
+
+/// Which SDK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sdk {
+    /// Its name: `daybreak-sdk` for Rust.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// How a client gets its changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientState {
+    /// No contact yet: defaults, a bootstrap file or a cache.
+    Starting,
+    /// By the stream.
+    Streaming,
+    /// By polling: something swallows the stream.
+    Polling,
+    /// Not at all: last known values.
+    Disconnected,
+}
+
+/// What a client can and may inject.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultSupport {
+    /// Whether this process injects at all (`DAYBREAK_FAULTS=off`, `halt_faults()`).
+    #[serde(default)]
+    pub allowed: bool,
+    /// Faults in flight now.
+    #[serde(default)]
+    pub in_flight: u32,
+}
+
+/// Root requests of one operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationCounts {
+    /// Root requests begun.
+    pub requests: u64,
+    /// Root requests open now; a gauge.
+    #[serde(default)]
+    pub open: u64,
+}
+
+/// The traffic of one fault point.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointCounts {
+    /// Passes, those without a scope included.
+    pub passes: u64,
+    /// Passes without a scope: they can never be struck.
+    #[serde(default)]
+    pub unscoped: u64,
+    /// Root requests that passed it at least once, by operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, u64>,
+    /// Whether this process permits faults at it.
+    #[serde(default = "yes")]
+    pub permitted: bool,
+}
+
+/// The requests of one arm of one stage of one run, by operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmCounts {
+    /// The run.
+    pub run: RunId,
+    /// The ramp stage at the draw.
+    pub stage: u32,
+    /// The side of the draw.
+    pub arm: Arm,
+    /// The root operation.
+    pub operation: String,
+    /// The counters.
+    pub counts: BTreeMap<Metric, u64>,
+}
+
+/// What is counted of an arm. Unknown ones are kept as [`Metric::Other`] and ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Eligible requests.
+    Requests,
+    /// Requests that met at least one injection.
+    Struck,
+    /// Injections.
+    Strikes,
+    /// Drawn passes that the cap on faults in flight spared.
+    Spared,
+    /// Any other.
+    #[serde(other)]
+    Other,
+}
+
+/// The evaluations of one flag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluations {
+    /// By variant.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<Key, u64>,
+    /// Answered with the caller's default, because of an error.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+const fn yes() -> bool {
+    true
+}
