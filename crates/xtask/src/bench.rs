@@ -1,0 +1,32 @@
+//! `cargo xtask bench`: the benchmarks whose figures stand in docs/benchmarks.md.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::steps::{Steps, run as run_command};
+use crate::workspace;
+
+/// The benchmarks: a name, and the arguments of `cargo bench`.
+const BENCHES: &[(&str, &[&str])] = &[
+    ("evaluation", &["-p", "daybreak-engine", "--benches"]),
+    ("the SDK", &["-p", "daybreak-sdk", "--benches"]),
+    ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
+];
+
+/// Runs them, one after the other; each prints its own figures.
+///
+/// # Errors
+/// When one does not build or run.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.take("release build", || {
+        run_command(workspace::cargo(root).args(["build", "--release", "--locked", "-p", "daybreak-cli"]))
+    })?;
+    for (name, arguments) in BENCHES {
+        let mut bench = workspace::cargo(root);
+        steps.take(name, || run_command(bench.args(["bench", "--locked"]).args(*arguments)))?;
+    }
+    println!("{}", steps.table());
+    Ok(())
+}
