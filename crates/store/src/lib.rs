@@ -1,1 +1,26 @@
-//! To come.
+//! Where Daybreak keeps its resources, runs, events and halt.
+//!
+//! [`Store`] is the one trait; [`MemoryStore`] keeps everything in memory, and the halt in a file where it is
+//! given a folder. Documents are kept as JSON: a store knows nothing of what they mean.
+//!
+//! Stores read no clock: time comes in as an argument.
+
+mod change;
+mod error;
+mod event;
+mod halt;
+mod lead;
+mod memory;
+mod outbox;
+mod reports;
+mod store;
+
+pub use change::{Change, Commit, Contents, Expected, Stored};
+pub use error::StoreError;
+pub use event::{Event, EventFilter, EventPage, RecordedEvent, Retention};
+pub use halt::{Halt, HaltFile};
+pub use lead::{Leadership, LeadershipRequest};
+pub use memory::{MemoryOptions, MemoryStore};
+pub use outbox::{Delivery, Message};
+pub use reports::ReportBucket;
+pub use store::{BoxFuture, Store, Watch};

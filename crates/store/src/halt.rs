@@ -1,0 +1,103 @@
+//! The halt, and the file that makes it outlive the server.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The big red button is pressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// When it was pressed; unknown where the state could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Who pressed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The halt as a file of its own: it is there while everything is halted.
+///
+/// What cannot be read is a halt: an empty file, a foreign one, one without permission. So `touch halt.json`
+/// in the data folder halts at the next start.
+#[derive(Debug)]
+pub struct HaltFile {
+    folder: PathBuf,
+}
+
+const NAME: &str = "halt.json";
+const TEMPORARY: &str = "halt.json.new";
+
+impl HaltFile {
+    /// The halt file of a data folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let missing: Vec<_> = folder.ancestors().take_while(|path| !path.exists()).collect();
+        fs::create_dir_all(folder)?;
+        // A new folder lasts only once the one that it is in is on disk.
+        missing.iter().filter_map(|made| made.parent()).try_for_each(sync_folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(NAME)
+    }
+
+    /// Whether everything is halted.
+    #[must_use]
+    pub fn read(&self) -> Option<Halt> {
+        let unreadable = |why: &dyn std::fmt::Display| Halt {
+            at: None,
+            actor: None,
+            reason: Some(format!(
+                "the halt state in {} cannot be read, so everything is halted: {why}",
+                self.path().display()
+            )),
+        };
+        match fs::read(self.path()) {
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|error| unreadable(&error))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.folder.is_dir() => None,
+            Err(error) => Some(unreadable(&error)),
+        }
+    }
+
+    /// Writes a halt, so that it is there after a crash: a new file, fsync, rename, fsync of the folder.
+    ///
+    /// # Errors
+    /// When any of these fails.
+    pub fn write(&self, halt: &Halt) -> io::Result<()> {
+        let temporary = self.folder.join(TEMPORARY);
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec(halt)?)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, self.path())?;
+        sync_folder(&self.folder)
+    }
+
+    /// Removes the halt, so that it is not there after a crash.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(self.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => sync_folder(&self.folder),
+        }
+    }
+}
+
+/// A rename or removal lasts only once the folder itself is on disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let here = folder.as_os_str().is_empty();
+    File::open(if here { Path::new(".") } else { folder })?.sync_all()
+}

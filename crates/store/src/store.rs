@@ -1,0 +1,84 @@
+//! The one trait.
+
+use std::fmt;
+
+use daybreak_model::Millis;
+use daybreak_model::wire::Position;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+
+use crate::{
+    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership, LeadershipRequest,
+    ReportBucket, StoreError,
+};
+
+/// What a store's method returns.
+pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, Result<T, StoreError>>;
+
+/// Commits in order, each once, without gaps. After an error it ends.
+pub type Watch = BoxStream<'static, Result<Commit, StoreError>>;
+
+/// Where Daybreak keeps what must last.
+///
+/// What a method that succeeded did is there for every later call, and, in a durable store, after a crash. A
+/// future that is dropped before it is ready may or may not have done its work, but never half of it.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Everything, at one position.
+    fn load(&self) -> BoxFuture<'_, Contents>;
+
+    /// Makes a change, all of it or nothing, and answers with the new position: the revision grows by one,
+    /// also for an empty change. Of several commits at one revision exactly one succeeds.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the store does not stand where it is expected to.
+    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position>;
+
+    /// Every commit after this revision, those that are still to come included. Contents loaded at a revision
+    /// with all commits watched from there are what the store holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Behind`] when some of those commits are no longer kept, [`StoreError::Ahead`] when the
+    /// store has never been there. The stream itself fails with `Behind` when its reader is too slow.
+    fn watch(&self, after: u64) -> BoxFuture<'_, Watch>;
+
+    /// Appends events that come with no change; the revision stays.
+    fn append(&self, events: Vec<Event>) -> BoxFuture<'_, ()>;
+
+    /// Reads events, the latest first, at most `limit` of them.
+    fn events(&self, filter: EventFilter, limit: usize) -> BoxFuture<'_, EventPage>;
+
+    /// Keeps buckets of reports, and drops those of the same series that began before `keep_from`.
+    fn put_reports(&self, buckets: Vec<ReportBucket>, keep_from: Timestamp) -> BoxFuture<'_, ()>;
+
+    /// The buckets of a series that began at `from` or later and before `until`, in order.
+    fn reports(&self, series: String, from: Timestamp, until: Timestamp) -> BoxFuture<'_, Vec<ReportBucket>>;
+
+    /// Leads a name, or goes on leading it: at any time at most one holder does.
+    fn lead(&self, request: LeadershipRequest) -> BoxFuture<'_, Leadership>;
+
+    /// Gives a leadership back, so that another need not wait for it to lapse. Nothing happens where another
+    /// one leads.
+    fn resign(&self, name: String, holder: String) -> BoxFuture<'_, ()>;
+
+    /// Takes messages out that are due, the oldest first, and hides them for `hold`: who does not
+    /// [acknowledge](Self::acknowledge) them by then gets them again.
+    fn take(&self, limit: usize, now: Timestamp, hold: Millis) -> BoxFuture<'_, Vec<Delivery>>;
+
+    /// Forgets messages that have arrived.
+    fn acknowledge(&self, ids: Vec<u64>) -> BoxFuture<'_, ()>;
+
+    /// Whether everything is halted, and why. A state that cannot be read is a halt whose reason says so.
+    fn halt(&self) -> BoxFuture<'_, Option<Halt>>;
+
+    /// Halts, durably. A second halt replaces the first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`]: it holds until the server ends, not longer.
+    fn put_halt(&self, halt: Halt) -> BoxFuture<'_, ()>;
+
+    /// Lifts the halt, durably. Lifting where nothing is halted is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`]: everything is still halted.
+    fn clear_halt(&self) -> BoxFuture<'_, ()>;
+}
