@@ -1,1 +1,20 @@
-//! To come.
+//! What the whole-system tests stand on: the real `daybreak`, real curl, real connections that can be held, cut
+//! and stalled, and processes that can be killed, suspended and resumed.
+//!
+//! Nothing here waits for a fixed time: [`eventually`] waits for a condition, and fails with what it last saw.
+
+mod binaries;
+mod boot_time;
+mod curl;
+mod patience;
+mod process;
+mod proxy;
+mod server;
+
+pub use binaries::{binary, example};
+pub use boot_time::BootTime;
+pub use curl::{Answer, curl, shell};
+pub use patience::{PATIENCE, eventually, within};
+pub use process::Process;
+pub use proxy::Proxy;
+pub use server::{Server, root};

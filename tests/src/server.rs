@@ -1,0 +1,161 @@
+//! A real server, its folders, and what can happen to it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::{Answer, Process, binary, curl};
+
+/// The workspace's root.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
+}
+
+/// A server in a process of its own, on loopback, with folders of its own.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    address: SocketAddr,
+    options: Vec<String>,
+    flags: PathBuf,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts one on a document, on a free port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(document: &str) -> Result<Self> {
+        Self::with(document, &[])
+    }
+
+    /// Starts one on a document, with more options.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn with(document: &str, options: &[&str]) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let flags = folder.path().join("flags");
+        std::fs::create_dir(&flags)?;
+        std::fs::write(flags.join("flags.yaml"), document)?;
+        Self::launch(folder, flags, options)
+    }
+
+    /// Starts one on a copy of a folder of the workspace.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn on_copy_of(path: &str, options: &[&str]) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let flags = folder.path().join("flags");
+        std::fs::create_dir(&flags)?;
+        for entry in std::fs::read_dir(root().join(path))? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), flags.join(entry.file_name()))?;
+        }
+        Self::launch(folder, flags, options)
+    }
+
+    fn launch(folder: TempDir, flags: PathBuf, options: &[&str]) -> Result<Self> {
+        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (process, address) = spawn(folder.path(), &flags, free, &options)?;
+        Ok(Self { process, address, options, flags, folder })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Ends it as `kill -9` does, and starts another at the same address, with the same folders.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        let (process, address) = spawn(self.folder.path(), &self.flags, self.address, &self.options)?;
+        self.process = process;
+        self.address = address;
+        Ok(())
+    }
+
+    /// Writes a file of its folder of documents, in one step, as editors do.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, file: &str, text: &str) -> Result<()> {
+        let temporary = self.folder.path().join("edited");
+        std::fs::write(&temporary, text)?;
+        std::fs::rename(&temporary, self.flags.join(file))?;
+        Ok(())
+    }
+
+    /// GET, by curl.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn get(&self, path: &str) -> Result<Answer> {
+        curl(&[self.url(path)])
+    }
+
+    /// Another method, by curl, with a body unless it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+        let url = self.url(path);
+        let mut arguments = vec!["--request", method, &url];
+        if !body.is_empty() {
+            arguments.extend(["--data-binary", body]);
+        }
+        curl(&arguments)
+    }
+
+    /// POST, by curl.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn post(&self, path: &str, body: &str) -> Result<Answer> {
+        self.send("POST", path, body)
+    }
+
+    /// Everything it holds, with where it stands: what must not change where nothing may.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn state(&self) -> Result<(String, String)> {
+        let export = self.get("/api/v1/export")?.expect_status(200)?;
+        let position = export.header("daybreak-revision").context("every answer has a position")?.to_owned();
+        Ok((export.body, position))
+    }
+}
+
+fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, options: &[String]) -> Result<(Process, SocketAddr)> {
+    let mut command = Command::new(binary()?);
+    command.current_dir(folder).arg("serve").arg("--flags").arg(flags).arg("--data").arg(folder.join("data"));
+    command.args(["--listen", &listen.to_string()]).args(options);
+    let process = Process::start("daybreak", &mut command)?;
+    let address = process.wait_for(|line| {
+        let (_, url) = line.split_once("listening on http://")?;
+        url.split_whitespace().next()?.parse().ok()
+    })?;
+    Ok((process, address))
+}
