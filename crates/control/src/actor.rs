@@ -1,0 +1,73 @@
+//! Who changes something, why, and on what condition.
+
+/// Who changes something, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// A name for the audit log: of a token, a person, a file; none where the server knows none.
+    pub name: Option<String>,
+    /// Why, in their words.
+    pub reason: Option<String>,
+}
+
+/// What must hold for a change to one resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// `If-Match: "7"`: the resource was last changed by this revision.
+    Revision(u64),
+    /// `If-Match: *`: it exists.
+    Exists,
+    /// `If-None-Match: *`: it does not exist.
+    Absent,
+}
+
+impl Actor {
+    /// Somebody of this name, without a reason.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), reason: None }
+    }
+
+    /// The same, with a reason.
+    #[must_use]
+    pub fn because(self, reason: Option<String>) -> Self {
+        Self { reason: reason.filter(|reason| !reason.trim().is_empty()), ..self }
+    }
+}
+
+impl Precondition {
+    /// Whether it holds for a resource last changed by `revision`; none where there is no such resource.
+    #[must_use]
+    pub fn holds(self, revision: Option<u64>) -> bool {
+        match self {
+            Self::None => true,
+            Self::Revision(expected) => revision == Some(expected),
+            Self::Exists => revision.is_some(),
+            Self::Absent => revision.is_none(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preconditions() {
+        let cases = [
+            (Precondition::None, None, true),
+            (Precondition::Revision(3), Some(3), true),
+            (Precondition::Revision(3), Some(4), false),
+            (Precondition::Revision(3), None, false),
+            (Precondition::Exists, Some(1), true),
+            (Precondition::Exists, None, false),
+            (Precondition::Absent, None, true),
+            (Precondition::Absent, Some(1), false),
+        ];
+        for (precondition, revision, expected) in cases {
+            assert_eq!(precondition.holds(revision), expected, "{precondition:?} {revision:?}");
+        }
+    }
+}
