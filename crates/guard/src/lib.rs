@@ -1,1 +1,21 @@
-//! To come.
+//! The guard: whether a fault may run, for how long, and what ends it.
+//!
+//! Everything here is a function of state and time. The guard reads no clock, owns no randomness and does no
+//! I/O: control feeds it with facts and does what it says.
+//!
+//! * [`hours`]: is a calendar open, and does a run fit before it closes?
+//! * [`admission`]: every reason that stands against a start, at once;
+//! * [`run`]: the life of a run, from its start to its one end;
+//! * [`clients`]: what clients report, as counters that duplicates and reorderings cannot spoil;
+//! * [`traffic`]: how much of it there was over the last 15 minutes;
+//! * [`blast_radius`]: how much of the traffic runs may touch, and whether they touch more;
+//! * [`lease`]: whether a client may inject, and what.
+
+pub mod admission;
+pub mod blast_radius;
+pub mod clients;
+pub mod hours;
+pub mod lease;
+pub mod run;
+mod span;
+pub mod traffic;

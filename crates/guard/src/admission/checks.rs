@@ -1,0 +1,251 @@
+//! The reasons, one by one.
+
+use daybreak_model::limits::COOL_DOWN;
+use daybreak_model::{Guard, RunId};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Facts, PRODUCTION, Refusal, RefusalCode, Warning, WarningCode, hours_key};
+use crate::blast_radius::{OVERRIDE_MAX, REQUESTS_MIN, Share};
+use crate::hours::{self, Misfit};
+use crate::span::after;
+
+pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
+    let single = [halted(facts), disabled(facts), percentage(facts), guard(facts), no_clients(facts)];
+    let mut all: Vec<_> = single.into_iter().flatten().collect();
+    all.extend(duration(facts));
+    all.extend(hours(facts));
+    all.extend([blast_radius(facts), point_busy(facts), cooling_down(facts)].into_iter().flatten());
+    all.sort_by_key(|refusal| refusal.code);
+    all
+}
+
+fn refusal(code: RefusalCode, sentence: impl Into<String>, clears: impl Into<String>) -> Refusal {
+    Refusal { code, sentence: sentence.into(), clears: clears.into(), clears_at: None, waivable: false }
+}
+
+fn halted(facts: &Facts<'_>) -> Option<Refusal> {
+    let sentence = match facts.halted? {
+        "" => "everything is halted".to_owned(),
+        reason => format!("everything is halted: {reason}"),
+    };
+    Some(refusal(RefusalCode::Halted, sentence, "lift the halt: DELETE /api/v1/halt"))
+}
+
+fn disabled(facts: &Facts<'_>) -> Option<Refusal> {
+    let clears = "enable it: POST /api/v1/faults/{key}/enable";
+    (!facts.fault.enabled).then(|| refusal(RefusalCode::FaultDisabled, "the fault is disabled", clears))
+}
+
+fn percentage(facts: &Facts<'_>) -> Option<Refusal> {
+    let (asked, allowed) = (facts.start.percentage(facts.fault), facts.fault.percentage);
+    (asked > allowed).then(|| {
+        refusal(
+            RefusalCode::PercentageRaised,
+            format!("{asked} was asked for, the fault has {allowed}; a start may lower it, never raise it"),
+            format!("ask for {allowed} or less, or change the fault"),
+        )
+    })
+}
+
+fn duration(facts: &Facts<'_>) -> Vec<Refusal> {
+    let (asked, allowed) = (facts.start.duration(facts.fault), facts.fault.max_duration);
+    let mut refusals = Vec::new();
+    if asked.get() == 0 {
+        let (sentence, clears) = ("a run of no duration does nothing", "ask for a duration, as in `10m`");
+        refusals.push(refusal(RefusalCode::NoDuration, sentence, clears));
+    }
+    if asked > allowed {
+        refusals.push(refusal(
+            RefusalCode::DurationRaised,
+            format!("{asked} was asked for, the fault lasts {allowed} at most; a start may lower it, never raise it"),
+            format!("ask for {allowed} or less, or change the fault's `max_duration`"),
+        ));
+    }
+    if asked > facts.max_run {
+        let max_run = facts.max_run;
+        refusals.push(refusal(
+            RefusalCode::TooLong,
+            format!("the run would last {asked}, this server allows {max_run}"),
+            format!("ask for {max_run} or less, or start the server with a longer `--max-run`"),
+        ));
+    }
+    refusals
+}
+
+fn guard(facts: &Facts<'_>) -> Option<Refusal> {
+    match facts.fault.guard {
+        Guard::None if facts.environment == PRODUCTION => Some(refusal(
+            RefusalCode::GuardRequired,
+            format!("the fault says `guard: none`, which `{PRODUCTION}` does not allow"),
+            "give the fault a guard",
+        )),
+        Guard::None => None,
+        Guard::Policy(_) => Some(refusal(
+            RefusalCode::GuardUnavailable,
+            "the fault has a guard, and this version of Daybreak cannot watch error budgets yet",
+            format!("outside of `{PRODUCTION}`, write `guard: none`"),
+        )),
+    }
+}
+
+fn hours(facts: &Facts<'_>) -> Vec<Refusal> {
+    let key = hours_key(facts);
+    let Some(hours) = facts.hours else {
+        let sentence = format!("the hours `{key}` are not there, so nothing says that it is open");
+        return vec![refusal(RefusalCode::OutsideHours, sentence, format!("define the hours `{key}`"))];
+    };
+    let local = |at: Timestamp| {
+        let zone = TimeZone::get(&hours.time_zone).unwrap_or(TimeZone::UTC);
+        at.to_zoned(zone).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
+    };
+    let duration = facts.start.duration(facts.fault);
+    let describe = |misfit| match misfit {
+        Misfit::Closed { opens_at } => Refusal {
+            clears_at: opens_at,
+            waivable: true,
+            ..refusal(
+                RefusalCode::OutsideHours,
+                format!("the hours `{key}` are closed: it is {} there", local(facts.now)),
+                opens_at.map_or_else(
+                    || format!("they do not open within {} days; look at the calendar", hours::SEARCH_DAYS),
+                    |opens_at| format!("they open on {}", local(opens_at)),
+                ),
+            )
+        },
+        Misfit::TooShort { closes_at, fits_at } => Refusal {
+            clears_at: fits_at,
+            waivable: true,
+            ..refusal(
+                RefusalCode::DoesNotFit,
+                format!("the run would last {duration}, but the hours `{key}` close on {}", local(closes_at)),
+                fits_at.map_or_else(
+                    || "ask for a shorter run".to_owned(),
+                    |fits_at| format!("ask for a shorter run, or start it from {} on", local(fits_at)),
+                ),
+            )
+        },
+        Misfit::CalendarEnds { known_until } => refusal(
+            RefusalCode::CalendarEnds,
+            format!("the holidays of the hours `{key}` are known until {} only", local(known_until)),
+            "add the holidays that follow, and move `holidays_until`",
+        ),
+    };
+    let misfits = hours::fits(hours, facts.now, duration).err().unwrap_or_default();
+    misfits.into_iter().map(describe).collect()
+}
+
+fn no_clients(facts: &Facts<'_>) -> Option<Refusal> {
+    let (point, known) = (&facts.fault.point, facts.point.clients);
+    let (sentence, clears) = match (facts.point.permitting, known) {
+        (1.., _) => return None,
+        (_, 0) => (
+            format!("no live client knows the fault point `{point}`"),
+            "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
+        ),
+        _ => (
+            format!("{known} live clients know the fault point `{point}`, and all of them forbid faults there"),
+            "permit faults in the application (`DAYBREAK_FAULTS`, the client's allow-list)".to_owned(),
+        ),
+    };
+    Some(refusal(RefusalCode::NoClients, sentence, clears))
+}
+
+fn blast_radius(facts: &Facts<'_>) -> Option<Refusal> {
+    let limit = facts.max_blast_radius;
+    let exceeding = || facts.shares.iter().filter(|share| share.exceeds(limit));
+    let worst = exceeding().max_by(|a, b| a.total().total_cmp(&b.total()))?;
+    let sentences: Vec<_> = exceeding().map(describe_share).collect();
+    let highest = (limit.ratio() - worst.used).max(0.0) / worst.q;
+    let clears = match worst.q {
+        q if q > 0.0 && highest > 0.0 => format!("ask for {:.3}% or less", floor_thousandths(100.0 * highest)),
+        _ => "wait until the other runs have ended".to_owned(),
+    };
+    Some(Refusal {
+        waivable: !worst.exceeds(OVERRIDE_MAX),
+        ..refusal(
+            RefusalCode::BlastRadius,
+            format!("runs may touch {limit} of a service's requests; {}", sentences.join("; ")),
+            clears,
+        )
+    })
+}
+
+fn floor_thousandths(value: f64) -> f64 {
+    (value * 1_000.0 + 1e-6).floor() / 1_000.0
+}
+
+fn describe_share(share: &Share) -> String {
+    let percent = |ratio: f64| format!("{:.3}%", 100.0 * ratio);
+    let how = if share.measured {
+        format!("up to {} of them pass the point", percent(share.q))
+    } else {
+        format!("all of them might pass the point: sticky, or under {REQUESTS_MIN} requests in 15 minutes")
+    };
+    format!(
+        "{} {}: {} asked for, {} used by other runs ({how})",
+        share.place.service,
+        share.place.operation,
+        percent(share.asked),
+        percent(share.used)
+    )
+}
+
+fn point_busy(facts: &Facts<'_>) -> Option<Refusal> {
+    let clears_at = facts.busy.iter().map(|(_, ends_at)| *ends_at).max()?;
+    let runs: Vec<_> = facts.busy.iter().map(|(run, _): &(RunId, _)| run.to_string()).collect();
+    Some(Refusal {
+        clears_at: Some(clears_at),
+        waivable: true,
+        ..refusal(
+            RefusalCode::PointBusy,
+            format!("the fault point `{}` is taken by run {}", facts.fault.point, runs.join(", ")),
+            "stop that run, or wait for its end",
+        )
+    })
+}
+
+fn cooling_down(facts: &Facts<'_>) -> Option<Refusal> {
+    let until = after(facts.last_ended_at?, COOL_DOWN);
+    (facts.now < until).then(|| Refusal {
+        clears_at: Some(until),
+        ..refusal(
+            RefusalCode::CoolingDown,
+            format!("a run on the fault point `{}` ended less than {COOL_DOWN} ago", facts.fault.point),
+            "wait: systems need time to recover, and people to look",
+        )
+    })
+}
+
+pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
+    let point = &facts.point;
+    let forbidding = point.clients.saturating_sub(point.permitting);
+    let unmeasured = facts.shares.iter().filter(|share| !share.measured).count();
+    let candidates = [
+        (
+            point.clients > 0 && point.passes == 0,
+            WarningCode::NoTraffic,
+            "no request has passed the fault point yet; the run may strike nothing".to_owned(),
+        ),
+        (
+            unmeasured > 0,
+            WarningCode::BlastRadiusUnmeasured,
+            format!("in {unmeasured} places it is not known how many requests pass the point; all were assumed to"),
+        ),
+        (
+            forbidding > 0 && point.permitting > 0,
+            WarningCode::FaultsForbidden,
+            format!("{forbidding} of {} live clients that know the point forbid faults there", point.clients),
+        ),
+        (
+            point.unscoped > 0,
+            WarningCode::Unscoped,
+            format!(
+                "{} of {} passes happened outside of a request; those are never struck",
+                point.unscoped, point.passes
+            ),
+        ),
+    ];
+    let stands = candidates.into_iter().filter(|(stands, ..)| *stands);
+    stands.map(|(_, code, sentence)| Warning { code, sentence }).collect()
+}

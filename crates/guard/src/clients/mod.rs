@@ -1,0 +1,221 @@
+//! Who reports, and what: cumulative counters, taken as differences.
+//!
+//! A report counts only if its sequence number is above that of every report of the same client before it. So
+//! duplicates and reorderings change nothing, and a lost report is made good by the next.
+
+mod client;
+mod counts;
+mod points;
+
+use std::collections::BTreeMap;
+
+use daybreak_model::limits::OPERATIONS_MAX;
+use daybreak_model::wire::{ArmCounts, OperationCounts, PointCounts, Report};
+use daybreak_model::{InstanceId, Key, Millis, RunId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::span::signed;
+use crate::traffic::Traffic;
+
+pub use client::{Client, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
+pub use counts::{ArmTotals, Place, PlaceTotals, RunCounts};
+pub use points::{FaultPoint, PointInService};
+
+/// Clients that are kept.
+pub const CLIENTS_MAX: usize = 20_000;
+/// How long a client that said goodbye, or went silent, is still shown.
+pub const SHOWN_AFTER_SILENCE: Millis = Millis::from_secs(10 * 60);
+/// A client that struck within this time, and is silent for [`LOST_AFTER`], is lost.
+pub const STRUCK_WITHIN: Millis = Millis::from_secs(60);
+/// How long a client that struck may be silent without a goodbye.
+pub const LOST_AFTER: Millis = Millis::from_secs(5);
+/// So many lost clients abort a run.
+pub const LOST_CLIENTS_MAX: usize = 2;
+/// Bytes of a service's name.
+pub const SERVICE_LENGTH_MAX: usize = 200;
+
+/// All clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    clients: BTreeMap<InstanceId, Client>,
+    runs: BTreeMap<RunId, RunCounts>,
+    traffic: Traffic,
+}
+
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// It counts, and is the first of its client.
+    First,
+    /// It counts.
+    Newer,
+    /// It is a duplicate, or was overtaken by a newer one: nothing changed.
+    Old,
+}
+
+/// Why a report is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportRefusal {
+    /// [`CLIENTS_MAX`] other clients are live.
+    TooManyClients,
+    /// The service's name is empty, or longer than [`SERVICE_LENGTH_MAX`].
+    ServiceName,
+    /// A client changed its service's name: an instance belongs to one service.
+    OtherService,
+}
+
+impl std::error::Error for ReportRefusal {}
+
+impl std::fmt::Display for ReportRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooManyClients => write!(f, "{CLIENTS_MAX} clients report already; no more are counted"),
+            Self::ServiceName => write!(f, "`service` is a name of 1 to {SERVICE_LENGTH_MAX} bytes"),
+            Self::OtherService => {
+                f.write_str("this client has reported for another service; a new service needs a new `client`")
+            }
+        }
+    }
+}
+
+impl Clients {
+    /// Takes a report in.
+    ///
+    /// # Errors
+    /// When it cannot be counted; nothing changed.
+    pub fn report(&mut self, report: &Report, now: Timestamp) -> Result<Reported, ReportRefusal> {
+        if report.service.is_empty() || report.service.len() > SERVICE_LENGTH_MAX {
+            return Err(ReportRefusal::ServiceName);
+        }
+        let before = self.clients.get(&report.client);
+        match before {
+            Some(before) if before.service != report.service => return Err(ReportRefusal::OtherService),
+            Some(before) if report.sequence <= before.sequence => return Ok(Reported::Old),
+            None if self.clients.len() >= CLIENTS_MAX => self.make_room(now)?,
+            _ => {}
+        }
+        let before = self.clients.remove(&report.client);
+        let mut client = Client::new(report, now);
+        if let Some(before) = &before {
+            client.first_heard = before.first_heard;
+        }
+        self.count(before.as_ref(), &client, now);
+        self.count_arms(&client, report, now);
+        self.clients.insert(report.client, client);
+        Ok(if before.is_some() { Reported::Newer } else { Reported::First })
+    }
+
+    /// Counts what grew since the report before. Where there is none, and this is not the client's very first,
+    /// nobody knows when its counters grew: they only become what later ones are compared with.
+    fn count(&mut self, before: Option<&Client>, client: &Client, now: Timestamp) {
+        if before.is_none() && client.sequence > 1 {
+            return;
+        }
+        let (none, no_points) = (BTreeMap::new(), BTreeMap::new());
+        let grown = grown_operations(before.map_or(&none, |before| &before.operations), &client.operations);
+        for (operation, counts) in &grown {
+            self.traffic.add_requests(&client.service, operation, counts.requests, now);
+        }
+        self.runs.values_mut().for_each(|run| run.add_requests(&client.service, &grown));
+        let points_before: &BTreeMap<Key, PointCounts> = before.map_or(&no_points, |before| &before.points);
+        for (point, counts) in &client.points {
+            let requests_before = points_before.get(point).map(|counts| &counts.requests);
+            for (operation, requests) in &counts.requests {
+                let before = requests_before.and_then(|before| before.get(operation)).copied().unwrap_or_default();
+                let grown = requests.saturating_sub(before);
+                self.traffic.add_passed(&client.service, point, operation, grown, now);
+            }
+        }
+    }
+
+    /// Counts the arms of the runs that are open.
+    fn count_arms(&mut self, client: &Client, report: &Report, now: Timestamp) {
+        let mut arms: BTreeMap<RunId, Vec<&ArmCounts>> = BTreeMap::new();
+        for arm in &report.arms {
+            arms.entry(arm.run).or_default().push(arm);
+        }
+        for (id, arms) in arms {
+            if let Some(run) = self.runs.get_mut(&id) {
+                run.report(client, report, &arms, now);
+            }
+        }
+    }
+
+    /// Begins to count a run's arms; what is reported of other runs is ignored.
+    pub fn open_run(&mut self, run: RunId) {
+        self.runs.entry(run).or_default();
+    }
+
+    /// Ends to count a run's arms, and forgets them: once it has ended and its last requests are through.
+    pub fn close_run(&mut self, run: RunId) -> Option<RunCounts> {
+        self.runs.remove(&run)
+    }
+
+    /// What was counted of an open run.
+    #[must_use]
+    pub fn run(&self, run: RunId) -> Option<&RunCounts> {
+        self.runs.get(&run)
+    }
+
+    /// The traffic of the last 15 minutes.
+    #[must_use]
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// All clients that are kept, silent ones too.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.clients.values()
+    }
+
+    /// One client.
+    #[must_use]
+    pub fn get(&self, client: InstanceId) -> Option<&Client> {
+        self.clients.get(&client)
+    }
+
+    /// The clients that are live.
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Client> {
+        self.clients.values().filter(move |client| client.is_live(now))
+    }
+
+    /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been silent for [`LOST_AFTER`]
+    /// without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it.
+    #[must_use]
+    pub fn lost(&self, run: RunId, now: Timestamp) -> usize {
+        let since = now.checked_sub(signed(STRUCK_WITHIN)).unwrap_or(Timestamp::MIN);
+        let struck = self.runs.get(&run).into_iter().flat_map(|run| run.struck_since(since));
+        let clients = struck.filter_map(|client| self.clients.get(&client));
+        clients.filter(|client| !client.goodbye && silence(client, now) >= signed(LOST_AFTER)).count()
+    }
+
+    /// Forgets the clients that have been silent for [`SHOWN_AFTER_SILENCE`], and traffic that is too old.
+    pub fn sweep(&mut self, now: Timestamp) {
+        self.clients.retain(|_, client| silence(client, now) <= signed(SHOWN_AFTER_SILENCE));
+        self.traffic.sweep(now);
+    }
+
+    fn make_room(&mut self, now: Timestamp) -> Result<(), ReportRefusal> {
+        let silent = self.clients.values().filter(|client| !client.is_live(now));
+        let oldest = silent.min_by_key(|client| client.last_heard).ok_or(ReportRefusal::TooManyClients)?.client;
+        self.clients.remove(&oldest);
+        Ok(())
+    }
+}
+
+fn silence(client: &Client, now: Timestamp) -> SignedDuration {
+    now.duration_since(client.last_heard)
+}
+
+fn grown_operations(
+    before: &BTreeMap<String, OperationCounts>,
+    after: &BTreeMap<String, OperationCounts>,
+) -> BTreeMap<String, OperationCounts> {
+    debug_assert!(after.len() <= OPERATIONS_MAX + 1);
+    let grown = after.iter().map(|(operation, counts)| {
+        let before = before.get(operation).map_or(0, |before| before.requests);
+        let requests = counts.requests.saturating_sub(before);
+        (operation.clone(), OperationCounts { requests, open: counts.open })
+    });
+    grown.filter(|(_, counts)| counts.requests > 0).collect()
+}

@@ -1,0 +1,140 @@
+//! How much traffic there was over the last 15 minutes: root requests by service and operation, and how many
+//! of them passed which fault point.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use daybreak_model::Key;
+use jiff::Timestamp;
+
+/// How far back a [`Window`] reaches, in seconds.
+pub const WINDOW_SECONDS: i64 = 15 * 60;
+/// How finely it does, in seconds: what leaves it leaves in steps of this.
+pub const BUCKET_SECONDS: i64 = 30;
+/// Windows that one [`Traffic`] keeps.
+pub const WINDOWS_MAX: usize = 100_000;
+
+/// A count over the last 15 minutes. It holds at most 30 buckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The number of the bucket since 1970, and what was counted in it; in order, none of them zero.
+    buckets: VecDeque<(i64, u64)>,
+}
+
+/// The traffic of all services.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    services: BTreeMap<String, ServiceTraffic>,
+    windows: usize,
+    /// When a count last had no place: until that has left the window, shares are unknown.
+    overflowed_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ServiceTraffic {
+    operations: BTreeMap<String, Window>,
+    points: BTreeMap<Key, BTreeMap<String, Window>>,
+}
+
+impl Window {
+    /// Counts.
+    pub fn add(&mut self, count: u64, now: Timestamp) {
+        let bucket = now.as_second().div_euclid(BUCKET_SECONDS);
+        match self.buckets.back_mut() {
+            _ if count == 0 => {}
+            // A clock that was put back goes on with the latest bucket.
+            Some((latest, total)) if *latest >= bucket => *total = total.saturating_add(count),
+            _ => self.buckets.push_back((bucket, count)),
+        }
+        self.expire(now);
+    }
+
+    /// The count over the last 15 minutes, to a bucket.
+    #[must_use]
+    pub fn total(&self, now: Timestamp) -> u64 {
+        let inside = self.buckets.iter().filter(|(bucket, _)| *bucket > oldest(now));
+        inside.fold(0, |total, (_, count)| total.saturating_add(*count))
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        while self.buckets.front().is_some_and(|(bucket, _)| *bucket <= oldest(now)) {
+            self.buckets.pop_front();
+        }
+    }
+}
+
+/// The latest bucket that is outside of the window.
+fn oldest(now: Timestamp) -> i64 {
+    (now.as_second() - WINDOW_SECONDS).div_euclid(BUCKET_SECONDS)
+}
+
+impl Traffic {
+    /// Counts root requests of an operation.
+    pub fn add_requests(&mut self, service: &str, operation: &str, count: u64, now: Timestamp) {
+        let windows = &mut self.services.entry(service.to_owned()).or_default().operations;
+        add(windows, &mut self.windows, &mut self.overflowed_at, operation, count, now);
+    }
+
+    /// Counts root requests of an operation that passed a fault point.
+    pub fn add_passed(&mut self, service: &str, point: &Key, operation: &str, count: u64, now: Timestamp) {
+        let points = &mut self.services.entry(service.to_owned()).or_default().points;
+        let windows = points.entry(point.clone()).or_default();
+        add(windows, &mut self.windows, &mut self.overflowed_at, operation, count, now);
+    }
+
+    /// Root requests of an operation over the last 15 minutes, and how many of them passed a point. None where
+    /// this is not known, because there were too many operations to count them all.
+    #[must_use]
+    pub fn passed(&self, service: &str, point: &Key, operation: &str, now: Timestamp) -> Option<(u64, u64)> {
+        let unknown = self.overflowed_at.is_some_and(|at| now.duration_since(at).as_secs() <= WINDOW_SECONDS);
+        let service = self.services.get(service).filter(|_| !unknown)?;
+        let total = |windows: Option<&BTreeMap<String, Window>>| {
+            windows.and_then(|windows| windows.get(operation)).map_or(0, |window| window.total(now))
+        };
+        Some((total(Some(&service.operations)), total(service.points.get(point))))
+    }
+
+    /// The operations of a service that passed a point over the last 15 minutes.
+    #[must_use]
+    pub fn operations(&self, service: &str, point: &Key, now: Timestamp) -> BTreeSet<&str> {
+        let windows = self.services.get(service).and_then(|service| service.points.get(point));
+        let passed = windows.into_iter().flatten().filter(|(_, window)| window.total(now) > 0);
+        passed.map(|(operation, _)| operation.as_str()).collect()
+    }
+
+    /// Forgets what has left the window.
+    pub fn sweep(&mut self, now: Timestamp) {
+        let stays = |_: &String, window: &mut Window| {
+            window.expire(now);
+            !window.buckets.is_empty()
+        };
+        self.windows = 0;
+        self.services.retain(|_, service| {
+            service.operations.retain(stays);
+            service.points.retain(|_, windows| {
+                windows.retain(stays);
+                !windows.is_empty()
+            });
+            self.windows += service.operations.len() + service.points.values().map(BTreeMap::len).sum::<usize>();
+            !(service.operations.is_empty() && service.points.is_empty())
+        });
+    }
+}
+
+fn add(
+    windows: &mut BTreeMap<String, Window>,
+    known: &mut usize,
+    overflowed_at: &mut Option<Timestamp>,
+    operation: &str,
+    count: u64,
+    now: Timestamp,
+) {
+    match windows.get_mut(operation) {
+        _ if count == 0 => {}
+        Some(window) => window.add(count, now),
+        None if *known >= WINDOWS_MAX => *overflowed_at = Some(now),
+        None => {
+            *known += 1;
+            windows.entry(operation.to_owned()).or_default().add(count, now);
+        }
+    }
+}
