@@ -45,7 +45,10 @@ fn build(arguments: &[&str], name: &str) -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let output = Command::new(cargo).current_dir(root()).arg("build").args(arguments).output()?;
+            // Benchmarks are built for release, and measure what is.
+            let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+            let build = ["build", "--profile", profile];
+            let output = Command::new(cargo).current_dir(root()).args(build).args(arguments).output()?;
             ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             beside_us()?
         }
