@@ -187,3 +187,6 @@ fn piece(day: Date, span: TimeSpan, Stretch { from, to, offset }: Stretch) -> Op
     };
     (opening.from < opening.to).then_some(opening)
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,6 @@ fn grant(run: &Run, known: bool) -> Option<RunGrant> {
         spec,
     })
 }
+
+#[cfg(test)]
+mod tests;

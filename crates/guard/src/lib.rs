@@ -14,6 +14,8 @@
 pub mod admission;
 pub mod blast_radius;
 pub mod clients;
+#[cfg(test)]
+mod fixtures;
 pub mod hours;
 pub mod lease;
 pub mod run;

@@ -170,3 +170,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,3 +138,6 @@ fn add(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

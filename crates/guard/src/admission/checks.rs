@@ -33,7 +33,7 @@ fn halted(facts: &Facts<'_>) -> Option<Refusal> {
 }
 
 fn disabled(facts: &Facts<'_>) -> Option<Refusal> {
-    let clears = "enable it: POST /api/v1/faults/{key}/enable";
+    let clears = "enable it: `enabled: true`";
     (!facts.fault.enabled).then(|| refusal(RefusalCode::FaultDisabled, "the fault is disabled", clears))
 }
 

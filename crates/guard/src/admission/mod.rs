@@ -124,3 +124,6 @@ pub fn admit(facts: &Facts<'_>) -> Admission {
 fn hours_key<'a>(facts: &Facts<'a>) -> &'a Key {
     &facts.fault.hours
 }
+
+#[cfg(test)]
+mod tests;

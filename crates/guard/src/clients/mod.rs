@@ -219,3 +219,6 @@ fn grown_operations(
     });
     grown.filter(|(_, counts)| counts.requests > 0).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+use std::collections::BTreeSet;
+
+use daybreak_model::Arm;
+use daybreak_model::wire::{Evaluations, FaultSupport};
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixtures::{RUN, arm, at, key, report, traffic_report};
+
+const CHECKOUT: &str = "POST /checkout";
+
+fn clients(reports: &[(Report, i64)]) -> Clients {
+    let mut clients = Clients::default();
+    clients.open_run(RUN);
+    for (report, second) in reports {
+        clients.report(report, at(*second)).unwrap();
+    }
+    clients
+}
+
+/// A report with so many treated requests, all of them struck.
+fn striking(client: u128, sequence: u64, struck: u64) -> Report {
+    Report { arms: vec![arm(Arm::Treated, struck, struck)], ..traffic_report(client, sequence, struck, struck) }
+}
+
+fn passed(clients: &Clients, second: i64) -> Option<(u64, u64)> {
+    clients.traffic().passed("shop", &key("payment.gateway"), CHECKOUT, at(second))
+}
+
+#[test]
+fn counters_become_differences() {
+    let clients = clients(&[
+        (traffic_report(1, 1, 10, 5), 0),
+        (traffic_report(1, 2, 30, 6), 2),
+        (traffic_report(2, 1, 100, 0), 3),
+        // A counter that shrinks counts for nothing.
+        (traffic_report(1, 3, 20, 4), 4),
+    ]);
+    assert_eq!(passed(&clients, 5), Some((130, 6)));
+}
+
+#[test]
+fn a_client_met_late_brings_no_traffic_of_before() {
+    let clients =
+        clients(&[(traffic_report(1, 900, 1_000_000, 1_000), 0), (traffic_report(1, 901, 1_000_010, 1_001), 2)]);
+    assert_eq!(passed(&clients, 5), Some((10, 1)));
+}
+
+#[test]
+fn what_becomes_of_a_report() {
+    let mut clients = Clients::default();
+    let mut check = |report: Report, expected: Result<Reported, ReportRefusal>| {
+        assert_eq!(clients.report(&report, at(0)), expected, "{} {}", report.client, report.sequence);
+    };
+    check(report(1, 5), Ok(Reported::First));
+    check(report(1, 5), Ok(Reported::Old));
+    check(report(1, 4), Ok(Reported::Old));
+    check(report(1, 7), Ok(Reported::Newer));
+    check(Report { service: String::new(), ..report(2, 1) }, Err(ReportRefusal::ServiceName));
+    check(Report { service: "s".repeat(201), ..report(2, 1) }, Err(ReportRefusal::ServiceName));
+    check(Report { service: "till".to_owned(), ..report(1, 8) }, Err(ReportRefusal::OtherService));
+    check(report(1, 8), Ok(Reported::Newer));
+}
+
+#[test]
+fn who_is_live() {
+    let goodbye = Report { goodbye: true, ..report(3, 2) };
+    let mut clients = clients(&[(report(1, 1), 0), (report(2, 1), 20), (report(3, 1), 20), (goodbye, 21)]);
+    let live = |clients: &Clients, second: i64| clients.live(at(second)).map(|c| c.client).collect::<Vec<_>>();
+    let [one, two] = [1, 2].map(InstanceId::new);
+    assert_eq!(live(&clients, 30), [one, two]);
+    assert_eq!(live(&clients, 31), [two]);
+    assert_eq!(live(&clients, 51), []);
+    // A duplicate of an old report is no sign of life.
+    assert_eq!(clients.report(&report(1, 1), at(32)), Ok(Reported::Old));
+    assert_eq!(live(&clients, 32), [two]);
+    assert_eq!(clients.iter().count(), 3);
+    clients.sweep(at(20 + 600));
+    assert_eq!(clients.iter().map(|client| client.client).collect::<Vec<_>>(), [two, InstanceId::new(3)]);
+}
+
+#[test]
+fn invariant_5_a_client_that_forbids_faults_does_not_count_at_a_point() {
+    let forbidding = Report { faults: FaultSupport::default(), ..traffic_report(2, 1, 10, 10) };
+    let mut refusing = traffic_report(3, 1, 10, 10);
+    refusing.points.values_mut().for_each(|point| point.permitted = false);
+    let clients = clients(&[(traffic_report(1, 1, 10, 7), 0), (forbidding, 0), (refusing, 0), (report(4, 1), 0)]);
+    let point = clients.fault_point(&key("payment.gateway"), at(1));
+    assert_eq!((point.clients, point.permitting, point.passes), (3, 1, 27));
+    assert_eq!(point.services["shop"].requests[CHECKOUT], 27);
+    assert_eq!(clients.fault_point(&key("payment.gateway"), at(31)), FaultPoint::default());
+    assert_eq!(clients.fault_point(&key("elsewhere"), at(1)), FaultPoint::default());
+}
+
+#[test]
+fn invariant_5_clients_that_struck_and_fell_silent_are_lost() {
+    let goodbye = Report { goodbye: true, ..striking(3, 2, 9) };
+    let quiet = Report { arms: vec![arm(Arm::Control, 5, 0)], ..report(4, 1) };
+    let clients = clients(&[
+        (striking(1, 1, 1), 0),
+        (striking(2, 1, 1), 10),
+        (striking(3, 1, 1), 10),
+        (goodbye, 11),
+        (quiet, 0),
+        // It struck once, and then only reported on.
+        (striking(5, 1, 1), 0),
+        (striking(5, 2, 1), 40),
+    ]);
+    let check = |second: i64, expected: usize| assert_eq!(clients.lost(RUN, at(second)), expected, "at {second} s");
+    check(4, 0);
+    check(5, 1);
+    check(14, 1);
+    check(15, 2);
+    check(45, 3);
+    check(60, 3);
+    check(61, 1);
+    check(71, 0);
+}
+
+#[test]
+fn only_open_runs_are_counted() {
+    let mut clients = clients(&[(striking(1, 1, 3), 0)]);
+    assert_eq!(clients.run(RUN).unwrap().arm(Arm::Treated).struck, 3);
+    let counts = clients.close_run(RUN).unwrap();
+    assert_eq!(counts.places().values().map(|place| place.requests).sum::<u64>(), 3);
+    clients.report(&striking(1, 2, 9), at(1)).unwrap();
+    assert!(clients.run(RUN).is_none());
+}
+
+#[test]
+fn everything_is_bounded() {
+    let many = |n: usize| (0..n).map(|n| format!("GET /{n:05}"));
+    let mut long = report(1, 1);
+    long.operations = many(5_000).map(|name| (name, OperationCounts { requests: 1, open: 1 })).collect();
+    long.operations.insert("x".repeat(201), OperationCounts { requests: 1, open: 0 });
+    let point = PointCounts { requests: many(5_000).map(|name| (name, 1)).collect(), ..PointCounts::default() };
+    long.points = (0..5_000).map(|n| (key(&format!("p{n}")), point.clone())).take(600).collect();
+    long.evaluations = (0..30_000).map(|n| (key(&format!("f{n}")), Evaluations::default())).collect();
+    let client = Client::new(&long, at(0));
+    assert_eq!(client.operations.len(), OPERATIONS_MAX + 1);
+    assert_eq!(client.operations.values().map(|counts| counts.requests).sum::<u64>(), 5_001);
+    assert_eq!(client.points.len(), 500);
+    assert!(client.points.values().all(|point| point.requests.len() == OPERATIONS_MAX + 1));
+    assert_eq!(client.evaluations.len(), EVALUATIONS_MAX);
+}
+
+#[test]
+fn when_all_are_live_no_more_are_counted() {
+    let mut clients = Clients::default();
+    for client in 0..CLIENTS_MAX as u128 {
+        clients.report(&report(client, 1), at(0)).unwrap();
+    }
+    assert_eq!(clients.report(&report(u128::MAX, 1), at(30)), Err(ReportRefusal::TooManyClients));
+    assert_eq!(clients.report(&report(5, 2), at(30)), Ok(Reported::Newer));
+    assert_eq!(clients.report(&report(u128::MAX, 1), at(31)), Ok(Reported::First));
+    assert_eq!(clients.iter().count(), CLIENTS_MAX);
+    assert!(clients.get(InstanceId::new(0)).is_none());
+}
+
+/// The reports of some clients: each counts on from the one before.
+fn any_reports() -> impl Strategy<Value = Vec<Report>> {
+    let steps = prop::collection::vec((0..50_u64, 0..50_u64, 0..20_u64), 1..8);
+    prop::collection::vec(steps, 1..4).prop_map(|clients| {
+        let mut reports = Vec::new();
+        for (client, steps) in clients.into_iter().enumerate() {
+            let (mut passed, mut others, mut struck) = (0, 0, 0);
+            for (sequence, (more_passed, more_others, more_struck)) in steps.into_iter().enumerate() {
+                (passed, others, struck) = (passed + more_passed, others + more_others, struck + more_struck);
+                let arms = vec![arm(Arm::Treated, struck * 2, struck), arm(Arm::Control, passed, 0)];
+                let report = traffic_report(client as u128, sequence as u64 + 1, passed + others, passed);
+                reports.push(Report { arms, ..report });
+            }
+        }
+        reports
+    })
+}
+
+proptest! {
+    /// Every report comes at least once, in any order: the totals are those of the last reports.
+    #[test]
+    fn invariant_4_duplicated_and_shuffled_reports_change_nothing(
+        (reports, deliveries) in any_reports().prop_flat_map(|reports| {
+            let all: Vec<usize> = (0..reports.len()).collect();
+            let twice = prop::collection::vec(prop::sample::select(all.clone()), 0..20);
+            let deliveries = twice.prop_flat_map(move |twice| Just([all.clone(), twice].concat()).prop_shuffle());
+            (Just(reports), deliveries)
+        }),
+    ) {
+        let mut clients = Clients::default();
+        clients.open_run(RUN);
+        let mut first: BTreeMap<InstanceId, u64> = BTreeMap::new();
+        for index in deliveries {
+            let report = &reports[index];
+            let counted = if report.sequence > 1 { report.operations[CHECKOUT].requests } else { 0 };
+            first.entry(report.client).or_insert(counted);
+            clients.report(report, at(0)).unwrap();
+        }
+        let ids: BTreeSet<InstanceId> = reports.iter().map(|report| report.client).collect();
+        let last: Vec<&Report> = ids.iter().map(|id| reports.iter().rfind(|report| report.client == *id).unwrap()).collect();
+        let sum = |of: &dyn Fn(&Report) -> u64| last.iter().map(|report| of(report)).sum::<u64>();
+        let metric = |arm: usize, metric| move |report: &Report| report.arms[arm].counts[&metric];
+        use daybreak_model::wire::Metric::{Requests, Struck};
+
+        let run = clients.run(RUN).unwrap();
+        prop_assert_eq!(run.arm(Arm::Treated).requests, sum(&metric(0, Requests)));
+        prop_assert_eq!(run.arm(Arm::Treated).struck, sum(&metric(0, Struck)));
+        prop_assert_eq!(run.arm(Arm::Control).requests, sum(&metric(1, Requests)));
+        let requests = sum(&|report| report.operations[CHECKOUT].requests) - first.values().sum::<u64>();
+        prop_assert_eq!(clients.traffic().passed("shop", &key("payment.gateway"), CHECKOUT, at(1)).map_or(0, |(n, _)| n), requests);
+        for report in last {
+            let client = clients.get(report.client).unwrap();
+            prop_assert_eq!((&client.operations, &client.points), (&report.operations, &report.points));
+        }
+    }
+}
