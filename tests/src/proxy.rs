@@ -9,6 +9,8 @@ use anyhow::Result;
 
 /// How a request for the SDK's stream begins; connections that sent one count as streams.
 const STREAM_REQUEST: &[u8] = b"GET /api/v1/stream";
+/// How an SDK's report begins.
+const REPORT: &[u8] = b"POST /api/v1/reports";
 
 /// A TCP proxy on loopback.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ enum Mode {
     Pass,
     Hold,
     StallStreams,
+    HoldReports,
     Cut,
 }
 
@@ -68,6 +71,11 @@ impl Proxy {
     /// Keeps what is on its way to clients on their streams; everything else passes.
     pub fn stall_streams(&self) {
         self.gate.set(Mode::StallStreams);
+    }
+
+    /// Keeps reports on their way to the server; everything else passes.
+    pub fn hold_reports(&self) {
+        self.gate.set(Mode::HoldReports);
     }
 
     /// Passes everything, what was kept first.
@@ -142,22 +150,23 @@ impl Gate {
             if is_up && buffer[..read].starts_with(STREAM_REQUEST) {
                 is_stream.store(true, Ordering::Relaxed);
             }
-            self.wait_to_pass(is_up, is_stream);
+            self.wait_to_pass(is_up, is_stream, is_up && buffer[..read].starts_with(REPORT));
             if to.write_all(&buffer[..read]).is_err() {
                 break;
             }
         }
-        self.wait_to_pass(is_up, is_stream);
+        self.wait_to_pass(is_up, is_stream, false);
         let _ = to.shutdown(Shutdown::Both);
         let _ = from.shutdown(Shutdown::Both);
     }
 
-    fn wait_to_pass(&self, is_up: bool, is_stream: &AtomicBool) {
+    fn wait_to_pass(&self, is_up: bool, is_stream: &AtomicBool, is_report: bool) {
         let mut state = self.state();
         loop {
             let kept = match state.mode {
                 Mode::Hold => true,
                 Mode::StallStreams => !is_up && is_stream.load(Ordering::Relaxed),
+                Mode::HoldReports => is_report,
                 Mode::Pass | Mode::Cut => false,
             };
             if !kept {
@@ -230,6 +239,15 @@ mod tests {
         proxy.stall_streams();
         is_kept(&mut stream, b"more");
         passes(&mut other, b"POST /api/v1/reports HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn it_holds_reports_alone() {
+        let proxy = Proxy::to(echo()).unwrap();
+        let (mut stream, mut reports) = (connect(&proxy), connect(&proxy));
+        proxy.hold_reports();
+        passes(&mut stream, b"GET /api/v1/stream HTTP/1.1\r\n");
+        is_kept(&mut reports, b"POST /api/v1/reports HTTP/1.1\r\n");
     }
 
     #[test]

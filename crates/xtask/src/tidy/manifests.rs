@@ -40,7 +40,7 @@ fn check_one(file: &File) -> Vec<Finding> {
 }
 
 /// The lines of a TOML section.
-fn section<'t>(text: &'t str, head: &'t str) -> impl Iterator<Item = &'t str> {
+pub(super) fn section<'t>(text: &'t str, head: &'t str) -> impl Iterator<Item = &'t str> {
     let after = text.lines().skip_while(move |line| line.trim() != head).skip(1);
     after.take_while(|line| !line.trim_start().starts_with('['))
 }

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod changelog;
+mod dependencies;
 mod invariants;
 mod links;
 mod manifests;
@@ -80,6 +81,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = arrows::check(&packages);
     findings.extend(sdk_tree::check(&sdk_tree::read(root)?));
     findings.extend(manifests::check(&files));
+    findings.extend(dependencies::check(&files));
     findings.extend(purity::check(&files)?);
     findings.extend(sizes::check_files(&files));
     findings.extend(sizes::check_functions(&files)?);
