@@ -1,0 +1,49 @@
+//! What must hold across fields and across resources. Reading a text, merging and patching all end here.
+//!
+//! These checks know no text: each problem carries a path, and the tree turns it into a place.
+
+mod cycles;
+mod faults;
+mod flags;
+mod objectives;
+mod references;
+
+pub use references::referrers;
+
+use std::collections::BTreeSet;
+
+use daybreak_model::{Key, Kind, Resources};
+use jiff::civil::Date;
+
+use crate::diagnostic::Problem;
+use crate::path::Path;
+
+/// Everything that is wrong with these resources, or worth knowing. Expired flags are told where `today` is.
+pub(crate) fn check(resources: &Resources, today: Option<Date>) -> Vec<Problem> {
+    check_with(resources, &BTreeSet::new(), today)
+}
+
+/// As [`check`]; what is `absent` was written but could not be read: it may be referred to.
+pub(crate) fn check_with(resources: &Resources, absent: &BTreeSet<(Kind, Key)>, today: Option<Date>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, flag) in &resources.flags {
+        flags::check(flag, &at(Kind::Flag, key), today, &mut problems);
+    }
+    for (key, fault) in &resources.faults {
+        faults::check(fault, &at(Kind::Fault, key), &mut problems);
+    }
+    for (key, hours) in &resources.hours {
+        objectives::check_hours(hours, &at(Kind::Hours, key), &mut problems);
+    }
+    for (key, slo) in &resources.slos {
+        objectives::check_slo(slo, &at(Kind::Slo, key), &mut problems);
+    }
+    references::check(resources, absent, &mut problems);
+    cycles::check(resources, &mut problems);
+    problems
+}
+
+/// Where a resource stands.
+pub(crate) fn at(kind: Kind, key: &Key) -> Path {
+    Path::default().then(kind.section()).then(key.as_str())
+}

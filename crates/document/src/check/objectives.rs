@@ -1,0 +1,88 @@
+//! What must hold within one calendar and one SLO.
+
+use daybreak_model::{Hours, Millis, Percentage, Slo, TimeSpan, Window};
+use jiff::civil::Time;
+
+use crate::diagnostic::Problem;
+use crate::path::Path;
+
+const DAY: Millis = Millis::from_secs(86_400);
+/// The budget that may burn within an hour before people are paged: 2 % of the window's (SRE workbook, chapter 5).
+const FAST_BURN_SHARE: f64 = 0.02;
+
+pub(super) fn check_hours(hours: &Hours, path: &Path, problems: &mut Vec<Problem>) {
+    let mut sorted = hours.times.clone();
+    sorted.sort_unstable();
+    // Midnight at the end of the day comes after every time.
+    let meets = |before: &TimeSpan, after: &TimeSpan| before.to.is_none_or(|end| end >= after.from);
+    if let Some(pair) = sorted.windows(2).find(|pair| meets(&pair[0], &pair[1])) {
+        let end = pair[0].to.zip(pair[1].to).map(|(first, second): (Time, Time)| first.max(second));
+        let joined = TimeSpan { from: pair[0].from, to: end };
+        let message = format!("`{}` and `{}` overlap or touch", pair[0], pair[1]);
+        problems.push(
+            Problem::error("overlapping_times", path.then("times"), message)
+                .help(format!("write one span: `\"{joined}\"`")),
+        );
+    } else if sorted != hours.times {
+        let ordered: Vec<String> = sorted.iter().map(|span| format!("\"{span}\"")).collect();
+        let help = format!("write `[{}]`", ordered.join(", "));
+        problems.push(
+            Problem::error("unsorted_times", path.then("times"), "these spans are not in the day's order").help(help),
+        );
+    }
+    let last = hours.holidays.iter().map(|range| range.last).max();
+    match (last, hours.holidays_until) {
+        (Some(last), None) => {
+            let message = "nobody knows for how long these holidays are complete";
+            let help = format!("write the last day that was looked up, as in `holidays_until: {}-12-31`", last.year());
+            problems.push(Problem::error("missing_field", path.then("holidays_until"), message).help(help));
+        }
+        (Some(last), Some(until)) if until < last => {
+            let message = format!("there are holidays after it, up to {last}");
+            let help = format!("write `holidays_until: {last}` or later");
+            problems.push(Problem::error("out_of_range", path.then("holidays_until"), message).help(help));
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn check_slo(slo: &Slo, path: &Path, problems: &mut Vec<Problem>) {
+    let objective = path.then("objective");
+    let window = match slo.window {
+        Window::Rolling(window)
+            if window.get() % DAY.get() != 0 || window == Millis::ZERO || window.get() > 366 * DAY.get() =>
+        {
+            let message = format!("a window has from 1 to 366 whole days, not {window}");
+            problems.push(
+                Problem::error("out_of_range", path.then("window"), message)
+                    .help("write days, as in `28d`, or `month`"),
+            );
+            return;
+        }
+        Window::Rolling(window) => window,
+        Window::Month => Millis::new(30 * DAY.get()),
+    };
+    if slo.objective == Percentage::FULL {
+        let message = "an objective of 100% leaves no error budget: nothing could ever be tried";
+        problems.push(Problem::error("out_of_range", objective, message).help("write less, as in `99.9%`"));
+        return;
+    }
+    if slo.objective == Percentage::ZERO {
+        let message = "an objective of 0% promises nothing";
+        problems.push(Problem::error("out_of_range", objective, message).help("write more, as in `99.9%`"));
+        return;
+    }
+    let hours = window.to_duration().as_secs_f64() / 3600.0;
+    let factor = FAST_BURN_SHARE * hours;
+    let budget = 1.0 - slo.objective.ratio();
+    if factor * budget >= 1.0 {
+        let message = format!(
+            "the burn alert could never fire: it needs {:.0}% of requests to fail ({factor:.1} times the budget of {:.3}%)",
+            factor * budget * 100.0,
+            budget * 100.0
+        );
+        let least = (1.0 - 1.0 / factor) * 100.0;
+        let help = format!("write an objective above {:.1}%, or a shorter window", (least * 10.0).ceil() / 10.0);
+        problems.push(Problem::error("alert_never_fires", objective, message).help(help));
+    }
+}

@@ -1,0 +1,115 @@
+//! Reads conditions: a map of attribute → test, all of which must hold, and what combines them.
+
+use daybreak_model::Condition;
+use daybreak_model::condition::AttributeTest;
+use daybreak_model::limits::DEPTH_MAX;
+
+use super::reader::Reader;
+use crate::source::Span;
+use crate::tree::{Entry, Node, Tree};
+
+/// What makes a name an attribute's, where it could be another word.
+pub(crate) const ATTRIBUTE_PREFIX: &str = "context.";
+
+impl Reader<'_> {
+    /// A whole condition.
+    pub(crate) fn condition(&mut self, node: &Node) -> Option<Condition> {
+        let condition = self.part(node)?;
+        if depth(&condition) > DEPTH_MAX {
+            let message = format!("this condition nests more than {DEPTH_MAX} levels deep");
+            self.error("too_deep", node.head, message, "give parts of it a name, as segments");
+            return None;
+        }
+        Some(condition)
+    }
+
+    fn part(&mut self, node: &Node) -> Option<Condition> {
+        let entries = match &node.tree {
+            Tree::Map(entries) if entries.is_empty() => {
+                let help = "write a test, as in `country: DE`; to select everyone, leave it out";
+                self.error("empty_condition", node.head, "an empty condition selects nobody knows whom", help);
+                return None;
+            }
+            Tree::Map(entries) => entries,
+            Tree::List(_) => return self.wrong(node, "a condition", "write `all:` or `any:` before the list"),
+            _ => return self.wrong(node, "a condition", "write a map of attribute and test, as in `{ country: DE }`"),
+        };
+        // What can be read goes on to be checked, though something beside it was reported.
+        let mut parts = Vec::new();
+        for entry in entries {
+            let read = self.within(entry.key.as_str(), |reader| reader.combined_or_attribute(entry));
+            parts.extend(read.into_iter().flatten());
+        }
+        match parts.len() {
+            0 => None,
+            1 => parts.pop(),
+            _ => Some(Condition::All(parts)),
+        }
+    }
+
+    fn combined_or_attribute(&mut self, entry: &Entry) -> Option<Vec<Condition>> {
+        let node = &entry.value;
+        let combined = match entry.key.as_str() {
+            "all" => Condition::All(self.parts(node)?),
+            "any" => Condition::Any(self.parts(node)?),
+            "not" => Condition::Not(Box::new(self.part(node)?)),
+            "segment" => match &node.tree {
+                Tree::List(_) => {
+                    let help = "write `any: [ { segment: … }, { segment: … } ]`";
+                    return self.wrong(node, "the name of one segment", help);
+                }
+                _ => Condition::Segment(self.key(node)?),
+            },
+            name => return self.attribute(name, entry),
+        };
+        Some(vec![combined])
+    }
+
+    fn parts(&mut self, node: &Node) -> Option<Vec<Condition>> {
+        let Tree::List(items) = &node.tree else {
+            return self.wrong(
+                node,
+                "a list of conditions",
+                "write each condition after a dash, or all of them in `[ ]`",
+            );
+        };
+        if items.is_empty() {
+            let help = "write at least one condition, or leave it out";
+            self.error("empty_condition", node.head, "an empty list of conditions selects nobody knows whom", help);
+            return None;
+        }
+        let parts = self.list(node, "", Self::part)?;
+        (!parts.is_empty()).then_some(parts)
+    }
+
+    /// The name of an attribute, without the prefix that marks it as one.
+    pub(crate) fn attribute_name(&mut self, written: &str, span: Span) -> Option<Box<str>> {
+        let name = written.strip_prefix(ATTRIBUTE_PREFIX).unwrap_or(written);
+        if name.is_empty() {
+            self.error("invalid_key", span, "an attribute needs a name", "write the attribute's name, as in `country`");
+            return None;
+        }
+        if name.starts_with('$') {
+            let help = format!("write another name, such as `{}`", name.trim_start_matches('$'));
+            self.error("reserved_name", span, "names that begin with `$` are reserved", help);
+            return None;
+        }
+        Some(name.into())
+    }
+
+    fn attribute(&mut self, written: &str, entry: &Entry) -> Option<Vec<Condition>> {
+        let name = self.attribute_name(written, entry.span)?;
+        let (tests, ignore_case) = self.tests(&name, &entry.value)?;
+        let condition = |test| Condition::Attribute(AttributeTest { attribute: name.clone(), test, ignore_case });
+        Some(tests.into_iter().map(condition).collect())
+    }
+}
+
+/// How many levels a condition has.
+pub(crate) fn depth(condition: &Condition) -> usize {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => 1 + parts.iter().map(depth).max().unwrap_or(0),
+        Condition::Not(inner) => 1 + depth(inner),
+        Condition::Segment(_) | Condition::Attribute(_) => 1,
+    }
+}

@@ -1,0 +1,320 @@
+//! Reads the parts of a tree, and notes whatever is wrong without ever stopping.
+
+use daybreak_model::{Key, Millis, Percentage, Scalar};
+use jiff::civil::Date;
+
+use crate::diagnostic::{Place, Problem};
+use crate::fields::Noun;
+use crate::path::{Path, Step};
+use crate::source::Span;
+use crate::suggest;
+use crate::tree::{Entry, Node, Number, Tree, shorten};
+
+/// Where the decoder stands, and what it has found.
+pub(crate) struct Reader<'p> {
+    pub(crate) source: usize,
+    pub(crate) path: Path,
+    pub(crate) problems: &'p mut Vec<Problem>,
+}
+
+/// A map whose fields are those of a noun.
+pub(crate) struct Fields<'n> {
+    noun: &'static Noun,
+    entries: &'n [Entry],
+    pub(crate) head: Span,
+    /// The fields that were probably meant where an unknown one was written.
+    meant: Vec<&'static str>,
+}
+
+impl Fields<'_> {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == name)
+    }
+
+    /// Whether it was written, or misspelt.
+    pub(crate) fn was_meant(&self, name: &str) -> bool {
+        self.has(name) || self.meant.contains(&name)
+    }
+
+    /// The fields that were written, of those that the noun knows.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| self.noun.field(&entry.key).is_some())
+    }
+}
+
+impl Reader<'_> {
+    /// Does something one step further in.
+    pub(crate) fn within<T>(&mut self, step: impl Into<Step>, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let result = work(self);
+        self.path.pop();
+        result
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let place = Place { source: self.source, span };
+        self.problems.push(Problem::error(code, self.path.clone(), message).help(help).at(place));
+    }
+
+    /// Notes that the value is not of the wanted kind; nothing where the value was reported before.
+    pub(crate) fn wrong<T>(&mut self, node: &Node, wanted: &str, help: impl Into<String>) -> Option<T> {
+        if node.tree != Tree::Reported {
+            let message = format!("{wanted} is expected here, not {}", node.what());
+            self.error("wrong_type", node.head, message, help);
+        }
+        None
+    }
+
+    /// Opens a map with known fields: notes unknown and missing ones, and fields without a value.
+    pub(crate) fn fields<'n>(&mut self, node: &'n Node, noun: &'static Noun) -> Option<Fields<'n>> {
+        let Tree::Map(entries) = &node.tree else {
+            let names: Vec<&str> = noun.names().take(3).collect();
+            return self.wrong(node, noun.name, format!("write a map with fields such as `{}`", names.join("`, `")));
+        };
+        let mut meant: Vec<&str> = Vec::new();
+        for entry in entries.iter().filter(|entry| noun.field(&entry.key).is_none()) {
+            let written = |name: &str| entries.iter().any(|entry| entry.key == name);
+            let near = suggest::nearest(&entry.key, noun.names().filter(|name| !written(name)));
+            let help = match near {
+                Some(near) => format!("write `{near}`"),
+                None => format!("its fields are `{}`", noun.names().collect::<Vec<_>>().join("`, `")),
+            };
+            let message = format!("{} has no field `{}`", noun.name, shorten(&entry.key));
+            self.within(entry.key.as_str(), |reader| reader.error("unknown_field", entry.span, message, help));
+            meant.extend(near);
+        }
+        for field in noun.fields.iter().filter(|field| !entries.iter().any(|entry| entry.key == field.name)) {
+            // A misspelt field is one fault, not also a missing one.
+            if let Some(help) = field.required
+                && !meant.contains(&field.name)
+            {
+                let message = format!("{} needs `{}`", noun.name, field.name);
+                self.within(field.name, |reader| reader.error("missing_field", node.head, message, help));
+            }
+        }
+        Some(Fields { noun, entries, head: node.head, meant })
+    }
+
+    /// Reads a field that was written; `None` where it was not, or is wrong.
+    pub(crate) fn field<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'n Node) -> Option<T>,
+    ) -> Option<T> {
+        debug_assert!(fields.noun.field(name).is_some(), "{name} is a field of {}", fields.noun.name);
+        let entry = fields.entries.iter().find(|entry| entry.key == name)?;
+        self.within(name, |reader| match &entry.value.tree {
+            Tree::Null => {
+                reader.error(
+                    "empty_value",
+                    entry.span,
+                    format!("`{name}` has no value"),
+                    "write one, or leave the field out",
+                );
+                None
+            }
+            _ => read(reader, &entry.value),
+        })
+    }
+
+    pub(crate) fn text(&mut self, node: &Node) -> Option<String> {
+        match &node.tree {
+            Tree::Text { text, .. } => Some(text.clone()),
+            Tree::Boolean(_) | Tree::Number(_) => self.wrong(node, "a text", "quote it"),
+            _ => self.wrong(node, "a text", "write a text"),
+        }
+    }
+
+    /// A text that says something.
+    pub(crate) fn words(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node)?;
+        if text.trim().is_empty() {
+            self.error(
+                "empty_value",
+                node.head,
+                "an empty text says nothing",
+                "write something, or leave the field out",
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(crate) fn key(&mut self, node: &Node) -> Option<Key> {
+        let Tree::Text { text, .. } = &node.tree else {
+            let help = match &node.tree {
+                Tree::Boolean(true) => "a name is a text; for the variant `on` write `on`",
+                Tree::Boolean(false) => "a name is a text; for the variant `off` write `off`",
+                Tree::Number(_) => "quote it",
+                _ => "write a name",
+            };
+            return self.wrong(node, "a name", help);
+        };
+        self.check_key(text, node.head)
+    }
+
+    /// Checks that a text has the form of a key.
+    pub(crate) fn check_key(&mut self, text: &str, span: Span) -> Option<Key> {
+        match Key::new(text) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                let code = if text.starts_with('$') { "reserved_name" } else { "invalid_key" };
+                let help = match suggest::as_key(text) {
+                    Some(key) => format!("write `{key}`"),
+                    None => "write letters and digits, with `-`, `_` or `.` between them".into(),
+                };
+                self.error(code, span, error.to_string(), help);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn boolean(&mut self, node: &Node) -> Option<bool> {
+        match &node.tree {
+            Tree::Boolean(value) => Some(*value),
+            Tree::Text { text, .. } => {
+                let help = match text.to_ascii_lowercase().as_str() {
+                    "on" | "yes" | "y" | "true" => "write `true`",
+                    "off" | "no" | "n" | "false" => "write `false`",
+                    _ => "write `true` or `false`",
+                };
+                self.wrong(node, "a boolean", help)
+            }
+            _ => self.wrong(node, "a boolean", "write `true` or `false`"),
+        }
+    }
+
+    pub(crate) fn percentage(&mut self, node: &Node) -> Option<Percentage> {
+        self.parsed(node, "a percentage", "write a number and its sign, as in `25%` or `0.5%`", "invalid_percentage")
+    }
+
+    pub(crate) fn duration(&mut self, node: &Node) -> Option<Millis> {
+        self.parsed(node, "a duration", "write a number and its unit, as in `300ms` or `10m`", "invalid_duration")
+    }
+
+    /// A text, or a number that lacks its sign or unit, which its parser says best.
+    fn parsed<T>(&mut self, node: &Node, what: &str, help: &str, code: &'static str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let text = match &node.tree {
+            Tree::Text { text, .. } => text.clone(),
+            Tree::Number(Number::Integer(number)) => number.to_string(),
+            Tree::Number(Number::Float(number)) => number.to_string(),
+            _ => return self.wrong(node, what, help),
+        };
+        self.parse(&text, node.head, help, code)
+    }
+
+    /// Parses a text by one of the model's parsers, whose errors say mostly what to write.
+    pub(crate) fn parse<T>(&mut self, text: &str, span: Span, help: &str, code: &'static str) -> Option<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let error = error.to_string();
+                let (message, advice) = match error.split_once("; write ") {
+                    Some((message, advice)) => (message.to_owned(), format!("write {advice}")),
+                    None => (error, help.to_owned()),
+                };
+                self.error(code, span, message, advice);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn date(&mut self, node: &Node) -> Option<Date> {
+        let text = self.text(node)?;
+        self.date_of(&text, node.head)
+    }
+
+    pub(crate) fn date_of(&mut self, text: &str, span: Span) -> Option<Date> {
+        let digits = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        let parts: Vec<&str> = text.split('-').collect();
+        let formed = matches!(parts[..], [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2));
+        if !formed {
+            let message = format!("`{}` is no date", shorten(text));
+            self.error("invalid_date", span, message, "write year, month and day, as in `2026-12-24`");
+            return None;
+        }
+        let date = text.parse().ok();
+        if date.is_none() {
+            let message = format!("there is no day `{text}`");
+            self.error("invalid_date", span, message, "write a day that the calendar has");
+        }
+        date
+    }
+
+    pub(crate) fn number(&mut self, node: &Node) -> Option<f64> {
+        match &node.tree {
+            Tree::Number(number) => Some(number.to_f64()),
+            Tree::Text { text, plain: false } if text.parse::<f64>().is_ok() => {
+                self.wrong(node, "a number", "write it without quotes")
+            }
+            _ => self.wrong(node, "a number", "write a number, without a unit"),
+        }
+    }
+
+    pub(crate) fn integer(&mut self, node: &Node, min: u32, max: u32) -> Option<u32> {
+        let Tree::Number(Number::Integer(number)) = node.tree else {
+            return self.wrong(
+                node,
+                "a whole number",
+                format!("write a whole number from {min} to {max}, without quotes"),
+            );
+        };
+        match u32::try_from(number) {
+            Ok(number) if (min..=max).contains(&number) => Some(number),
+            _ => {
+                self.error(
+                    "out_of_range",
+                    node.head,
+                    format!("{number} is not from {min} to {max}"),
+                    format!("write a whole number from {min} to {max}"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn scalar(&mut self, node: &Node) -> Option<Scalar> {
+        match &node.tree {
+            Tree::Boolean(value) => Some(Scalar::Boolean(*value)),
+            Tree::Number(number) => Some(Scalar::Number(number.to_f64())),
+            Tree::Text { text, .. } => Some(Scalar::Text(text.as_str().into())),
+            _ => self.wrong(node, "a text, a number or a boolean", "write one plain value"),
+        }
+    }
+
+    /// Every item that can be read.
+    pub(crate) fn list<T>(
+        &mut self,
+        node: &Node,
+        help: &str,
+        mut read: impl FnMut(&mut Self, &Node) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Tree::List(items) = &node.tree else { return self.wrong(node, "a list", help) };
+        let read = |(index, item): (usize, &Node)| self.within(index, |reader| read(reader, item));
+        Some(items.iter().enumerate().filter_map(read).collect())
+    }
+
+    /// Calls `read` for each entry of a map, with the path of the entry.
+    pub(crate) fn entries(&mut self, node: &Node, help: &str, mut read: impl FnMut(&mut Self, &Entry)) -> Option<()> {
+        let Tree::Map(entries) = &node.tree else { return self.wrong(node, "a map", help) };
+        for entry in entries {
+            self.within(entry.key.as_str(), |reader| read(reader, entry));
+        }
+        Some(())
+    }
+}

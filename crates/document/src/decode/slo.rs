@@ -1,0 +1,93 @@
+//! Reads SLOs and on-call SLOs.
+
+use daybreak_model::{Good, Indicator, Key, Millis, OnCall, Percentage, Slo, StatusBound, Window};
+
+use super::reader::Reader;
+use crate::fields::{GOOD, ON_CALL, SLI, SLO};
+use crate::tree::{Node, Tree, shorten};
+
+impl Reader<'_> {
+    pub(crate) fn slo(&mut self, node: &Node) -> Option<Slo> {
+        let fields = &self.fields(node, &SLO)?;
+        let nothing = || Indicator { operation: String::new(), good: Good::default() };
+        Some(Slo {
+            description: self.field(fields, "description", Self::text),
+            owner: self.field(fields, "owner", Self::text),
+            objective: self.field(fields, "objective", Self::percentage).unwrap_or(Percentage::ZERO),
+            window: self.field(fields, "window", Self::window).unwrap_or(Window::Month),
+            sli: self.field(fields, "sli", Self::indicator).unwrap_or_else(nothing),
+        })
+    }
+
+    fn window(&mut self, node: &Node) -> Option<Window> {
+        match &node.tree {
+            Tree::Text { text, .. } if text == "month" => Some(Window::Month),
+            _ => self.duration(node).map(Window::Rolling),
+        }
+    }
+
+    fn indicator(&mut self, node: &Node) -> Option<Indicator> {
+        let fields = &self.fields(node, &SLI)?;
+        Some(Indicator {
+            operation: self.field(fields, "operation", Self::words).unwrap_or_default(),
+            good: self.field(fields, "good", Self::good).unwrap_or_default(),
+        })
+    }
+
+    fn good(&mut self, node: &Node) -> Option<Good> {
+        let fields = &self.fields(node, &GOOD)?;
+        if fields.written().next().is_none() {
+            let help = "write `status: \"<500\"`, `latency: \"<400ms\"`, or both";
+            self.error("empty_value", fields.head, "nothing says what makes a request good", help);
+        }
+        Some(Good {
+            status: self.field(fields, "status", Self::status),
+            latency: self.field(fields, "latency", Self::latency_bound),
+        })
+    }
+
+    /// What follows the `<` of a bound.
+    fn bound(&mut self, node: &Node, help: &str) -> Option<String> {
+        let text = match &node.tree {
+            Tree::Number(number) => number.to_json().to_string(),
+            _ => self.text(node)?,
+        };
+        match text.strip_prefix('<').map(str::trim_start) {
+            Some(bound) if !bound.starts_with('=') => Some(bound.to_owned()),
+            _ => {
+                self.error("invalid_bound", node.head, format!("`{}` is no upper bound", shorten(&text)), help);
+                None
+            }
+        }
+    }
+
+    fn status(&mut self, node: &Node) -> Option<StatusBound> {
+        let help = "write the status below which a response is good, as in `\"<500\"`";
+        let bound = self.bound(node, help)?;
+        match bound.parse() {
+            Ok(status @ 101..=600) => Some(StatusBound(status)),
+            _ => {
+                self.error("invalid_bound", node.head, format!("`{}` bounds no HTTP status", shorten(&bound)), help);
+                None
+            }
+        }
+    }
+
+    fn latency_bound(&mut self, node: &Node) -> Option<Millis> {
+        let help = "write the time below which a response is good, as in `\"<400ms\"`";
+        let bound = self.bound(node, help)?;
+        self.parse(&bound, node.head, help, "invalid_duration")
+    }
+
+    pub(crate) fn on_call(&mut self, key: &Key, node: &Node) -> Option<OnCall> {
+        let fields = &self.fields(node, &ON_CALL)?;
+        let count =
+            |reader: &mut Self, name| reader.field(fields, name, |reader, node| reader.integer(node, 0, u32::MAX));
+        Some(OnCall {
+            pages_per_week: count(self, "pages_per_week").unwrap_or_default(),
+            off_hours_incidents_per_half_year: count(self, "off_hours_incidents_per_half_year").unwrap_or_default(),
+            description: self.field(fields, "description", Self::text),
+            hours: self.field(fields, "hours", Self::key).unwrap_or_else(|| key.clone()),
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! What is wrong with a document, and what to write instead.
+
+use serde::Serialize;
+
+use crate::path::Path;
+use crate::source::{LineIndex, Source, Span};
+use crate::tree::Node;
+
+/// How much a diagnostic weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The document is refused.
+    Error,
+    /// It is taken, but probably does not do what is wanted.
+    Warning,
+    /// It is taken; something about it is worth knowing.
+    Note,
+}
+
+/// One thing that is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// A word for programs: `unknown_field`.
+    pub code: &'static str,
+    /// The name of the source; empty where there is none, as for a result of merging.
+    pub source: String,
+    /// From 1; 0 where there is no source.
+    pub line: usize,
+    /// In characters, from 1; 0 where there is no source.
+    pub column: usize,
+    /// The bytes of the source's text.
+    pub span: Span,
+    /// The place in words: `flags.new-checkout.rules[1].when.country`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Other places that belong to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+}
+
+/// A second place that a diagnostic speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// The name of the source.
+    pub source: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// The bytes of the source's text.
+    pub span: Span,
+    /// What is there.
+    pub message: String,
+}
+
+/// Whether any of them is an error.
+#[must_use]
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// A place in one of the sources being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) source: usize,
+    pub(crate) span: Span,
+}
+
+/// A diagnostic in the making: checks that know no text leave its place open.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) path: Path,
+    pub(crate) place: Option<Place>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) related: Vec<(Place, String)>,
+}
+
+impl Problem {
+    pub(crate) fn error(code: &'static str, path: Path, message: impl Into<String>) -> Self {
+        let (message, severity) = (message.into(), Severity::Error);
+        Self { severity, code, path, place: None, message, help: None, related: Vec::new() }
+    }
+
+    pub(crate) fn warning(code: &'static str, path: Path, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, path, message) }
+    }
+
+    pub(crate) fn note(code: &'static str, path: Path, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(code, path, message) }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    pub(crate) fn related(mut self, place: Place, message: impl Into<String>) -> Self {
+        self.related.push((place, message.into()));
+        self
+    }
+}
+
+/// Turns problems into diagnostics: gives each its place, and sorts them by it.
+///
+/// A problem that knows no place takes that of its path, or of the nearest thing above it that was written.
+pub(crate) fn locate(problems: Vec<Problem>, sources: &[Source], trees: &[(usize, Node)]) -> Vec<Diagnostic> {
+    let indices: Vec<LineIndex<'_>> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
+    let mut placed: Vec<(Option<Place>, Problem)> =
+        problems.into_iter().map(|problem| (problem.place.or_else(|| find(&problem.path, trees)), problem)).collect();
+    placed.sort_by_key(|(place, _)| place.map(|place| (place.source, place.span)));
+    placed.into_iter().map(|(place, problem)| diagnostic(place, problem, sources, &indices)).collect()
+}
+
+fn find(path: &Path, trees: &[(usize, Node)]) -> Option<Place> {
+    let found = trees.iter().map(|(source, tree)| (tree.follow(path.steps()), *source));
+    let ((_, span), source) = found.max_by_key(|((depth, _), source)| (*depth, std::cmp::Reverse(*source)))?;
+    Some(Place { source, span })
+}
+
+fn diagnostic(place: Option<Place>, problem: Problem, sources: &[Source], indices: &[LineIndex<'_>]) -> Diagnostic {
+    let name = |source: usize| sources.get(source).map(|source| source.name.clone()).unwrap_or_default();
+    let position = |place: Place| indices.get(place.source).map_or((0, 0), |index| index.position(place.span.start));
+    let related = problem.related.into_iter().map(|(place, message)| {
+        let (line, column) = position(place);
+        Related { source: name(place.source), line, column, span: place.span, message }
+    });
+    let (line, column) = place.map_or((0, 0), position);
+    Diagnostic {
+        severity: problem.severity,
+        code: problem.code,
+        source: place.map(|place| name(place.source)).unwrap_or_default(),
+        line,
+        column,
+        span: place.map_or(Span::default(), |place| place.span),
+        path: problem.path.to_string(),
+        message: problem.message,
+        help: problem.help,
+        related: related.collect(),
+    }
+}

@@ -1,0 +1,48 @@
+//! Writes calendars, SLOs and on-call SLOs.
+
+use daybreak_model::{Hours, OnCall, Slo, Window};
+use serde_json::Value;
+
+use super::Object;
+
+pub(super) fn hours(hours: &Hours) -> Value {
+    let mut object = Object::default();
+    object.maybe("description", hours.description.as_deref());
+    object.set("time_zone", hours.time_zone.as_str());
+    object.set("weekdays", hours.weekdays.to_string());
+    object.set("times", hours.times.iter().map(|span| Value::from(span.to_string())).collect::<Value>());
+    object.unless_empty("holidays", hours.holidays.iter().map(|range| Value::from(range.to_string())).collect());
+    object.maybe("holidays_until", hours.holidays_until.map(|day| day.to_string()));
+    object.into()
+}
+
+pub(super) fn slo(slo: &Slo) -> Value {
+    let mut good = Object::default();
+    good.maybe("status", slo.sli.good.status.map(|status| format!("<{}", status.0)));
+    good.maybe("latency", slo.sli.good.latency.map(|latency| format!("<{latency}")));
+    let mut sli = Object::default();
+    sli.set("operation", slo.sli.operation.as_str());
+    sli.set("good", good);
+    let mut object = Object::default();
+    object.maybe("description", slo.description.as_deref());
+    object.maybe("owner", slo.owner.as_deref());
+    object.set("objective", slo.objective.to_string());
+    object.set(
+        "window",
+        match slo.window {
+            Window::Rolling(length) => length.to_string(),
+            Window::Month => "month".to_owned(),
+        },
+    );
+    object.set("sli", sli);
+    object.into()
+}
+
+pub(super) fn on_call(on_call: &OnCall) -> Value {
+    let mut object = Object::default();
+    object.maybe("description", on_call.description.as_deref());
+    object.set("pages_per_week", on_call.pages_per_week);
+    object.set("off_hours_incidents_per_half_year", on_call.off_hours_incidents_per_half_year);
+    object.set("hours", on_call.hours.as_str());
+    object.into()
+}

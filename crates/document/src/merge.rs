@@ -1,0 +1,214 @@
+//! Applies files to what a server holds: a three-way merge, field by field.
+//!
+//! `base` is what was applied last, `file` is what is to be applied, `current` is what the server holds, with
+//! what operators changed since. What the file changed against the base wins; everything else stays as it is.
+//! All of it happens on the document form, which leaves defaults out: so writing out a default is no change.
+
+use std::fmt;
+
+use daybreak_model::{Key, Kind, Resources};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::decode;
+use crate::diagnostic::Diagnostic;
+use crate::diff::by_name;
+use crate::encode::encode_resource;
+
+/// A merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// What the server is to hold.
+    pub resources: Resources,
+    /// Where the file and an operator disagreed, and the file won.
+    pub notes: Vec<Overridden>,
+}
+
+/// Something that an operator had changed, and that the file changed too: the file won.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Overridden {
+    /// What kind of resource.
+    pub kind: Kind,
+    /// Which one.
+    pub key: Key,
+    /// Which of its fields: `enabled`, `rules.eu-pro.percentage`; `None` is the whole resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What the operator had made of it, in document form; `None`: removed, or back to its default.
+    pub was: Option<Value>,
+    /// What the file says.
+    pub now: Option<Value>,
+}
+
+/// Merges three ways.
+///
+/// # Errors
+/// When the outcome is not valid, as where the file drops a variant that an operator's rule serves: then
+/// what is wrong with it, and nothing is to be changed.
+pub fn merge(base: &Resources, file: &Resources, current: &Resources) -> Result<Merged, Vec<Diagnostic>> {
+    let mut notes = Vec::new();
+    let mut document = Map::new();
+    for kind in Kind::ALL {
+        let mut keys = [file.keys(kind), current.keys(kind)].concat();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut section = Map::new();
+        for key in keys {
+            let form = |resources: &Resources| encode_resource(resources, kind, key.as_str());
+            let mut merge = Merge { kind, key, notes: &mut notes };
+            if let Some(merged) = merge.resource(form(base), form(file), form(current)) {
+                section.insert(key.to_string(), merged);
+            }
+        }
+        document.insert(kind.section().to_owned(), Value::Object(section));
+    }
+    let stays = |key: &&Key| file.protect.contains(*key) || !base.protect.contains(*key);
+    let arrives = |key: &&Key| !base.protect.contains(*key);
+    let protect = current.protect.iter().filter(stays).chain(file.protect.iter().filter(arrives));
+    let mut protect: Vec<&str> = protect.map(Key::as_str).collect();
+    protect.sort_unstable();
+    protect.dedup();
+    document.insert("protect".to_owned(), protect.into());
+    let resources = decode::decode_form(&Value::Object(document))?;
+    Ok(Merged { resources, notes })
+}
+
+struct Merge<'m> {
+    kind: Kind,
+    key: &'m Key,
+    notes: &'m mut Vec<Overridden>,
+}
+
+impl Merge<'_> {
+    fn note(&mut self, field: Option<String>, was: Option<&Value>, now: Option<&Value>) {
+        let (kind, key) = (self.kind, self.key.clone());
+        self.notes.push(Overridden { kind, key, field, was: was.cloned(), now: now.cloned() });
+    }
+
+    /// One resource, of which each side may have none.
+    fn resource(&mut self, base: Option<Value>, file: Option<Value>, current: Option<Value>) -> Option<Value> {
+        match (base, file, current) {
+            (Some(Value::Object(base)), Some(Value::Object(file)), Some(Value::Object(current))) => {
+                Some(Value::Object(self.fields("", &base, &file, &current)))
+            }
+            (base, file, current) => self.whole(None, base.as_ref(), file, current),
+        }
+    }
+
+    /// Something that is taken as a whole: the file's where the file changed it, else the server's.
+    fn whole(
+        &mut self,
+        field: Option<String>,
+        base: Option<&Value>,
+        file: Option<Value>,
+        current: Option<Value>,
+    ) -> Option<Value> {
+        if file.as_ref() == base {
+            return current;
+        }
+        if current.as_ref() != base && current != file {
+            self.note(field, current.as_ref(), file.as_ref());
+        }
+        file
+    }
+
+    /// Each field by itself; `prefix` is empty, or `rules.NAME.`.
+    fn fields(
+        &mut self,
+        prefix: &str,
+        base: &Map<String, Value>,
+        file: &Map<String, Value>,
+        current: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let mut names: Vec<&String> = current.keys().collect();
+        names.extend(file.keys().filter(|name| !current.contains_key(*name)));
+        let mut merged = Map::new();
+        for name in names {
+            // What a rule serves is one thing, written in one of two ways.
+            if !prefix.is_empty() && SERVES.contains(&name.as_str()) {
+                continue;
+            }
+            let side = |side: &Map<String, Value>| side.get(name).cloned();
+            let value = match name.as_str() {
+                "rules" => self.rules(base.get(name), side(file).as_ref(), side(current).as_ref()),
+                _ => self.whole(Some(format!("{prefix}{name}")), base.get(name), side(file), side(current)),
+            };
+            merged.extend(value.map(|value| (name.clone(), value)));
+        }
+        if !prefix.is_empty() {
+            let served =
+                self.whole(Some(format!("{prefix}serve")), serves(base).as_ref(), serves(file), serves(current));
+            if let Some(Value::Object(served)) = served {
+                merged.extend(served);
+            }
+        }
+        merged
+    }
+
+    fn rules(&mut self, base: Option<&Value>, file: Option<&Value>, current: Option<&Value>) -> Option<Value> {
+        let [base, file, current] = [base, file, current].map(by_name);
+        let mut merged: Vec<(String, Value)> = Vec::new();
+        for name in order(&base, &file, &current) {
+            let [base, file, current] = [&base, &file, &current].map(|rules| get(rules, &name).cloned());
+            let rule = match (base, file, current) {
+                (Some(Value::Object(base)), Some(Value::Object(file)), Some(Value::Object(current))) => {
+                    Some(Value::Object(self.fields(&format!("rules.{name}."), &base, &file, &current)))
+                }
+                (base, file, current) => self.whole(Some(format!("rules.{name}")), base.as_ref(), file, current),
+            };
+            merged.extend(rule.map(|rule| (name, rule)));
+        }
+        let rules: Vec<Value> = merged.into_iter().map(|(_, rule)| rule).collect();
+        (!rules.is_empty()).then_some(Value::Array(rules))
+    }
+}
+
+const SERVES: [&str; 2] = ["serve", "rollout"];
+
+/// What a rule serves, and nothing else of it.
+fn serves(rule: &Map<String, Value>) -> Option<Value> {
+    let served: Map<String, Value> =
+        SERVES.iter().filter_map(|name| Some(((*name).to_owned(), rule.get(*name)?.clone()))).collect();
+    (!served.is_empty()).then_some(Value::Object(served))
+}
+
+type Rules = [(String, Value)];
+
+fn get<'r>(rules: &'r Rules, name: &str) -> Option<&'r Value> {
+    rules.iter().find(|(known, _)| known == name).map(|(_, rule)| rule)
+}
+
+/// The names of all rules of the file and the server: in the file's order where the file changed it, else in the
+/// server's; each of the other's after the one that it follows there.
+fn order(base: &Rules, file: &Rules, current: &Rules) -> Vec<String> {
+    let common = |rules: &Rules, others: &Rules| -> Vec<String> {
+        rules.iter().filter(|(name, _)| get(others, name).is_some()).map(|(name, _)| name.clone()).collect()
+    };
+    let is_reordered = common(base, file) != common(file, base);
+    let (first, second) = if is_reordered { (file, current) } else { (current, file) };
+    let mut names: Vec<String> = first.iter().map(|(name, _)| name.clone()).collect();
+    for (index, (name, _)) in second.iter().enumerate() {
+        if names.contains(name) {
+            continue;
+        }
+        let before = second[..index].iter().rev().find_map(|(name, _)| names.iter().position(|known| known == name));
+        names.insert(before.map_or(0, |before| before + 1), name.clone());
+    }
+    names
+}
+
+impl fmt::Display for Overridden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, key, field, was, now } = self;
+        let text = |value: &Option<Value>| match (value, field) {
+            (None, None) => "removed".to_owned(),
+            (None, Some(_)) => "(default)".to_owned(),
+            (Some(Value::String(text)), _) => text.clone(),
+            (Some(other), _) => other.to_string(),
+        };
+        match field {
+            Some(field) => write!(f, "{kind} {key}: the file's {field} wins: {} → {}", text(was), text(now)),
+            None => write!(f, "{kind} {key}: the file wins: {} → {}", text(was), text(now)),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Text → trees, by the events of a YAML parser; JSON is YAML here.
+//!
+//! Anchors, aliases and tags are refused rather than bounded: a merge writes single fields of a document, which
+//! has no meaning for a value that stands in two places; JSON has none of them; and what several rules share is
+//! a segment. So nothing can be expanded a billion times either.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, StructureStyle};
+
+use super::scalar::{self, Ambiguous};
+use super::{Entry, Node, Tree};
+use crate::diagnostic::{Place, Problem};
+use crate::path::Path;
+use crate::source::Span;
+
+/// How deep a document may nest: a condition of the greatest depth, written with a list at each level.
+const NESTING_MAX: usize = 100;
+
+/// Reads a text that may hold several YAML documents: one tree for each, and everything that is wrong with it.
+///
+/// A broken text gives no tree, so that nobody takes half a document for a whole one.
+pub(crate) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    let json = text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    let mut options = Options::default();
+    options.emit_unresolved_aliases = true;
+    let mut builder = Builder { source, json, open: Vec::new(), done: Vec::new(), problems, too_deep: false };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, marks)) => builder.take(&event, Span::new(byte(&marks.start), byte(&marks.end))),
+            Err(error) => {
+                builder.problems.push(syntax(source, text, &error));
+                return Vec::new();
+            }
+        }
+    }
+    builder.done
+}
+
+fn byte(marker: &Marker) -> usize {
+    marker.byte_offset().unwrap_or_else(|| marker.index())
+}
+
+fn syntax(source: usize, text: &str, error: &ScanError) -> Problem {
+    let start = byte(error.marker()).min(text.len());
+    let help = match text.get(start..) {
+        Some(rest) if rest.starts_with('\t') => "indent with spaces, not with tabs",
+        Some(rest) if rest.starts_with(['@', '`', '%', '*', '&', '!']) => {
+            "quote a text that begins with this character"
+        }
+        _ => "check the indentation, quotes and brackets here and just above",
+    };
+    let place = Place { source, span: Span::new(start, start) };
+    Problem::error("syntax", Path::default(), error.info()).help(help).at(place)
+}
+
+/// A collection whose end has not come yet.
+enum Open {
+    List { head: Span, items: Vec<Node> },
+    Map { head: Span, entries: Vec<Entry>, known: HashMap<String, Span>, key: Option<Key> },
+}
+
+/// A key that waits for its value.
+struct Key {
+    /// `None`: it was reported, and its value is dropped.
+    name: Option<String>,
+    span: Span,
+}
+
+struct Builder<'p> {
+    source: usize,
+    json: bool,
+    open: Vec<Open>,
+    done: Vec<Node>,
+    problems: &'p mut Vec<Problem>,
+    too_deep: bool,
+}
+
+impl Builder<'_> {
+    fn take(&mut self, event: &Event<'_>, span: Span) {
+        self.refuse_decoration(event, span);
+        match event {
+            Event::Scalar(text, style, ..) if self.awaits_key() => self.key(text, *style, span),
+            Event::Scalar(text, style, ..) => {
+                let tree = self.scalar(text, *style, span);
+                self.add(Node { head: span, tree });
+            }
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                let message = "aliases (`*name`) are not taken: a value stands where it is used";
+                self.error("alias", span, message, "repeat the value; rules share a condition by a segment");
+                self.add(Node { head: span, tree: Tree::Reported });
+            }
+            Event::SequenceStart(style, ..) => {
+                let head = self.head(*style, span);
+                self.begin(span, Open::List { head, items: Vec::new() });
+            }
+            Event::MappingStart(style, ..) => {
+                let head = self.head(*style, span);
+                self.begin(span, Open::Map { head, entries: Vec::new(), known: HashMap::new(), key: None });
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            _ => {}
+        }
+    }
+
+    fn path(&self) -> Path {
+        let mut path = Path::default();
+        for open in &self.open {
+            match open {
+                Open::List { items, .. } => path.push(items.len()),
+                Open::Map { key: Some(Key { name: Some(name), .. }), .. } => path.push(name.as_str()),
+                Open::Map { .. } => {}
+            }
+        }
+        path
+    }
+
+    fn error(&mut self, code: &'static str, span: Span, message: &str, help: &str) {
+        let place = Place { source: self.source, span };
+        self.problems.push(Problem::error(code, self.path(), message).help(help).at(place));
+    }
+
+    fn refuse_decoration(&mut self, event: &Event<'_>, span: Span) {
+        if event.tag().is_some() {
+            self.error(
+                "tag",
+                span,
+                "tags (`!name`) are not taken",
+                "leave it out; a text that begins with `!` is quoted",
+            );
+        }
+        if event.anchor_id().is_some_and(|anchor| anchor > 0) {
+            let message = "anchors (`&name`) are not taken: a value stands where it is used";
+            self.error("alias", span, message, "leave it out; rules share a condition by a segment");
+        }
+    }
+
+    /// Of a collection within a map, the key is what to point at; of another in brackets, its first bracket.
+    fn head(&self, style: StructureStyle, span: Span) -> Span {
+        match self.open.last() {
+            Some(Open::Map { key: Some(key), .. }) => key.span,
+            _ if style == StructureStyle::Flow => Span::new(span.start, span.start + 1),
+            _ => span,
+        }
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open::Map { key: None, .. }))
+    }
+
+    /// A key is a text, whatever it looks like; but what some readers take for another text is refused.
+    fn key(&mut self, text: &str, style: ScalarStyle, span: Span) {
+        let tree = self.scalar(text, style, span);
+        let mut name = (tree != Tree::Reported).then(|| text.to_owned());
+        if tree == Tree::Null {
+            self.error(
+                "wrong_type",
+                span,
+                "a key is a text, not nothing",
+                "write a name before the colon, in quotes if need be",
+            );
+            name = None;
+        }
+        let Some(Open::Map { known, key, .. }) = self.open.last_mut() else { return };
+        let first = name.as_ref().and_then(|name| known.get(name).copied());
+        *key = Some(Key { name: name.clone(), span });
+        match (name, first) {
+            (Some(_), Some(first)) => self.duplicate(text, span, first),
+            (Some(name), None) => {
+                known.insert(name, span);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn duplicate(&mut self, name: &str, span: Span, first: Span) {
+        let place = |span| Place { source: self.source, span };
+        let problem = Problem::error("duplicate_key", self.path(), format!("`{name}` is written twice in one map"))
+            .help("remove one of the two, or give it another name")
+            .at(place(span))
+            .related(place(first), "first written here");
+        self.problems.push(problem);
+        if let Some(Open::Map { key: Some(key), .. }) = self.open.last_mut() {
+            key.name = None;
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Tree {
+        let read = match style {
+            ScalarStyle::Plain if self.json => scalar::json(text),
+            ScalarStyle::Plain => scalar::plain(text),
+            _ => Ok(Tree::Text { text: text.to_owned(), plain: false }),
+        };
+        read.unwrap_or_else(|Ambiguous { code, message, help }| {
+            self.error(code, span, &message, &help);
+            Tree::Reported
+        })
+    }
+
+    fn begin(&mut self, span: Span, open: Open) {
+        if self.open.len() >= NESTING_MAX && !self.too_deep {
+            self.too_deep = true;
+            let message = format!("this nests more than {NESTING_MAX} levels deep");
+            self.error("too_deep", span, &message, "flatten it");
+        }
+        self.open.push(open);
+    }
+
+    fn end(&mut self) {
+        let node = match self.open.pop() {
+            // What lies too deep is dropped, so that nobody recurses into it.
+            Some(Open::List { head, .. } | Open::Map { head, .. }) if self.open.len() >= NESTING_MAX => {
+                Node { head, tree: Tree::Reported }
+            }
+            Some(Open::List { head, items }) => Node { head, tree: Tree::List(items) },
+            Some(Open::Map { head, entries, .. }) => {
+                // A map in a list is shown by its first key.
+                let first = entries.first().map(|entry| entry.span).filter(|first| first.start == head.start);
+                Node { head: first.unwrap_or(head), tree: Tree::Map(entries) }
+            }
+            None => return,
+        };
+        self.add(node);
+    }
+
+    /// Adds a finished value to what it stands in.
+    fn add(&mut self, node: Node) {
+        if self.awaits_key() {
+            let (was_reported, span) = (node.tree == Tree::Reported, node.head);
+            if !was_reported {
+                self.error("wrong_type", span, &format!("a key is a text, not {}", node.what()), "write a plain name");
+            }
+            if let Some(Open::Map { key, .. }) = self.open.last_mut() {
+                *key = Some(Key { name: None, span });
+            }
+            return;
+        }
+        match self.open.last_mut() {
+            None => self.done.push(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => {
+                if let Some(Key { name: Some(key), span }) = key.take() {
+                    entries.push(Entry { key, span, value: node });
+                }
+            }
+        }
+    }
+}
