@@ -174,7 +174,7 @@ pub fn exceeded(run: &Run, counts: &RunCounts, limit: Percentage) -> Option<Stri
 /// Statistical Association 22 (1927) 209–212. Its upper bound errs to the safe side for small shares, to the other
 /// for large ones (T. T. Cai, "One-sided confidence intervals in discrete distributions", Journal of Statistical
 /// Planning and Inference 131 (2005) 63–88); up to one half, with [`REQUESTS_MIN`], it misses at most 1.05 % of
-/// the time, and above that the limit is all but reached anyway.
+/// the time, and above that by a small part of a share that is large.
 #[must_use]
 pub fn upper_bound(hits: u64, total: u64) -> f64 {
     let (centre, spread) = wilson(hits, total, Z_ADMIT);

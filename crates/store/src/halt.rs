@@ -101,3 +101,6 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     let here = folder.as_os_str().is_empty();
     File::open(if here { Path::new(".") } else { folder })?.sync_all()
 }
+
+#[cfg(test)]
+mod tests;

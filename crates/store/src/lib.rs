@@ -1,11 +1,14 @@
 //! Where Daybreak keeps its resources, runs, events and halt.
 //!
 //! [`Store`] is the one trait; [`MemoryStore`] keeps everything in memory, and the halt in a file where it is
-//! given a folder. Documents are kept as JSON: a store knows nothing of what they mean.
+//! given a folder. Documents are kept as JSON: a store knows nothing of what they mean. Every implementation
+//! passes the suite in `conformance` (behind the feature of that name).
 //!
 //! Stores read no clock: time comes in as an argument.
 
 mod change;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod event;
 mod halt;

@@ -187,3 +187,6 @@ impl Store for MemoryStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
