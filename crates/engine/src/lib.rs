@@ -1,1 +1,21 @@
-//! To come.
+//! Daybreak's engine: it turns resources into an immutable [`Snapshot`] and answers from it.
+//!
+//! One engine serves everywhere: the server, the SDK, OFREP and `daybreak eval` give the same variant for the
+//! same flag, context and revision. Evaluating takes no lock, makes no shared write and allocates nothing.
+//!
+//! This crate does no I/O, reads no clock and owns no randomness.
+
+pub mod bucket;
+mod compile;
+mod detail;
+mod evaluate;
+mod operand;
+mod program;
+mod run;
+mod snapshot;
+mod truth;
+
+pub use detail::Detail;
+pub use run::{Failure, Run, RunError, Strike};
+pub use snapshot::{FlagIndex, FlagInfo, Snapshot, compile};
+pub use truth::Truth;

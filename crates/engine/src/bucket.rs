@@ -1,0 +1,63 @@
+//! Buckets: how a key becomes a share.
+//!
+//! `bucket = (xxh3_64(PURPOSE ‖ 0 ‖ salt ‖ 0 ‖ key) × 100000) >> 64`, an integer below 100,000.
+
+use daybreak_model::limits::BUCKETS;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+/// What a bucket is for: buckets of different purposes are independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A rule's `rollout`.
+    Rollout,
+    /// A rule's `percentage`.
+    Rule,
+    /// A run's draw.
+    Fault,
+}
+
+impl Purpose {
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Rollout => b"flag",
+            Self::Rule => b"in",
+            Self::Fault => b"fault",
+        }
+    }
+}
+
+/// Inputs up to this long are hashed in one go, on the stack.
+const STACK: usize = 256;
+
+/// The bucket of a key, below [`BUCKETS`].
+#[must_use]
+pub fn bucket(purpose: Purpose, salt: &str, key: &[u8]) -> u32 {
+    scale(hash(&[purpose.text(), salt.as_bytes(), key]))
+}
+
+/// The hash of the parts, with a zero byte between each two.
+pub(crate) fn hash(parts: &[&[u8]]) -> u64 {
+    let length = parts.iter().map(|part| part.len() + 1).sum::<usize>() - 1;
+    if length > STACK {
+        let mut hasher = Xxh3Default::new();
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                hasher.update(&[0]);
+            }
+            hasher.update(part);
+        }
+        return hasher.digest();
+    }
+    let mut buffer = [0; STACK];
+    let mut at = 0;
+    for part in parts {
+        buffer[at..at + part.len()].copy_from_slice(part);
+        at += part.len() + 1;
+    }
+    xxh3_64(&buffer[..length])
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below 100,000")]
+fn scale(hash: u64) -> u32 {
+    ((u128::from(hash) * u128::from(BUCKETS)) >> 64) as u32
+}

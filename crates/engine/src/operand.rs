@@ -1,0 +1,213 @@
+//! Single tests: what is asked of an attribute, ready to be asked.
+
+use std::net::IpAddr;
+
+use daybreak_model::condition::Test;
+use daybreak_model::{ContextValue, Pattern, Scalar, Version, VersionRange};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rustc_hash::FxHashSet;
+
+use crate::Truth;
+
+/// A compiled test.
+#[derive(Debug)]
+pub(crate) enum Operand {
+    Text(Box<str>, bool),
+    Number(f64),
+    Boolean(bool),
+    Set(Set),
+    NotSet(Set),
+    Contains(Scalar, bool),
+    StartsWith(Box<[Box<str>]>, bool),
+    EndsWith(Box<[Box<str>]>, bool),
+    Matches(Pattern),
+    Gt(f64),
+    Gte(f64),
+    Lt(f64),
+    Lte(f64),
+    Before(Timestamp),
+    After(Timestamp),
+    Semver(VersionRange),
+    Cidr(Box<[IpNet]>),
+    Exists(bool),
+}
+
+/// The values of an `in`, by type.
+#[derive(Debug, Default)]
+pub(crate) struct Set {
+    texts: FxHashSet<Box<str>>,
+    has_texts: bool,
+    folded: Vec<Box<str>>,
+    numbers: Vec<f64>,
+    booleans: Vec<bool>,
+}
+
+impl Set {
+    fn new(scalars: &[Scalar], ignore_case: bool) -> Self {
+        let mut set = Self::default();
+        for scalar in scalars {
+            match scalar {
+                Scalar::Boolean(boolean) => set.booleans.push(*boolean),
+                Scalar::Number(number) => set.numbers.push(*number),
+                Scalar::Text(text) => {
+                    set.has_texts = true;
+                    if ignore_case {
+                        set.folded.push(text.clone());
+                    } else {
+                        set.texts.insert(text.clone());
+                    }
+                }
+            }
+        }
+        set.numbers.sort_unstable_by(f64::total_cmp);
+        set
+    }
+
+    fn contains(&self, value: &ContextValue) -> Truth {
+        match value {
+            ContextValue::Text(text) if self.has_texts => {
+                (self.texts.contains(text) || self.folded.iter().any(|known| same_folded(known, text))).into()
+            }
+            ContextValue::Number(number) if !self.numbers.is_empty() => {
+                // Adding zero makes -0 and 0 one number.
+                self.numbers.binary_search_by(|known| (known + 0.0).total_cmp(&(number + 0.0))).is_ok().into()
+            }
+            ContextValue::Boolean(boolean) if !self.booleans.is_empty() => self.booleans.contains(boolean).into(),
+            _ => Truth::Unknown,
+        }
+    }
+}
+
+impl Operand {
+    pub(crate) fn new(test: &Test, ignore_case: bool) -> Self {
+        match test {
+            Test::Equals(Scalar::Text(text)) => Self::Text(text.clone(), ignore_case),
+            Test::Equals(Scalar::Number(number)) => Self::Number(*number),
+            Test::Equals(Scalar::Boolean(boolean)) => Self::Boolean(*boolean),
+            Test::In(scalars) => Self::Set(Set::new(scalars, ignore_case)),
+            Test::NotIn(scalars) => Self::NotSet(Set::new(scalars, ignore_case)),
+            Test::Contains(scalar) => Self::Contains(scalar.clone(), ignore_case),
+            Test::StartsWith(texts) => Self::StartsWith(texts.clone().into(), ignore_case),
+            Test::EndsWith(texts) => Self::EndsWith(texts.clone().into(), ignore_case),
+            Test::Matches(pattern) => Self::Matches(pattern.clone()),
+            Test::Gt(number) => Self::Gt(*number),
+            Test::Gte(number) => Self::Gte(*number),
+            Test::Lt(number) => Self::Lt(*number),
+            Test::Lte(number) => Self::Lte(*number),
+            Test::Before(time) => Self::Before(*time),
+            Test::After(time) => Self::After(*time),
+            Test::Semver(range) => Self::Semver(range.clone()),
+            Test::Cidr(networks) => Self::Cidr(networks.clone().into()),
+            Test::Exists(expected) => Self::Exists(*expected),
+        }
+    }
+
+    /// Asks an attribute. On a list it holds if any element makes it hold.
+    pub(crate) fn ask(&self, value: Option<&ContextValue>) -> Truth {
+        let value = value.filter(|value| !matches!(value, ContextValue::Null));
+        match (self, value) {
+            (Self::Exists(expected), value) => (value.is_some() == *expected).into(),
+            (_, None) => Truth::Unknown,
+            (Self::NotSet(set), Some(value)) => !any(value, |element| set.contains(element)),
+            (Self::Contains(scalar, ignore_case), Some(ContextValue::List(elements))) => {
+                let mut elements = elements.iter().map(|element| equals(scalar, element, *ignore_case));
+                fold_any(&mut elements)
+            }
+            (_, Some(value)) => any(value, |element| self.ask_one(element)),
+        }
+    }
+
+    fn ask_one(&self, value: &ContextValue) -> Truth {
+        match (self, value) {
+            (Self::Text(known, false), ContextValue::Text(text)) => (known == text).into(),
+            (Self::Text(known, true), ContextValue::Text(text)) => same_folded(known, text).into(),
+            #[expect(clippy::float_cmp, reason = "equality is what is asked")]
+            (Self::Number(known), ContextValue::Number(number)) => (known == number).into(),
+            (Self::Boolean(known), ContextValue::Boolean(boolean)) => (known == boolean).into(),
+            (Self::Set(set), value) => set.contains(value),
+            (Self::Contains(Scalar::Text(part), false), ContextValue::Text(text)) => text.contains(&**part).into(),
+            (Self::Contains(Scalar::Text(part), true), ContextValue::Text(text)) => contains_folded(text, part).into(),
+            (Self::StartsWith(starts, ignore_case), ContextValue::Text(text)) => {
+                starts.iter().any(|start| starts_with(text, start, *ignore_case)).into()
+            }
+            (Self::EndsWith(ends, ignore_case), ContextValue::Text(text)) => {
+                ends.iter().any(|end| ends_with(text, end, *ignore_case)).into()
+            }
+            (Self::Matches(pattern), ContextValue::Text(text)) => pattern.regex().is_match(text).into(),
+            (Self::Gt(bound), ContextValue::Number(number)) => (number > bound).into(),
+            (Self::Gte(bound), ContextValue::Number(number)) => (number >= bound).into(),
+            (Self::Lt(bound), ContextValue::Number(number)) => (number < bound).into(),
+            (Self::Lte(bound), ContextValue::Number(number)) => (number <= bound).into(),
+            (Self::Before(bound), ContextValue::Text(text)) => time(text, |time| time < *bound),
+            (Self::After(bound), ContextValue::Text(text)) => time(text, |time| time > *bound),
+            (Self::Semver(range), ContextValue::Text(text)) => {
+                Version::parse(text).map_or(Truth::Unknown, |version| range.contains(&version).into())
+            }
+            (Self::Cidr(networks), ContextValue::Text(text)) => match text.parse::<IpAddr>() {
+                Ok(address) => {
+                    let address = address.to_canonical();
+                    networks.iter().any(|network| network.contains(&address)).into()
+                }
+                Err(_) => Truth::Unknown,
+            },
+            _ => Truth::Unknown,
+        }
+    }
+}
+
+fn any(value: &ContextValue, ask: impl Fn(&ContextValue) -> Truth) -> Truth {
+    match value {
+        ContextValue::List(elements) => fold_any(&mut elements.iter().map(ask)),
+        value => ask(value),
+    }
+}
+
+fn fold_any(truths: &mut dyn Iterator<Item = Truth>) -> Truth {
+    truths.max().unwrap_or(Truth::False)
+}
+
+fn equals(scalar: &Scalar, value: &ContextValue, ignore_case: bool) -> Truth {
+    match (scalar, value) {
+        (Scalar::Text(known), ContextValue::Text(text)) if ignore_case => same_folded(known, text).into(),
+        (Scalar::Text(known), ContextValue::Text(text)) => (known == text).into(),
+        #[expect(clippy::float_cmp, reason = "equality is what is asked")]
+        (Scalar::Number(known), ContextValue::Number(number)) => (known == number).into(),
+        (Scalar::Boolean(known), ContextValue::Boolean(boolean)) => (known == boolean).into(),
+        _ => Truth::Unknown,
+    }
+}
+
+fn time(text: &str, holds: impl Fn(Timestamp) -> bool) -> Truth {
+    text.parse().map_or(Truth::Unknown, |time| holds(time).into())
+}
+
+fn folded(text: &str) -> impl DoubleEndedIterator<Item = char> + Clone + '_ {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+fn same_folded(left: &str, right: &str) -> bool {
+    folded(left).eq(folded(right))
+}
+
+fn starts_with(text: &str, start: &str, ignore_case: bool) -> bool {
+    if ignore_case {
+        let mut chars = folded(text);
+        folded(start).all(|expected| chars.next() == Some(expected))
+    } else {
+        text.starts_with(start)
+    }
+}
+
+fn ends_with(text: &str, end: &str, ignore_case: bool) -> bool {
+    if ignore_case {
+        let mut chars = folded(text).rev();
+        folded(end).rev().all(|expected| chars.next() == Some(expected))
+    } else {
+        text.ends_with(end)
+    }
+}
+
+fn contains_folded(text: &str, part: &str) -> bool {
+    part.is_empty() || text.char_indices().any(|(at, _)| starts_with(&text[at..], part, true))
+}
