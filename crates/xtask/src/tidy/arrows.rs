@@ -43,7 +43,7 @@ pub(super) const PURE: &[&str] = &["model", "engine", "document", "guard"];
 /// What a pure crate may use from outside: libraries that only compute.
 const PURE_LIBRARIES: &[&str] = &[
     "annotate-snippets",
-    "indexmap",
+    "granit-parser",
     "ipnet",
     "jiff",
     "rand",

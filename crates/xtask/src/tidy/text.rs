@@ -1,4 +1,4 @@
-//! What no text file should hold, and what every Rust file should begin with.
+//! What no text file should hold, and what every Rust file but a module's `tests.rs` begins with.
 
 use super::Finding;
 use crate::workspace::File;
@@ -36,7 +36,8 @@ fn check_one(file: &File) -> Vec<Finding> {
     if !file.text.is_empty() && !file.text.ends_with('\n') {
         findings.push(Finding::new(&file.path, "the last line does not end", "end it with a newline"));
     }
-    if file.path.ends_with(".rs") && !file.text.starts_with("//!") {
+    let is_tests = file.path.ends_with("/tests.rs");
+    if file.path.ends_with(".rs") && !is_tests && !file.text.starts_with("//!") {
         let help = "begin it with `//!` and its one subject: what is kept here, and why";
         findings.push(Finding::new(&file.path, "no module documentation", help));
     }
@@ -54,6 +55,7 @@ mod tests {
     #[test]
     fn a_good_file() {
         check("a.rs", "//! Its subject.\n\nfn a() {}\n", &[]);
+        check("a/tests.rs", "fn a() {}\n", &[]);
         check("a.yaml", "flags: {}\n", &[]);
         check("empty.md", "", &[]);
     }
