@@ -72,6 +72,25 @@ pub fn decode_on(sources: &[Source], today: Option<Date>) -> Decoded {
     finish(collected, problems, sources, &trees, today)
 }
 
+/// Reads documents that are laid over what is there: what they name is replaced, all else stays, and
+/// references may go to either. The result holds both.
+#[must_use]
+pub fn decode_over(sources: &[Source], others: &Resources) -> Decoded {
+    let mut problems = Vec::new();
+    let trees = read_all(sources, &mut problems);
+    let mut collected = Collected::default();
+    for (source, tree) in &trees {
+        collected.document(*source, tree, &mut problems);
+    }
+    let mut resources = others.clone();
+    for (kind, key) in collected.declared.keys() {
+        resources.remove(*kind, key.as_str());
+        copy(&collected.resources, &mut resources, *kind, key);
+    }
+    resources.protect.extend(std::mem::take(&mut collected.resources.protect));
+    finish(Collected { resources, ..collected }, problems, sources, &trees, None)
+}
+
 /// Reads the body of one resource, and checks it against the others: `others` may hold an older version of it.
 ///
 /// The result holds that resource alone. What it would break in others is an error too.
