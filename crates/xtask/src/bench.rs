@@ -1,8 +1,12 @@
 //! `cargo xtask bench`: the benchmarks whose figures stand in docs/benchmarks.md.
 
+mod criterion;
+
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::Result;
+use cargo_metadata::MetadataCommand;
 
 use crate::steps::{Steps, run as run_command};
 use crate::workspace;
@@ -14,11 +18,13 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
 ];
 
-/// Runs them, one after the other; each prints its own figures.
+/// Runs them, one after the other, and prints what criterion measured as a table for docs/benchmarks.md; the
+/// delivery benchmark prints its own.
 ///
 /// # Errors
 /// When one does not build or run.
 pub(crate) fn run(root: &Path) -> Result<()> {
+    let began = SystemTime::now();
     let mut steps = Steps::default();
     steps.take("release build", || {
         run_command(workspace::cargo(root).args(["build", "--release", "--locked", "-p", "daybreak-cli"]))
@@ -28,5 +34,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         steps.take(name, || run_command(bench.args(["bench", "--locked"]).args(*arguments)))?;
     }
     println!("{}", steps.table());
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    println!("{}", criterion::table(metadata.target_directory.join("criterion").as_std_path(), began)?);
     Ok(())
 }
