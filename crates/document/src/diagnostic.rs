@@ -83,12 +83,16 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) related: Vec<(Place, String)>,
+    /// The name that it is about, where that stands somewhere below the path.
+    pub(crate) about: Option<String>,
+    /// The field that was probably meant: what follows from its absence is not worth saying.
+    pub(crate) meant: Option<Path>,
 }
 
 impl Problem {
     pub(crate) fn error(code: &'static str, path: Path, message: impl Into<String>) -> Self {
         let (message, severity) = (message.into(), Severity::Error);
-        Self { severity, code, path, place: None, message, help: None, related: Vec::new() }
+        Self { severity, code, path, place: None, message, help: None, related: Vec::new(), about: None, meant: None }
     }
 
     pub(crate) fn warning(code: &'static str, path: Path, message: impl Into<String>) -> Self {
@@ -109,6 +113,11 @@ impl Problem {
         self
     }
 
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        self.about = Some(name.to_owned());
+        self
+    }
+
     pub(crate) fn related(mut self, place: Place, message: impl Into<String>) -> Self {
         self.related.push((place, message.into()));
         self
@@ -121,15 +130,21 @@ impl Problem {
 pub(crate) fn locate(problems: Vec<Problem>, sources: &[Source], trees: &[(usize, Node)]) -> Vec<Diagnostic> {
     let indices: Vec<LineIndex<'_>> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
     let mut placed: Vec<(Option<Place>, Problem)> =
-        problems.into_iter().map(|problem| (problem.place.or_else(|| find(&problem.path, trees)), problem)).collect();
+        problems.into_iter().map(|problem| (problem.place.or_else(|| find(&problem, trees)), problem)).collect();
     placed.sort_by_key(|(place, _)| place.map(|place| (place.source, place.span)));
     placed.into_iter().map(|(place, problem)| diagnostic(place, problem, sources, &indices)).collect()
 }
 
-fn find(path: &Path, trees: &[(usize, Node)]) -> Option<Place> {
-    let found = trees.iter().map(|(source, tree)| (tree.follow(path.steps()), *source));
-    let ((_, span), source) = found.max_by_key(|((depth, _), source)| (*depth, std::cmp::Reverse(*source)))?;
-    Some(Place { source, span })
+fn find(problem: &Problem, trees: &[(usize, Node)]) -> Option<Place> {
+    let steps = problem.path.steps();
+    let found = trees.iter().map(|(source, tree)| {
+        let (depth, node) = tree.follow(steps);
+        let named = problem.about.as_ref().and_then(|name| node.find_name(name)).filter(|_| depth == steps.len());
+        let span = named.unwrap_or(node.head);
+        ((depth, named.is_some()), Place { source: *source, span })
+    });
+    // Of several documents, the first in which the most of the path was written.
+    found.rev().max_by_key(|(written, _)| *written).map(|(_, place)| place)
 }
 
 fn diagnostic(place: Option<Place>, problem: Problem, sources: &[Source], indices: &[LineIndex<'_>]) -> Diagnostic {

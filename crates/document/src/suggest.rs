@@ -26,6 +26,7 @@ pub(crate) fn choose<'k>(word: &str, noun: &str, known: impl IntoIterator<Item =
     match nearest(word, known.iter().copied()) {
         Some(near) => format!("write `{near}`"),
         None if known.is_empty() => format!("there is no {noun} yet: add one"),
+        None if known.len() == 1 => format!("there is only `{}`", known[0]),
         None if known.len() <= 8 => format!("write one of `{}`", known.join("`, `")),
         None => format!("write the name of one of the {} there are, or add it", known.len()),
     }

@@ -103,8 +103,9 @@ fn check_latency(latency: Latency, path: &Path, problems: &mut Vec<Problem>) {
         }
         Distribution::Fixed(_) => {}
         Distribution::Uniform { from, to } => {
-            above("uniform", "to", to);
-            if to < from {
+            if to >= from {
+                above("uniform", "to", to);
+            } else {
                 let message = format!("`to` ({to}) is shorter than `from` ({from})");
                 problems.push(
                     Problem::error("out_of_range", path.then("uniform").then("to"), message)

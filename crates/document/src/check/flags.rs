@@ -49,7 +49,7 @@ fn nth(index: usize) -> String {
 
 /// Notes that a flag has no such variant.
 fn variant(flag: &Flag, name: &Key, path: Path, problems: &mut Vec<Problem>) {
-    if flag.variants.contains_key(name) {
+    if flag.variants.is_empty() || flag.variants.contains_key(name) {
         return;
     }
     let known = flag.variants.keys().map(Key::as_str);

@@ -23,7 +23,7 @@ pub(super) fn check(resources: &Resources, absent: &BTreeSet<(Kind, Key)>, probl
                 Kind::Hours => format!("there are no hours `{key}`"),
                 _ => format!("there is no {kind} `{key}`"),
             };
-            problems.push(Problem::error("unknown_reference", path, message).help(help.clone()));
+            problems.push(Problem::error("unknown_reference", path, message).help(help.clone()).about(key.as_str()));
         }
     }
     for (key, flag) in &resources.flags {

@@ -62,7 +62,8 @@ impl Reader<'_> {
             let help = "write the longest that it may ever take, as in `max: 1s`";
             self.within("max", |reader| reader.error("missing_field", fields.head, "a latency needs `max`", help));
         }
-        let distribution = self.distribution(fields, name)?;
+        // With a distribution that was reported, the maximum can be checked all the same.
+        let distribution = self.distribution(fields, name).unwrap_or(Distribution::Fixed(Millis::ZERO));
         match (max, &distribution) {
             (Some(max), _) => Some(Latency { distribution, max }),
             (None, Distribution::Fixed(fixed)) if !fields.has("max") => Some(Latency { distribution, max: *fixed }),

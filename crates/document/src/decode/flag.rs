@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_model::{Condition, Flag, Key, Rule, Scalar, Segment, Serve, Value};
+use daybreak_model::{Condition, Flag, Key, Percentage, Rule, Scalar, Segment, Serve, Value};
 
 use super::json;
 use super::reader::{Fields, Reader};
@@ -40,7 +40,7 @@ impl Reader<'_> {
         Some(Segment {
             description: self.field(fields, "description", Self::text),
             owner: self.field(fields, "owner", Self::text),
-            when: self.field(fields, "when", Self::condition).unwrap_or_else(|| Condition::All(Vec::new())),
+            when: self.field(fields, "when", Self::condition).unwrap_or_else(nothing),
         })
     }
 
@@ -147,8 +147,10 @@ impl Reader<'_> {
         Rule {
             name: self.field(fields, "name", Self::key).unwrap_or_else(|| flag.clone()),
             description: self.field(fields, "description", Self::text),
-            when: self.field(fields, "when", Self::condition),
-            percentage: self.field(fields, "percentage", Self::percentage),
+            when: self.field(fields, "when", Self::condition).or(fields.has("when").then(nothing)),
+            percentage: self
+                .field(fields, "percentage", Self::percentage)
+                .or(fields.has("percentage").then_some(Percentage::ZERO)),
             by: self.field(fields, "by", Self::attribute_field),
             serve: self.serve(fields).unwrap_or_else(|| Serve::Serve(flag.clone())),
         }
@@ -179,7 +181,7 @@ impl Reader<'_> {
         serve.map(Serve::Serve).or(rollout.map(Serve::Rollout))
     }
 
-    fn rollout(&mut self, node: &Node) -> Option<BTreeMap<Key, daybreak_model::Percentage>> {
+    fn rollout(&mut self, node: &Node) -> Option<BTreeMap<Key, Percentage>> {
         let mut shares = BTreeMap::new();
         let help = "write variants and their shares, as in `{ grid: 30%, list: 70% }`";
         self.entries(node, help, |reader, entry| {
@@ -190,6 +192,11 @@ impl Reader<'_> {
         })?;
         Some(shares)
     }
+}
+
+/// What stands for a condition that was reported.
+fn nothing() -> Condition {
+    Condition::All(Vec::new())
 }
 
 /// The variants of a boolean flag that names none.

@@ -75,9 +75,10 @@ impl Reader<'_> {
         let day = Weekdays::named(name);
         if day.is_none() {
             let short: String = name.to_lowercase().chars().take(3).collect();
+            let one_word = name.chars().all(char::is_alphabetic);
             let help = match Weekdays::named(&short) {
-                Some(_) => format!("write `{short}`"),
-                None => DAYS.to_owned(),
+                Some(_) if one_word => format!("write `{short}`"),
+                _ => DAYS.to_owned(),
             };
             self.error("invalid_weekdays", node.head, format!("`{}` is no weekday", shorten(name)), help);
         }

@@ -282,7 +282,9 @@ fn finish(
 
 /// Adds what the checks found, but for what follows from a fault that is known: one fault, one message.
 fn add(problems: &mut Vec<Problem>, found: Vec<Problem>) {
-    let known: Vec<Path> =
-        problems.iter().map(|problem| problem.path.clone()).filter(|path| !path.steps().is_empty()).collect();
+    // Of a key that is written twice the first is read, and can be checked.
+    let mutes = |problem: &&Problem| !problem.path.steps().is_empty() && problem.code != "duplicate_key";
+    let paths = |problem: &Problem| std::iter::once(problem.path.clone()).chain(problem.meant.clone());
+    let known: Vec<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
     problems.extend(found.into_iter().filter(|found| !known.iter().any(|path| path.overlaps(&found.path))));
 }

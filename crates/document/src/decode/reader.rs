@@ -86,7 +86,11 @@ impl Reader<'_> {
                 None => format!("its fields are `{}`", noun.names().collect::<Vec<_>>().join("`, `")),
             };
             let message = format!("{} has no field `{}`", noun.name, shorten(&entry.key));
-            self.within(entry.key.as_str(), |reader| reader.error("unknown_field", entry.span, message, help));
+            let place = Place { source: self.source, span: entry.span };
+            let mut problem =
+                Problem::error("unknown_field", self.path.then(entry.key.as_str()), message).help(help).at(place);
+            problem.meant = near.map(|near| self.path.then(near));
+            self.problems.push(problem);
             meant.extend(near);
         }
         for field in noun.fields.iter().filter(|field| !entries.iter().any(|entry| entry.key == field.name)) {
@@ -192,7 +196,8 @@ impl Reader<'_> {
     }
 
     pub(crate) fn percentage(&mut self, node: &Node) -> Option<Percentage> {
-        self.parsed(node, "a percentage", "write a number and its sign, as in `25%` or `0.5%`", "invalid_percentage")
+        let help = "write a number and its sign, from `0%` to `100%`, with at most three decimals";
+        self.parsed(node, "a percentage", help, "invalid_percentage")
     }
 
     pub(crate) fn duration(&mut self, node: &Node) -> Option<Millis> {
@@ -268,21 +273,13 @@ impl Reader<'_> {
 
     pub(crate) fn integer(&mut self, node: &Node, min: u32, max: u32) -> Option<u32> {
         let Tree::Number(Number::Integer(number)) = node.tree else {
-            return self.wrong(
-                node,
-                "a whole number",
-                format!("write a whole number from {min} to {max}, without quotes"),
-            );
+            return self.wrong(node, "a whole number", format!("write {}, without quotes", whole(min, max)));
         };
         match u32::try_from(number) {
             Ok(number) if (min..=max).contains(&number) => Some(number),
             _ => {
-                self.error(
-                    "out_of_range",
-                    node.head,
-                    format!("{number} is not from {min} to {max}"),
-                    format!("write a whole number from {min} to {max}"),
-                );
+                let wanted = whole(min, max);
+                self.error("out_of_range", node.head, format!("{number} is not {wanted}"), format!("write {wanted}"));
                 None
             }
         }
@@ -316,5 +313,13 @@ impl Reader<'_> {
             self.within(entry.key.as_str(), |reader| read(reader, entry));
         }
         Some(())
+    }
+}
+
+/// The whole numbers of a range, in words.
+fn whole(min: u32, max: u32) -> String {
+    match max {
+        u32::MAX => format!("a whole number, {min} or more"),
+        _ => format!("a whole number from {min} to {max}"),
     }
 }

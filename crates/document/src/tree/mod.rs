@@ -136,19 +136,37 @@ impl Node {
         }
     }
 
-    /// How many of the steps lead to something that was written, and where that stands.
-    pub(crate) fn follow(&self, steps: &[Step]) -> (usize, Span) {
-        let (mut node, mut span) = (self, self.head);
+    /// How many of the steps lead to something that was written, and that thing.
+    pub(crate) fn follow(&self, steps: &[Step]) -> (usize, &Self) {
+        let mut node = self;
         for (depth, step) in steps.iter().enumerate() {
             let next = match (step, &node.tree) {
                 (Step::Field(name), _) => node.entry(name).map(|entry| &entry.value),
                 (Step::Item(index), Tree::List(items)) => items.get(*index),
                 (Step::Item(_), _) => None,
             };
-            let Some(next) = next else { return (depth, span) };
-            (node, span) = (next, next.head);
+            let Some(next) = next else { return (depth, node) };
+            node = next;
         }
-        (steps.len(), span)
+        (steps.len(), node)
+    }
+
+    /// Where a segment of this name is named: as the value of `segment`, or as an item of this list.
+    pub(crate) fn find_name(&self, name: &str) -> Option<Span> {
+        let is_name = |node: &Self| matches!(&node.tree, Tree::Text { text, .. } if text == name);
+        match &self.tree {
+            Tree::List(items) => items.iter().find_map(|item| match is_name(item) {
+                true => Some(item.head),
+                false => item.find_name(name),
+            }),
+            Tree::Map(entries) => {
+                entries.iter().find_map(|entry| match entry.key == "segment" && is_name(&entry.value) {
+                    true => Some(entry.value.head),
+                    false => entry.value.find_name(name),
+                })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -43,15 +43,16 @@ fn byte(marker: &Marker) -> usize {
 
 fn syntax(source: usize, text: &str, error: &ScanError) -> Problem {
     let start = byte(error.marker()).min(text.len());
+    let message = error.info();
     let help = match text.get(start..) {
-        Some(rest) if rest.starts_with('\t') => "indent with spaces, not with tabs",
+        _ if message.contains("tab") => "indent with spaces, not with tabs",
         Some(rest) if rest.starts_with(['@', '`', '%', '*', '&', '!']) => {
             "quote a text that begins with this character"
         }
         _ => "check the indentation, quotes and brackets here and just above",
     };
     let place = Place { source, span: Span::new(start, start) };
-    Problem::error("syntax", Path::default(), error.info()).help(help).at(place)
+    Problem::error("syntax", Path::default(), message).help(help).at(place)
 }
 
 /// A collection whose end has not come yet.

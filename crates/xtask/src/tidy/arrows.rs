@@ -51,7 +51,7 @@ const PURE_LIBRARIES: &[&str] = &[
     "regex",
     "rustc-hash",
     "serde",
-    "serde-saphyr",
+    "granit-parser",
     "serde_json",
     "strsim",
     "thiserror",
