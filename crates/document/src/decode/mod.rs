@@ -286,5 +286,10 @@ fn add(problems: &mut Vec<Problem>, found: Vec<Problem>) {
     let mutes = |problem: &&Problem| !problem.path.steps().is_empty() && problem.code != "duplicate_key";
     let paths = |problem: &Problem| std::iter::once(problem.path.clone()).chain(problem.meant.clone());
     let known: Vec<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
-    problems.extend(found.into_iter().filter(|found| !known.iter().any(|path| path.overlaps(&found.path))));
+    // What a text that could not be read at all may hold, nobody knows.
+    let unread = problems.iter().any(|problem| matches!(problem.code, "syntax" | "too_large"));
+    let follows = |found: &Problem| {
+        known.iter().any(|path| path.overlaps(&found.path)) || (unread && found.code == "unknown_reference")
+    };
+    problems.extend(found.into_iter().filter(|found| !follows(found)));
 }

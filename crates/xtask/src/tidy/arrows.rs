@@ -51,7 +51,6 @@ const PURE_LIBRARIES: &[&str] = &[
     "regex",
     "rustc-hash",
     "serde",
-    "granit-parser",
     "serde_json",
     "strsim",
     "thiserror",
