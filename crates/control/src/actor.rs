@@ -7,6 +7,8 @@ pub struct Actor {
     pub name: Option<String>,
     /// Why, in their words.
     pub reason: Option<String>,
+    /// Whether they wait until clients have the change: then clients are asked to say so at once.
+    pub waits: bool,
 }
 
 /// What must hold for a change to one resource.
@@ -27,7 +29,7 @@ impl Actor {
     /// Somebody of this name, without a reason.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: Some(name.to_owned()), reason: None }
+        Self { name: Some(name.to_owned()), ..Self::default() }
     }
 
     /// The same, with a reason.

@@ -1,13 +1,40 @@
 //! Control: the one place of every change.
 //!
-//! The API, the dashboard, files, schedules and the guard all change things through here: each change is
-//! checked, committed, audited and broadcast. It knows no HTTP.
+//! The API, the dashboard, files, schedules and the guard all change things through [`Control`]: there each
+//! change is checked, committed, audited and broadcast. It knows no HTTP.
+//!
+//! * What adds risk is committed, then published, then answered. What takes risk away is published first, and
+//!   committed after: stopping waits neither for the disk nor for the queue.
+//! * Readers take an unchanging [`State`] and keep it as long as they like.
+//! * Each message is encoded once, for all streams.
 
 mod actor;
+mod change;
+mod clients;
 pub mod clock;
+mod control;
+mod files;
+mod health;
+mod history;
+mod hub;
 mod options;
-mod views;
+mod refusal;
+mod resources;
+mod ring;
+mod runs;
+mod state;
 
 pub use actor::{Actor, Precondition};
+pub use change::{ApplyOptions, Changed};
+pub use clients::{ClientView, FaultPointView, Reached};
+pub use clock::Clock;
+pub use control::{Control, OpenError};
+pub use daybreak_store::{EventFilter, EventPage, RecordedEvent};
+pub use files::{AppliedFiles, FilesError, FilesStatus, FilesWatch, LoadError, RefusedFiles};
+pub use health::Health;
+pub use history::EVENTS_PAGE_MAX;
+pub use hub::{OpenStream, Subscription};
 pub use options::{Options, OptionsError};
-pub use views::{ClientView, FaultPointView, HaltView, RunCounts, RunView, StartRequest};
+pub use refusal::Refusal;
+pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
+pub use state::{Resource, State};

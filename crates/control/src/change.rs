@@ -1,0 +1,293 @@
+//! Changes to resources: each is checked, committed, published, answered, in this order.
+
+use std::sync::Arc;
+
+use daybreak_document::{self as document, Diagnostic, Difference, Source};
+use daybreak_guard::run;
+use daybreak_model::wire::{Message, Position};
+use daybreak_model::{Key, Kind, Reference, Resources, RunId};
+use daybreak_store::Expected;
+use serde::Serialize;
+
+use crate::control::not_found;
+use crate::{Actor, Control, Precondition, Refusal, State, resources};
+
+/// What a change did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Changed {
+    /// Where the server stands after it.
+    pub position: Position,
+    /// Whether anything changed: a change that changes nothing makes no revision.
+    pub changed: bool,
+    /// Whether it was only tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// What is new, gone or different.
+    pub differences: Vec<Difference>,
+    /// The runs that it ended, because their fault is gone or disabled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<RunId>,
+    /// What is worth knowing about the input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// How a set of documents is applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApplyOptions {
+    /// Tell what would change, and change nothing.
+    pub dry_run: bool,
+    /// Remove what the documents do not name.
+    pub prune: bool,
+}
+
+/// What is to be, and what is worth knowing about the input.
+#[derive(Debug)]
+pub(crate) struct Proposal {
+    pub(crate) resources: Resources,
+    pub(crate) warnings: Vec<Diagnostic>,
+    pub(crate) dry_run: bool,
+    /// Whether references were not checked yet, as after a removal.
+    pub(crate) removes: bool,
+}
+
+impl Proposal {
+    fn new(resources: Resources, warnings: Vec<Diagnostic>) -> Self {
+        Self { resources, warnings, dry_run: false, removes: false }
+    }
+}
+
+impl Control {
+    /// Creates or replaces a resource.
+    ///
+    /// # Errors
+    /// When the source is not valid, the precondition does not hold, or the store fails.
+    pub async fn put(
+        &self,
+        kind: Kind,
+        key: &str,
+        source: Source,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        let key = key.to_owned();
+        let propose = move |state: &State| {
+            met(state, kind, &key, precondition)?;
+            let key = parse(&key, kind)?;
+            let (one, warnings) = document::decode_resource(kind, &key, &source, state.resources())
+                .into_result()
+                .map_err(Refusal::Invalid)?;
+            let mut resources = state.resources().clone();
+            resources::put(&mut resources, one);
+            Ok(Proposal::new(resources, warnings))
+        };
+        self.change(actor, propose).await
+    }
+
+    /// Changes fields of a resource: a JSON merge patch, with rules addressed by name.
+    ///
+    /// # Errors
+    /// When there is no such resource, the patch is not valid, the precondition does not hold, or the store fails.
+    pub async fn patch(
+        &self,
+        kind: Kind,
+        key: &str,
+        patch: Source,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        let key = key.to_owned();
+        let propose = move |state: &State| {
+            let found = existing(state, kind, &key)?;
+            met(state, kind, &key, precondition)?;
+            let resources = document::patch(kind, &found, state.resources(), &patch).map_err(Refusal::Invalid)?;
+            Ok(Proposal::new(resources, Vec::new()))
+        };
+        self.change(actor, propose).await
+    }
+
+    /// Removes a resource. A run of a fault that is removed ends.
+    ///
+    /// # Errors
+    /// When there is no such resource, others name it, the precondition does not hold, or the store fails.
+    pub async fn delete(
+        &self,
+        kind: Kind,
+        key: &str,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        let key = key.to_owned();
+        let propose = move |state: &State| {
+            existing(state, kind, &key)?;
+            met(state, kind, &key, precondition)?;
+            let mut resources = state.resources().clone();
+            resources.remove(kind, &key);
+            Ok(Proposal { removes: true, ..Proposal::new(resources, Vec::new()) })
+        };
+        self.change(actor, propose).await
+    }
+
+    /// Enables a flag or a fault. One that is enabled already stays as it is, without a revision.
+    ///
+    /// # Errors
+    /// When there is no such thing, the precondition does not hold, or the store fails.
+    pub async fn enable(
+        &self,
+        kind: Kind,
+        key: &str,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        self.switch(kind, key, true, precondition, actor).await
+    }
+
+    /// Disables a flag, which then serves `off`, or a fault, whose run ends. One that is disabled already stays
+    /// as it is, without a revision.
+    ///
+    /// # Errors
+    /// When there is no such thing, the precondition does not hold, or the store fails.
+    pub async fn disable(
+        &self,
+        kind: Kind,
+        key: &str,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        self.switch(kind, key, false, precondition, actor).await
+    }
+
+    async fn switch(
+        &self,
+        kind: Kind,
+        key: &str,
+        enabled: bool,
+        precondition: Precondition,
+        actor: Actor,
+    ) -> Result<Changed, Refusal> {
+        let key = key.to_owned();
+        let propose = move |state: &State| {
+            existing(state, kind, &key)?;
+            met(state, kind, &key, precondition)?;
+            let mut resources = state.resources().clone();
+            let switch = match kind {
+                Kind::Flag => resources.flags.get_mut(key.as_str()).map(|flag| &mut flag.enabled),
+                Kind::Fault => resources.faults.get_mut(key.as_str()).map(|fault| &mut fault.enabled),
+                _ => None,
+            };
+            *switch.ok_or(Refusal::NoSwitch { noun: kind.noun() })? = enabled;
+            Ok(Proposal::new(resources, Vec::new()))
+        };
+        self.change(actor, propose).await
+    }
+
+    /// Applies a set of documents as one revision: all or nothing.
+    ///
+    /// # Errors
+    /// When a document is not valid, something that others name would be removed, or the store fails.
+    pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
+        let propose = move |state: &State| {
+            let current = state.resources();
+            let decoded =
+                if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
+            let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;
+            Ok(Proposal { dry_run: options.dry_run, ..Proposal::new(resources, warnings) })
+        };
+        self.change(actor, propose).await
+    }
+
+    /// Makes what a function proposes. It sees the state that nobody else can change meanwhile.
+    pub(crate) async fn change(
+        &self,
+        actor: Actor,
+        propose: impl FnOnce(&State) -> Result<Proposal, Refusal> + Send + 'static,
+    ) -> Result<Changed, Refusal> {
+        let control = self.clone();
+        self.to_the_end(async move {
+            let _writer = control.inner.writer.lock().await;
+            let before = control.state();
+            let proposal = propose(&before)?;
+            control.make(&before, proposal, actor).await
+        })
+        .await
+    }
+
+    /// The caller holds the writer's lock.
+    pub(crate) async fn make(&self, before: &Arc<State>, proposal: Proposal, actor: Actor) -> Result<Changed, Refusal> {
+        let Proposal { resources: after, warnings, dry_run, removes } = proposal;
+        if removes {
+            unreferenced(&after)?;
+        }
+        let changed = resources::changed(before.resources(), &after);
+        let mut answer = Changed {
+            position: before.position(),
+            changed: !changed.is_empty() || before.resources().protect != after.protect,
+            dry_run,
+            differences: document::diff(before.resources(), &after),
+            ended: Vec::new(),
+            warnings,
+        };
+        if dry_run || !answer.changed {
+            return Ok(answer);
+        }
+        let mut change = resources::to_store(before.resources(), &after, &changed)
+            .map_err(|error| Refusal::Store(error.to_string()))?;
+        change.events = resources::events(before.resources(), &after, &changed, &actor, self.inner.clock.now());
+        // What takes risk away is published first.
+        answer.ended = self.end_runs_of(before.resources(), &after, &actor);
+        let pending = self.pending(&mut change);
+        let expected = Expected::Revision(before.position().revision);
+        let position = match self.inner.store.commit(expected, change).await {
+            Ok(position) => position,
+            Err(error) if answer.ended.is_empty() => return Err(error.into()),
+            Err(error) => {
+                return Err(Refusal::StoppedNotRecorded { runs: answer.ended, why: error.to_string() });
+            }
+        };
+        self.recorded(&pending);
+        let next = Arc::new(before.changed_to(position, after, &changed));
+        let message = Message::Change(resources::to_wire(&next, position, &changed, actor.waits));
+        self.inner.hub.publish(position.revision, Some(&message), || self.inner.state.store(next));
+        tracing::info!(%position, changes = changed.len(), actor = actor.name, "changed");
+        answer.position = position;
+        Ok(answer)
+    }
+
+    /// Ends the runs whose fault is gone or disabled.
+    fn end_runs_of(&self, before: &Resources, after: &Resources, actor: &Actor) -> Vec<RunId> {
+        let runnable = |resources: &Resources, key: &Key| resources.faults.get(key).is_some_and(|fault| fault.enabled);
+        let gone: Vec<&Key> =
+            before.faults.keys().filter(|key| runnable(before, key) && !runnable(after, key)).collect();
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        let event = |fault: &Key| {
+            let what = if after.faults.contains_key(fault) { "disabled" } else { "deleted" };
+            gone.contains(&fault)
+                .then(|| run::Event::FaultRemoved { actor: actor.name.clone(), reason: Some(what.to_owned()) })
+        };
+        self.end_where(|run| event(&run.spec.fault))
+    }
+}
+
+fn parse(key: &str, kind: Kind) -> Result<Key, Refusal> {
+    Key::new(key).map_err(|error| Refusal::Key { noun: kind.noun(), key: key.to_owned(), error })
+}
+
+fn existing(state: &State, kind: Kind, key: &str) -> Result<Key, Refusal> {
+    let keys = state.resources().keys(kind);
+    let found = keys.into_iter().find(|known| known.as_str() == key);
+    found.cloned().ok_or_else(|| not_found(state.resources(), kind, key))
+}
+
+fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
+    let revision = state.revision(kind, key);
+    if precondition.holds(revision) { Ok(()) } else { Err(Refusal::PreconditionFailed { revision }) }
+}
+
+/// Nothing names what is not there.
+fn unreferenced(resources: &Resources) -> Result<(), Refusal> {
+    let dangling = |reference: &Reference| !resources.contains(reference.kind, reference.key.as_str());
+    let dangling: Vec<_> = resources.references().into_iter().filter(dangling).collect();
+    if dangling.is_empty() { Ok(()) } else { Err(Refusal::Referenced(dangling)) }
+}

@@ -1,0 +1,247 @@
+//! The control itself: what it holds, how it opens and shuts down, who listens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use daybreak_guard::clients::Clients;
+use daybreak_guard::hours::{self, HoursStatus};
+use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
+use daybreak_model::{Kind, Millis, Resources};
+use daybreak_store::{Contents, Store, StoreError};
+use parking_lot::Mutex;
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::files::FilesStatus;
+use crate::health::Vitals;
+use crate::hub::Hub;
+use crate::runs::RunTable;
+use crate::state::{Revisions, State};
+use crate::{Options, OptionsError, Refusal, Subscription, hub};
+
+/// The name under which the store keeps the `protect` list.
+pub(crate) const PROTECT: &str = "protect";
+
+/// The one place of every change. A clone is another handle of the same.
+#[derive(Clone, Debug)]
+pub struct Control {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Unique for this start; what this server leads by.
+    pub(crate) holder: String,
+    pub(crate) state: ArcSwap<State>,
+    /// Who holds it commits. It may be held as long as the store takes, so nothing that stops a run, and no
+    /// reply to a report, waits for it.
+    pub(crate) writer: tokio::sync::Mutex<()>,
+    /// Who holds it has the store keep or lift the halt.
+    pub(crate) halt_writer: tokio::sync::Mutex<()>,
+    pub(crate) hub: Hub,
+    /// Held for moments only, never across a wait.
+    pub(crate) runs: Mutex<RunTable>,
+    /// Held for moments only, never across a wait; taken after `runs` where both are.
+    pub(crate) clients: Mutex<Clients>,
+    /// Told of each report that counted.
+    pub(crate) reported: Notify,
+    pub(crate) entropy: Mutex<ChaCha12Rng>,
+    /// The store is being asked whether this server leads.
+    pub(crate) confirming: AtomicBool,
+    pub(crate) vitals: Mutex<Vitals>,
+    pub(crate) files: Mutex<Option<FilesStatus>>,
+    pub(crate) shutting_down: AtomicBool,
+    heartbeat: Bytes,
+}
+
+/// Why a server cannot open its store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// An option is out of range.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The store failed.
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The store holds something that cannot be read.
+    #[error("the store holds {what}, which cannot be read: {why}")]
+    Unreadable {
+        /// What it is.
+        what: String,
+        /// Why it cannot be read.
+        why: String,
+    },
+}
+
+impl Control {
+    /// Loads what the store holds. Runs that it holds as active are aborted: nobody watched them meanwhile.
+    /// The seed must be random: salts and run ids come from it.
+    ///
+    /// # Errors
+    /// When an option is out of range, or the store fails or holds what cannot be read.
+    pub async fn open(
+        options: Options,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        seed: [u8; 32],
+    ) -> Result<Self, OpenError> {
+        options.check()?;
+        let contents = store.load().await?;
+        let halt = store.halt().await?;
+        let (resources, revisions) = read_resources(&contents)?;
+        let mut entropy = ChaCha12Rng::from_seed(seed);
+        let mut runs = RunTable::new(halt);
+        for (id, stored) in &contents.runs {
+            runs.load(read(&format!("the run {id}"), stored.document.clone())?, clock.now());
+        }
+        let environment: Arc<str> = options.environment.as_str().into();
+        let state = State::new(contents.position, environment, resources, revisions);
+        let inner = Inner {
+            holder: format!("{:032x}", entropy.random::<u128>()),
+            hub: Hub::new(contents.position.revision),
+            state: ArcSwap::from_pointee(state),
+            writer: tokio::sync::Mutex::default(),
+            halt_writer: tokio::sync::Mutex::default(),
+            runs: Mutex::new(runs),
+            clients: Mutex::default(),
+            reported: Notify::new(),
+            entropy: Mutex::new(entropy),
+            confirming: AtomicBool::new(false),
+            vitals: Mutex::default(),
+            files: Mutex::new(None),
+            shutting_down: AtomicBool::new(false),
+            heartbeat: hub::frame(&Message::Heartbeat),
+            options,
+            clock,
+            store,
+        };
+        let control = Self { inner: Arc::new(inner) };
+        control.record().await.map_err(|why| StoreError::Unavailable(why.to_string()))?;
+        control.tick().await;
+        Ok(control)
+    }
+
+    /// What it was opened with.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// Everything at this moment.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        self.inner.state.load_full()
+    }
+
+    /// Where the server stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.inner.state.load().position()
+    }
+
+    /// Listens from now on: first comes what was missed since `last`, or everything where that is not known
+    /// any more; then each message as it happens. Where a run is active, or everything is halted, the backlog
+    /// says so at its end.
+    #[must_use]
+    pub fn subscribe(&self, last: Option<Position>) -> Subscription {
+        let read = || {
+            let state = self.state();
+            (state.position(), state)
+        };
+        let (state, missed, live, open) = self.inner.hub.listen(last, read);
+        let mut backlog = missed.unwrap_or_else(|| vec![state.frame()]);
+        let runs = self.inner.runs.lock();
+        let now = RunsChanged { started: runs.active_ids(), halted: runs.halted(), ..RunsChanged::default() };
+        drop(runs);
+        if now.halted || !now.started.is_empty() {
+            backlog.push(hub::frame(&Message::Runs(now)));
+        }
+        Subscription { backlog, live, open }
+    }
+
+    /// The message that shows that a connection lives, encoded. The server sends it at its own pace.
+    #[must_use]
+    pub fn heartbeat(&self) -> Bytes {
+        self.inner.heartbeat.clone()
+    }
+
+    /// How many streams are open.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.inner.hub.open()
+    }
+
+    /// Tells all streams to connect elsewhere, spread over `jitter`, and reports not ready from now on.
+    pub fn shut_down(&self, jitter: Millis) {
+        self.inner.shutting_down.store(true, Ordering::Relaxed);
+        self.inner.hub.send(&Message::Goodbye(Goodbye { jitter }));
+    }
+
+    /// Whether a calendar is open, until when, and when it opens next.
+    ///
+    /// # Errors
+    /// When there is no such calendar.
+    pub fn hours_status(&self, key: &str) -> Result<HoursStatus, Refusal> {
+        let state = self.state();
+        let calendar =
+            state.resources().hours.get(key).ok_or_else(|| not_found(state.resources(), Kind::Hours, key))?;
+        Ok(hours::status(calendar, self.inner.clock.now()))
+    }
+
+    /// All resources as one document.
+    #[must_use]
+    pub fn export(&self) -> serde_json::Value {
+        daybreak_document::encode(self.state().resources())
+    }
+
+    /// Runs something to its end, also when the caller goes away meanwhile: what is half done would be wrong.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        if self.inner.shutting_down.load(Ordering::Relaxed) {
+            return Err(Refusal::ShuttingDown);
+        }
+        tokio::spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
+    }
+}
+
+pub(crate) fn not_found(resources: &Resources, kind: Kind, key: &str) -> Refusal {
+    let nearest = crate::refusal::nearest(key, resources.keys(kind));
+    Refusal::NotFound { noun: kind.noun(), key: key.to_owned(), nearest }
+}
+
+fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
+    serde_json::from_value(document)
+        .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
+}
+
+pub(crate) fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenError> {
+    let mut resources = Resources::default();
+    let mut revisions = BTreeMap::new();
+    for ((kind, key), stored) in &contents.resources {
+        let (what, document, key) = (format!("the {kind} `{key}`"), stored.document.clone(), key.clone());
+        revisions.insert((*kind, key.clone()), stored.revision);
+        match kind {
+            Kind::Flag => drop(resources.flags.insert(key, read(&what, document)?)),
+            Kind::Segment => drop(resources.segments.insert(key, read(&what, document)?)),
+            Kind::Fault => drop(resources.faults.insert(key, read(&what, document)?)),
+            Kind::Hours => drop(resources.hours.insert(key, read(&what, document)?)),
+            Kind::Slo => drop(resources.slos.insert(key, read(&what, document)?)),
+            Kind::OnCall => drop(resources.on_call.insert(key, read(&what, document)?)),
+        }
+    }
+    if let Some(stored) = contents.meta.get(PROTECT) {
+        resources.protect = read("the `protect` list", stored.document.clone())?;
+    }
+    Ok((resources, revisions))
+}

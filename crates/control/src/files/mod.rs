@@ -1,0 +1,189 @@
+//! A folder of documents: read, merged into what is served, and watched.
+
+mod read;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use daybreak_document::{self as document, Diagnostic, Source};
+use daybreak_model::Resources;
+use daybreak_model::wire::Position;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::change::Proposal;
+use crate::{Actor, Changed, Control, Refusal};
+
+pub use read::FilesError;
+pub use watch::FilesWatch;
+
+/// Who changes things in the log when it is the files.
+const ACTOR: &str = "files";
+
+/// What became of the files' last edits.
+#[derive(Clone, Debug, Serialize)]
+pub struct FilesStatus {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The last edit that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_applied: Option<AppliedFiles>,
+    /// The edit after it that was refused, as long as it stands: what is served is what was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refused: Option<RefusedFiles>,
+    /// What was applied last: the base of the next three-way merge.
+    #[serde(skip)]
+    base: Resources,
+    /// What was read last, whatever became of it.
+    #[serde(skip)]
+    read: Option<Result<Vec<Source>, FilesError>>,
+}
+
+/// An edit that was taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppliedFiles {
+    /// When.
+    pub at: Timestamp,
+    /// Where the server stood after it.
+    pub position: Position,
+    /// How many files there were.
+    pub files: usize,
+}
+
+/// An edit that was refused.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedFiles {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in a sentence.
+    pub summary: String,
+    /// Everything that is wrong, where it is, and what to write instead.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why a folder of documents cannot be served from the start.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// It was refused.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What was read: the text that diagnostics point into.
+        sources: Vec<Source>,
+    },
+}
+
+impl Control {
+    /// Serves the documents of a folder: reads them, and applies them as one revision.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, is empty, or any of it is not valid: with everything that is wrong.
+    pub async fn load_files(&self, folder: &Path) -> Result<Changed, LoadError> {
+        *self.inner.files.lock() = Some(FilesStatus {
+            folder: folder.to_owned(),
+            last_applied: None,
+            last_refused: None,
+            base: Resources::default(),
+            read: None,
+        });
+        let sources = read::read(folder.to_owned()).await?;
+        let files = sources.len();
+        match self.apply_files(sources.clone()).await {
+            Ok(changed) => {
+                self.note_applied(files, changed.position);
+                self.note_read(Ok(sources));
+                Ok(changed)
+            }
+            Err(refusal) => Err(LoadError::Refused { refusal, sources }),
+        }
+    }
+
+    /// What became of the files' last edits; none where no files are served.
+    #[must_use]
+    pub fn files_status(&self) -> Option<FilesStatus> {
+        self.inner.files.lock().clone()
+    }
+
+    /// Takes over what was read anew. What is broken is refused whole, logged, and kept in the status.
+    async fn take_over(&self, read: Result<Vec<Source>, FilesError>) {
+        self.note_read(read.clone());
+        let outcome = match read {
+            Ok(sources) => {
+                let files = sources.len();
+                self.apply_files(sources).await.map(|changed| (files, changed)).map_err(|refusal| match refusal {
+                    Refusal::Invalid(diagnostics) => (summary(&diagnostics), diagnostics),
+                    other => (other.to_string(), Vec::new()),
+                })
+            }
+            Err(error) => Err((error.to_string(), Vec::new())),
+        };
+        match outcome {
+            Ok((files, changed)) => {
+                tracing::info!(files, position = %changed.position, changed = changed.changed, "files applied");
+                self.note_applied(files, changed.position);
+            }
+            Err((summary, diagnostics)) => {
+                log_refused(&summary, &diagnostics);
+                let refused = RefusedFiles { at: self.inner.clock.now(), summary, diagnostics };
+                if let Some(files) = self.inner.files.lock().as_mut() {
+                    files.last_refused = Some(refused);
+                }
+            }
+        }
+    }
+
+    /// Merges what the files say with what was changed here since they were applied last.
+    async fn apply_files(&self, sources: Vec<Source>) -> Result<Changed, Refusal> {
+        let (file, warnings) = document::decode(&sources).into_result().map_err(Refusal::Invalid)?;
+        let base = self.inner.files.lock().as_ref().map(|files| files.base.clone()).unwrap_or_default();
+        let new_base = file.clone();
+        let propose = move |state: &crate::State| {
+            let merged = document::merge(&base, &file, state.resources()).map_err(Refusal::Invalid)?;
+            for note in &merged.notes {
+                tracing::info!(?note, "a file and an operator changed the same, and the file won");
+            }
+            Ok(Proposal { resources: merged.resources, warnings, dry_run: false, removes: true })
+        };
+        let changed = self.change(Actor::named(ACTOR), propose).await?;
+        if let Some(files) = self.inner.files.lock().as_mut() {
+            files.base = new_base;
+        }
+        Ok(changed)
+    }
+
+    fn note_applied(&self, files: usize, position: Position) {
+        let at = self.inner.clock.now();
+        if let Some(status) = self.inner.files.lock().as_mut() {
+            status.last_applied = Some(AppliedFiles { at, position, files });
+            status.last_refused = None;
+        }
+    }
+
+    fn note_read(&self, read: Result<Vec<Source>, FilesError>) {
+        if let Some(status) = self.inner.files.lock().as_mut() {
+            status.read = Some(read);
+        }
+    }
+
+    /// Whether this is not what was read last.
+    fn is_news(&self, read: &Result<Vec<Source>, FilesError>) -> bool {
+        self.inner.files.lock().as_ref().is_some_and(|status| status.read.as_ref() != Some(read))
+    }
+}
+
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let first = diagnostics.iter().find(|one| one.severity == document::Severity::Error);
+    first.map_or_else(String::new, |one| format!("{}:{}:{}: {}", one.source, one.line, one.column, one.message))
+}
+
+fn log_refused(summary: &str, diagnostics: &[Diagnostic]) {
+    tracing::error!("the files' edit is refused, what was served before is served on: {summary}");
+    for one in diagnostics {
+        let help = one.help.as_deref().unwrap_or_default();
+        tracing::error!(code = one.code, help, "{}:{}:{}: {}", one.source, one.line, one.column, one.message);
+    }
+}

@@ -1,0 +1,96 @@
+//! Watching a folder: notifications where the system has them, and a slow look as the net.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::LoadError;
+use super::read::read;
+use crate::{Changed, Control};
+
+/// How often the folder is read, whether or not the system notified.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long the folder must stay as it is before an edit is taken: editors and Git write in several steps.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Looks after which an edit is taken even if it never settles.
+const LOOKS_MAX: usize = 25;
+
+/// Watches a folder until it is dropped.
+#[derive(Debug)]
+pub struct FilesWatch {
+    /// What the first load changed.
+    pub loaded: Changed,
+    task: AbortHandle,
+}
+
+impl Drop for FilesWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Control {
+    /// Serves the documents of a folder, now and whenever they change. An edit that is broken, and a folder
+    /// that is missing or empty, is refused whole: what was served before is served on.
+    ///
+    /// # Errors
+    /// When the folder cannot be served from the start: see [`Self::load_files`].
+    pub async fn watch_files(&self, folder: PathBuf) -> Result<FilesWatch, LoadError> {
+        let loaded = self.load_files(&folder).await?;
+        let task = tokio::spawn(watch(self.clone(), folder)).abort_handle();
+        Ok(FilesWatch { loaded, task })
+    }
+
+    /// Looks at the folder once, and takes over what is new, once it has settled.
+    pub(super) async fn look(&self, folder: &Path) {
+        let mut seen = read(folder.to_owned()).await;
+        if !self.is_news(&seen) {
+            return;
+        }
+        for _ in 0..LOOKS_MAX {
+            tokio::time::sleep(SETTLE).await;
+            let again = read(folder.to_owned()).await;
+            if again == seen {
+                break;
+            }
+            seen = again;
+        }
+        if self.is_news(&seen) {
+            self.take_over(seen).await;
+        }
+    }
+}
+
+async fn watch(control: Control, folder: PathBuf) {
+    let touched = Arc::new(Notify::new());
+    // Kept as long as the task lives; without it the slow look still finds every edit.
+    let _watcher = notifications(&folder, Arc::clone(&touched));
+    loop {
+        let _ = tokio::time::timeout(LOOK_EVERY, touched.notified()).await;
+        control.look(&folder).await;
+    }
+}
+
+fn notifications(folder: &Path, touched: Arc<Notify>) -> Option<RecommendedWatcher> {
+    let on_event = move |event: notify::Result<notify::Event>| {
+        // Reading is an event too; answering it with reading would never end.
+        if event.map_or(true, |event| !event.kind.is_access()) {
+            touched.notify_one();
+        }
+    };
+    let watcher = notify::recommended_watcher(on_event).and_then(|mut watcher: RecommendedWatcher| {
+        watcher.watch(folder, RecursiveMode::Recursive)?;
+        Ok(watcher)
+    });
+    match watcher {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(%error, "the system does not notify of edits; the folder is read every {LOOK_EVERY:?}");
+            None
+        }
+    }
+}

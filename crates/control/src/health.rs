@@ -1,0 +1,73 @@
+//! Whether the server is fit to be asked.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use daybreak_model::Millis;
+use daybreak_model::limits::GUARD_TICK_AGE_MAX;
+use serde::Serialize;
+
+use crate::Control;
+
+/// When what must happen all the time last did, on the clock that never goes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vitals {
+    /// The guard finished a tick.
+    pub(crate) ticked: Option<Duration>,
+    /// The store was asked whether this server leads, and said yes.
+    pub(crate) confirmed: Option<Duration>,
+}
+
+/// The facts of readiness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Whether it is fit to be asked.
+    pub ready: bool,
+    /// What stands against it.
+    pub problems: Vec<String>,
+    /// What deserves a look, but keeps nobody from asking.
+    pub warnings: Vec<String>,
+    /// How long ago the guard ticked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard_tick_age: Option<Millis>,
+    /// How long ago the store confirmed that this server leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_confirmation_age: Option<Millis>,
+    /// Whether the server is ending.
+    pub shutting_down: bool,
+}
+
+impl Control {
+    /// Whether the server is fit to be asked, and why not.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let (vitals, elapsed) = (*self.inner.vitals.lock(), self.inner.clock.elapsed());
+        let age = |at: Option<Duration>| {
+            at.map(|at| Millis::new(u64::try_from(elapsed.saturating_sub(at).as_millis()).unwrap_or(u64::MAX)))
+        };
+        let stale = |age: Option<Millis>| age.is_none_or(|age| age > GUARD_TICK_AGE_MAX);
+        let (guard_tick_age, store_confirmation_age) = (age(vitals.ticked), age(vitals.confirmed));
+        let shutting_down = self.inner.shutting_down.load(Ordering::Relaxed);
+        let checks = [
+            (stale(guard_tick_age), "the guard has not ticked for some time; no leases are granted"),
+            (
+                stale(store_confirmation_age),
+                "the store has not confirmed that this server leads; no leases are granted",
+            ),
+            (shutting_down, "the server is shutting down"),
+        ];
+        let problems: Vec<_> =
+            checks.iter().filter(|(stands, _)| *stands).map(|(_, what)| (*what).to_owned()).collect();
+        let files = self.inner.files.lock();
+        let refused = files.as_ref().and_then(|files| files.last_refused.as_ref());
+        let warnings = refused.map(|refused| format!("the files' last edit was refused: {}", refused.summary));
+        Health {
+            ready: problems.is_empty(),
+            problems,
+            warnings: warnings.into_iter().collect(),
+            guard_tick_age,
+            store_confirmation_age,
+            shutting_down,
+        }
+    }
+}

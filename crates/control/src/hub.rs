@@ -1,0 +1,166 @@
+//! Who listens: each message is encoded once, and handed to all streams.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use daybreak_model::wire::{Message, Position};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use crate::ring::Ring;
+
+/// Messages that a slow stream may be behind before it is dropped.
+const LAG_MAX: usize = 1024;
+
+/// All open streams.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    sender: broadcast::Sender<Bytes>,
+    ring: Mutex<Ring>,
+    open: Arc<AtomicUsize>,
+}
+
+/// Counts one stream as open until it is dropped.
+#[derive(Debug)]
+pub struct OpenStream(Arc<AtomicUsize>);
+
+/// One stream of encoded messages (server-sent events), ready to be written out as they are.
+#[derive(Debug)]
+pub struct Subscription {
+    /// What comes first: everything, or what was missed.
+    pub backlog: Vec<Bytes>,
+    /// What comes then. A reader that lags behind gets an error: close its stream.
+    pub live: broadcast::Receiver<Bytes>,
+    /// Keep it as long as the stream is open.
+    pub open: OpenStream,
+}
+
+impl Hub {
+    pub(crate) fn new(revision: u64) -> Self {
+        Self { sender: broadcast::Sender::new(LAG_MAX), ring: Mutex::new(Ring::new(revision)), open: Arc::default() }
+    }
+
+    /// Sends a message that reaches no position: it is not kept for those who reconnect.
+    pub(crate) fn send(&self, message: &Message) {
+        self.send_frame(frame(message));
+    }
+
+    /// Sends an encoded message that reaches no position.
+    pub(crate) fn send_frame(&self, frame: Bytes) {
+        let _ring = self.ring.lock();
+        // An error only says that nobody listens.
+        let _ = self.sender.send(frame);
+    }
+
+    /// Makes a change visible to readers (`publish`) and sends its message, if it has one, as one step: who
+    /// subscribes sees both or none.
+    pub(crate) fn publish(&self, revision: u64, message: Option<&Message>, publish: impl FnOnce()) {
+        let encoded = message.map(frame);
+        let mut ring = self.ring.lock();
+        publish();
+        if let Some(encoded) = encoded {
+            ring.push(revision, encoded.clone());
+            let _ = self.sender.send(encoded);
+        }
+    }
+
+    /// Listens from now on. `read` reads what readers see at this moment; with it come the missed messages, or
+    /// none where `last` cannot be gone on from.
+    pub(crate) fn listen<T>(
+        &self,
+        last: Option<Position>,
+        read: impl FnOnce() -> (Position, T),
+    ) -> (T, Option<Vec<Bytes>>, broadcast::Receiver<Bytes>, OpenStream) {
+        let ring = self.ring.lock();
+        let live = self.sender.subscribe();
+        let (position, seen) = read();
+        let resumes = |last: &Position| last.store == position.store && last.revision <= position.revision;
+        let missed = last.filter(resumes).and_then(|last| ring.since(last.revision));
+        self.open.fetch_add(1, Ordering::Relaxed);
+        (seen, missed, live, OpenStream(Arc::clone(&self.open)))
+    }
+
+    /// How many streams are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A message as a server-sent event.
+pub(crate) fn frame(message: &Message) -> Bytes {
+    // None of the messages lacks a JSON form; an empty event would be ignored by clients.
+    let data = message.data().unwrap_or_default();
+    encode(message.event(), message.position(), &data)
+}
+
+/// A server-sent event of this name, position and data; the data is one line of JSON.
+pub(crate) fn encode(event: &str, position: Option<Position>, data: &str) -> Bytes {
+    debug_assert!(!data.contains('\n'), "the data of an event is one line");
+    let id = position.map_or_else(String::new, |position| format!("id: {position}\n"));
+    Bytes::from(format!("event: {event}\n{id}data: {data}\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use daybreak_model::wire::{RunsChanged, StoreId};
+
+    use super::*;
+
+    const fn at(revision: u64) -> Position {
+        Position { store: StoreId::new(7), revision }
+    }
+
+    fn runs(revision: u64) -> Message {
+        Message::Runs(RunsChanged { position: Some(at(revision)), ..RunsChanged::default() })
+    }
+
+    #[test]
+    fn frames() {
+        assert_eq!(frame(&Message::Heartbeat), "event: heartbeat\ndata: {}\n\n");
+        let expected =
+            "event: runs\nid: 0000000000000007:3\ndata: {\"position\":\"0000000000000007:3\",\"jitter\":0}\n\n";
+        assert_eq!(frame(&runs(3)), expected);
+    }
+
+    #[test]
+    fn a_listener_gets_each_message_once() {
+        let hub = Hub::new(0);
+        hub.publish(1, Some(&runs(1)), || ());
+        hub.publish(2, Some(&runs(2)), || ());
+        let (_, missed, mut live, open) = hub.listen(Some(at(1)), || (at(2), ()));
+        hub.publish(3, Some(&runs(3)), || ());
+        assert_eq!(missed, Some(vec![frame(&runs(2))]));
+        assert_eq!(live.try_recv(), Ok(frame(&runs(3))));
+        assert!(live.try_recv().is_err());
+        assert_eq!(hub.open(), 1);
+        drop(open);
+        assert_eq!(hub.open(), 0);
+    }
+
+    #[test]
+    fn who_cannot_go_on_gets_everything() {
+        let hub = Hub::new(5);
+        let elsewhere = Position { store: StoreId::new(8), revision: 5 };
+        for (last, resumes) in
+            [(None, false), (Some(at(4)), false), (Some(at(5)), true), (Some(at(6)), false), (Some(elsewhere), false)]
+        {
+            let (_, missed, ..) = hub.listen(last, || (at(5), ()));
+            assert_eq!(missed.is_some(), resumes, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn a_slow_listener_is_dropped_and_never_waited_for() {
+        let hub = Hub::new(0);
+        let (_, _, mut live, _open) = hub.listen(None, || (at(0), ()));
+        (0..=LAG_MAX).for_each(|_| hub.send(&Message::Heartbeat));
+        assert_eq!(live.try_recv(), Err(broadcast::error::TryRecvError::Lagged(1)));
+    }
+}

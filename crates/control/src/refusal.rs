@@ -1,0 +1,215 @@
+//! Why something was not done.
+
+use daybreak_document::Diagnostic;
+use daybreak_guard::admission;
+use daybreak_guard::clients::ReportRefusal;
+use daybreak_model::wire::Position;
+use daybreak_model::{Key, KeyError, Reference, RunId};
+use daybreak_store::StoreError;
+
+use crate::HaltView;
+
+/// Why something was not done. Unless a variant says otherwise, nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The input has faults: all of them are listed.
+    #[error("{}", invalid(.0))]
+    Invalid(Vec<Diagnostic>),
+    /// There is no such thing.
+    #[error("there is no {noun} `{key}`{}", did_you_mean(.nearest.as_ref()))]
+    NotFound {
+        /// What was looked for: `flag`.
+        noun: &'static str,
+        /// The key that was asked for.
+        key: String,
+        /// The nearest key that there is.
+        nearest: Option<Key>,
+    },
+    /// The resource is not as the caller expects it.
+    #[error("{}", precondition(*.revision))]
+    PreconditionFailed {
+        /// The revision that last changed it; none where it does not exist.
+        revision: Option<u64>,
+    },
+    /// It is in use: others name it.
+    #[error("it is in use by {}", users(.0))]
+    Referenced(Vec<Reference>),
+    /// The key does not have a key's form.
+    #[error("`{key}` cannot name a {noun}: {error}")]
+    Key {
+        /// What was to be named: `flag`.
+        noun: &'static str,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// What was to be enabled or disabled can be neither.
+    #[error("a {noun} cannot be enabled or disabled; only flags and faults can")]
+    NoSwitch {
+        /// What it is.
+        noun: &'static str,
+    },
+    /// Reasons stand against the start: all of them are listed.
+    #[error("{}", not_admitted(.refusals))]
+    NotAdmitted {
+        /// What stands against it.
+        refusals: Vec<admission::Refusal>,
+        /// What is worth knowing besides.
+        warnings: Vec<admission::Warning>,
+    },
+    /// It was stopped while it was starting.
+    #[error("the fault `{0}` was stopped before its run began")]
+    StoppedMeanwhile(Key),
+    /// The client has seen another environment.
+    #[error("this is the environment `{ours}`, and the client has seen `{theirs}`; check the URL that it was given")]
+    OtherEnvironment {
+        /// The server's.
+        ours: String,
+        /// The client's.
+        theirs: String,
+    },
+    /// The report cannot be counted: the client gets no lease.
+    #[error("{0}")]
+    NotCounted(ReportRefusal),
+    /// The history does not have what was asked for.
+    #[error("{0}")]
+    NotInHistory(String),
+    /// It was stopped, at once; but the store did not record it.
+    #[error("stopped, not recorded: {why}")]
+    StoppedNotRecorded {
+        /// The runs that were stopped.
+        runs: Vec<RunId>,
+        /// What the store said.
+        why: String,
+    },
+    /// Everything is halted; but it would not outlive the server.
+    #[error("halted, not durable: {why}")]
+    HaltedNotDurable {
+        /// The halt.
+        halt: Box<HaltView>,
+        /// What the store said.
+        why: String,
+    },
+    /// Somebody else changed the store meanwhile: look again, and decide anew.
+    #[error("the store has moved on to {at}; look again, and repeat the change if it is still wanted")]
+    Conflict {
+        /// Where the store stands.
+        at: Position,
+    },
+    /// The store failed.
+    #[error("the store failed, and nothing changed: {0}")]
+    Store(String),
+    /// The server is ending.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+impl Refusal {
+    /// A word for programs: `invalid`, `not_found`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::NotFound { .. } => "not_found",
+            Self::PreconditionFailed { .. } => "precondition_failed",
+            Self::Referenced(_) => "in_use",
+            Self::Key { .. } => "bad_key",
+            Self::NoSwitch { .. } => "no_switch",
+            Self::NotAdmitted { .. } => "not_admitted",
+            Self::StoppedMeanwhile(_) => "stopped_meanwhile",
+            Self::OtherEnvironment { .. } => "other_environment",
+            Self::NotCounted(_) => "not_counted",
+            Self::NotInHistory(_) => "not_in_history",
+            Self::StoppedNotRecorded { .. } => "stopped_not_recorded",
+            Self::HaltedNotDurable { .. } => "halted_not_durable",
+            Self::Conflict { .. } => "conflict",
+            Self::Store(_) => "store_failed",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { at } => Self::Conflict { at },
+            other => Self::Store(other.to_string()),
+        }
+    }
+}
+
+fn invalid(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics {
+        [] => "the input is not valid".to_owned(),
+        [one] => one.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
+    }
+}
+
+fn did_you_mean(nearest: Option<&Key>) -> String {
+    nearest.map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
+}
+
+fn precondition(revision: Option<u64>) -> String {
+    match revision {
+        Some(revision) => format!("it was last changed by revision {revision}, which is not the one expected"),
+        None => "it does not exist".to_owned(),
+    }
+}
+
+fn users(references: &[Reference]) -> String {
+    let user = |reference: &Reference| match &reference.from {
+        Some((kind, key)) => format!("the {kind} `{key}`"),
+        None => "the `protect` list".to_owned(),
+    };
+    let mut users: Vec<_> = references.iter().map(user).collect();
+    users.dedup();
+    format!("{}; change that first", users.join(", "))
+}
+
+fn not_admitted(refusals: &[admission::Refusal]) -> String {
+    let sentences: Vec<_> = refusals.iter().map(|refusal| refusal.sentence.as_str()).collect();
+    sentences.join("; ")
+}
+
+/// The nearest of some keys, where one is near.
+pub(crate) fn nearest<'k>(wanted: &str, keys: impl IntoIterator<Item = &'k Key>) -> Option<Key> {
+    let distance = |key: &'k Key| (strsim::damerau_levenshtein(wanted, key.as_str()), key);
+    let near = (wanted.len() / 3).max(1);
+    keys.into_iter().map(distance).filter(|(distance, _)| *distance <= near).min().map(|(_, key)| key.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key() {
+        let keys = ["new-checkout", "layout", "dark"].map(|key| Key::new(key).unwrap());
+        for (wanted, expected) in
+            [("new-chekout", Some("new-checkout")), ("dork", Some("dark")), ("new", None), ("", None)]
+        {
+            assert_eq!(nearest(wanted, &keys).as_ref().map(Key::as_str), expected, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn sentences() {
+        let flag = |key: &str| Some((daybreak_model::Kind::Flag, Key::new(key).unwrap()));
+        let reference = |from| Reference { from, kind: daybreak_model::Kind::Segment, key: Key::new("eu").unwrap() };
+        let cases = [
+            (
+                Refusal::NotFound { noun: "flag", key: "a".into(), nearest: Key::new("b").ok() },
+                "there is no flag `a`; did you mean `b`?",
+            ),
+            (
+                Refusal::Referenced(vec![reference(flag("x")), reference(None)]),
+                "it is in use by the flag `x`, the `protect` list; change that first",
+            ),
+        ];
+        for (refusal, expected) in cases {
+            assert_eq!(refusal.to_string(), expected);
+        }
+    }
+}

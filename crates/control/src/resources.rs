@@ -1,0 +1,152 @@
+//! What differs between two sets of resources, and its forms in the store, on the wire and in the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use daybreak_model::wire::{Change, Position};
+use daybreak_model::{Key, Kind, Resources};
+use daybreak_store as store;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::control::PROTECT;
+use crate::{Actor, State};
+
+/// The resources that are new, gone or different.
+pub(crate) fn changed(before: &Resources, after: &Resources) -> Vec<(Kind, Key)> {
+    let mut changed = Vec::new();
+    compare(&mut changed, Kind::Flag, &before.flags, &after.flags);
+    compare(&mut changed, Kind::Segment, &before.segments, &after.segments);
+    compare(&mut changed, Kind::Fault, &before.faults, &after.faults);
+    compare(&mut changed, Kind::Hours, &before.hours, &after.hours);
+    compare(&mut changed, Kind::Slo, &before.slos, &after.slos);
+    compare(&mut changed, Kind::OnCall, &before.on_call, &after.on_call);
+    changed
+}
+
+fn compare<T: PartialEq>(
+    changed: &mut Vec<(Kind, Key)>,
+    kind: Kind,
+    before: &BTreeMap<Key, T>,
+    after: &BTreeMap<Key, T>,
+) {
+    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let differs = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    changed.extend(differs.map(|key| (kind, key.clone())));
+}
+
+/// Puts resources in the place of their older versions.
+pub(crate) fn put(into: &mut Resources, new: Resources) {
+    into.flags.extend(new.flags);
+    into.segments.extend(new.segments);
+    into.faults.extend(new.faults);
+    into.hours.extend(new.hours);
+    into.slos.extend(new.slos);
+    into.on_call.extend(new.on_call);
+    into.protect.extend(new.protect);
+}
+
+/// What the store is to do, events aside.
+pub(crate) fn to_store(
+    before: &Resources,
+    after: &Resources,
+    changed: &[(Kind, Key)],
+) -> Result<store::Change, serde_json::Error> {
+    let mut change = store::Change::default();
+    for (kind, key) in changed {
+        change.resources.insert((*kind, key.clone()), stored(after, *kind, key)?);
+    }
+    if before.protect != after.protect {
+        change.meta.insert(PROTECT.to_owned(), Some(serde_json::to_value(&after.protect)?));
+    }
+    Ok(change)
+}
+
+fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Option<Value>, serde_json::Error> {
+    fn value<T: Serialize>(resource: Option<&T>) -> Result<Option<Value>, serde_json::Error> {
+        resource.map(serde_json::to_value).transpose()
+    }
+    match kind {
+        Kind::Flag => value(resources.flags.get(key)),
+        Kind::Segment => value(resources.segments.get(key)),
+        Kind::Fault => value(resources.faults.get(key)),
+        Kind::Hours => value(resources.hours.get(key)),
+        Kind::Slo => value(resources.slos.get(key)),
+        Kind::OnCall => value(resources.on_call.get(key)),
+    }
+}
+
+/// What streams are told: the flags and segments that are new, different or gone.
+pub(crate) fn to_wire(after: &State, position: Position, changed: &[(Kind, Key)], ack: bool) -> Change {
+    let of = |wanted: Kind| {
+        let keys = changed.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, key)| key);
+        keys.map(|key| (key.clone(), after.enveloped(wanted, key))).collect()
+    };
+    Change { position, flags: of(Kind::Flag), segments: of(Kind::Segment), ack }
+}
+
+/// The lines of the log: one for each resource, with what it was and what it is.
+pub(crate) fn events(
+    before: &Resources,
+    after: &Resources,
+    changed: &[(Kind, Key)],
+    actor: &Actor,
+    at: Timestamp,
+) -> Vec<store::Event> {
+    let event = |kind: String, subject: String, before: Option<Value>, after: Option<Value>| store::Event {
+        at,
+        kind,
+        subject: Some(subject),
+        actor: actor.name.clone(),
+        reason: actor.reason.clone(),
+        data: json!({"before": before, "after": after}),
+    };
+    let mut events: Vec<_> = changed
+        .iter()
+        .map(|(kind, key)| {
+            let document = |resources| daybreak_document::encode_resource(resources, *kind, key.as_str());
+            let (was, is) = (document(before), document(after));
+            let verb = verb(before, after, *kind, key);
+            event(format!("{}.{verb}", word(*kind)), subject(*kind, key.as_str()), was, is)
+        })
+        .collect();
+    if before.protect != after.protect {
+        let (was, is) = (json!(before.protect), json!(after.protect));
+        events.push(event("protect.changed".to_owned(), PROTECT.to_owned(), Some(was), Some(is)));
+    }
+    events
+}
+
+fn verb(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> &'static str {
+    let enabled = |resources: &Resources| match kind {
+        Kind::Flag => resources.flags.get(key).map(|flag| flag.enabled),
+        Kind::Fault => resources.faults.get(key).map(|fault| fault.enabled),
+        _ => None,
+    };
+    match (before.contains(kind, key.as_str()), after.contains(kind, key.as_str())) {
+        (false, _) => "created",
+        (_, false) => "deleted",
+        _ => match (enabled(before), enabled(after)) {
+            (Some(false), Some(true)) => "enabled",
+            (Some(true), Some(false)) => "disabled",
+            _ => "changed",
+        },
+    }
+}
+
+/// A kind's word in events.
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "flag",
+        Kind::Segment => "segment",
+        Kind::Fault => "fault",
+        Kind::Hours => "hours",
+        Kind::Slo => "slo",
+        Kind::OnCall => "on_call",
+    }
+}
+
+/// What an event of a resource happened to.
+pub(crate) fn subject(kind: Kind, key: &str) -> String {
+    format!("{}/{key}", kind.path())
+}

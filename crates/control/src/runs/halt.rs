@@ -1,0 +1,213 @@
+//! The big red button.
+
+use daybreak_guard::run::Event;
+use daybreak_model::RunId;
+use daybreak_model::wire::{Message, Position, RunsChanged};
+use daybreak_store::{self as store, Halt};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::record::RECORD_WAIT;
+use crate::{Actor, Control, Refusal};
+
+/// A halt that holds.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    halt: Halt,
+    durable: bool,
+    ended: Vec<RunId>,
+}
+
+/// Whether everything is halted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HaltView {
+    /// Where the server stands.
+    pub position: Position,
+    /// Whether everything is halted.
+    pub halted: bool,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it outlives the server, as far as the store lasts at all.
+    pub durable: bool,
+    /// The runs that it ended.
+    pub ended: Vec<RunId>,
+    /// Live clients.
+    pub clients: usize,
+    /// Those of them that have reported since, with nothing in flight. The others stop with their lease.
+    pub confirmed: usize,
+}
+
+/// What a lift did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lifted {
+    /// Where the server stands after it.
+    pub position: Position,
+    /// Whether the halt was lifted; not where nothing was halted, or somebody halted again meanwhile.
+    pub changed: bool,
+}
+
+impl Held {
+    pub(super) fn loaded(halt: Halt) -> Self {
+        Self { halt, durable: true, ended: Vec::new() }
+    }
+}
+
+impl Control {
+    /// Whether everything is halted, and how many clients confirmed it.
+    #[must_use]
+    pub fn halt_view(&self) -> HaltView {
+        let held = self.inner.runs.lock().halt.clone();
+        let now = self.inner.clock.now();
+        let (mut clients, mut confirmed) = (0, 0);
+        let since = held.as_ref().and_then(|held| held.halt.at);
+        for client in self.inner.clients.lock().live(now) {
+            clients += 1;
+            let heard = since.is_none_or(|since| client.last_heard > since);
+            confirmed += usize::from(held.is_some() && heard && client.faults.in_flight == 0);
+        }
+        let (durable, ended) = held.as_ref().map_or((true, Vec::new()), |held| (held.durable, held.ended.clone()));
+        let halt = held.map(|held| held.halt);
+        HaltView {
+            position: self.position(),
+            halted: halt.is_some(),
+            at: since,
+            actor: halt.as_ref().and_then(|halt| halt.actor.clone()),
+            reason: halt.and_then(|halt| halt.reason),
+            durable,
+            ended,
+            clients,
+            confirmed,
+        }
+    }
+
+    /// Stops every run, and blocks new ones until it is lifted. Leases are refused and clients told before
+    /// anything else happens; then it is stored. A second halt changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::HaltedNotDurable`] and [`Refusal::StoppedNotRecorded`] when the store fails or takes too long:
+    /// everything is halted all the same.
+    pub async fn halt(&self, actor: Actor) -> Result<HaltView, Refusal> {
+        let ended = self.press(&actor);
+        let kept = async {
+            match tokio::time::timeout(RECORD_WAIT, self.keep_halt()).await {
+                Ok(kept) => kept,
+                Err(_) => Err(format!("the store has not answered for {RECORD_WAIT:?}; it is tried on")),
+            }
+        };
+        let (kept, recorded) = tokio::join!(kept, self.record_soon());
+        let halt = self.halt_view();
+        match (kept, recorded) {
+            (Err(why), _) => Err(Refusal::HaltedNotDurable { halt: Box::new(halt), why }),
+            (_, Err(why)) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
+            (Ok(()), Ok(())) => Ok(halt),
+        }
+    }
+
+    /// Halts in memory, and tells clients.
+    fn press(&self, actor: &Actor) -> Vec<RunId> {
+        let now = self.inner.clock.now();
+        let mut runs = self.inner.runs.lock();
+        let lifting = runs.lifting;
+        if let Some(held) = runs.halt.as_mut() {
+            if lifting {
+                // The lift under way finds that it came too late, and this halt is stored after it.
+                held.durable = false;
+                runs.halt_changes += 1;
+            }
+            return Vec::new();
+        }
+        runs.stop_starting(|_| true);
+        let event = || Some(Event::Halt { actor: actor.name.clone(), reason: actor.reason.clone() });
+        let ended = runs.end_where(now, |_| event());
+        let halt = Halt { at: Some(now), actor: actor.name.clone(), reason: actor.reason.clone() };
+        runs.halt = Some(Held { halt, durable: false, ended: ended.clone() });
+        runs.halt_changes += 1;
+        runs.push_pending(None, event_of("halt.set", now, actor, &ended));
+        let message = RunsChanged { ended: ended.clone(), halted: true, ..RunsChanged::default() };
+        self.inner.hub.send(&Message::Runs(message));
+        tracing::warn!(actor = actor.name, reason = actor.reason, runs = ended.len(), "everything is halted");
+        ended
+    }
+
+    /// Has the store keep the halt, to the end, also when nobody waits for it any more.
+    async fn keep_halt(&self) -> Result<(), String> {
+        let control = self.clone();
+        let keeping = tokio::spawn(async move {
+            let _turn = control.inner.halt_writer.lock().await;
+            let (halt, changes) = {
+                let runs = control.inner.runs.lock();
+                (runs.halt.clone(), runs.halt_changes)
+            };
+            let Some(held) = halt.filter(|held| !held.durable) else { return Ok(()) };
+            control.inner.store.put_halt(held.halt).await.map_err(|error| error.to_string())?;
+            let mut runs = control.inner.runs.lock();
+            let same = changes == runs.halt_changes;
+            if let Some(held) = runs.halt.as_mut() {
+                held.durable |= same;
+            }
+            Ok(())
+        });
+        keeping.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Lifts the halt, once the store has. What was stopped stays stopped.
+    ///
+    /// # Errors
+    /// When the store fails: everything is still halted.
+    pub async fn lift(&self, actor: Actor) -> Result<Lifted, Refusal> {
+        let control = self.clone();
+        self.to_the_end(async move {
+            let _turn = control.inner.halt_writer.lock().await;
+            let changes = {
+                let mut runs = control.inner.runs.lock();
+                if !runs.halted() {
+                    return Ok(Lifted { position: control.position(), changed: false });
+                }
+                runs.lifting = true;
+                runs.halt_changes
+            };
+            let cleared = control.inner.store.clear_halt().await;
+            {
+                let mut runs = control.inner.runs.lock();
+                runs.lifting = false;
+                cleared?;
+                if runs.halt_changes != changes {
+                    return Ok(Lifted { position: control.position(), changed: false });
+                }
+                runs.halt = None;
+                runs.halt_changes += 1;
+                runs.push_pending(None, event_of("halt.lifted", control.inner.clock.now(), &actor, &[]));
+            }
+            tracing::warn!(actor = actor.name, reason = actor.reason, "the halt is lifted");
+            control.record().await?;
+            Ok(Lifted { position: control.position(), changed: true })
+        })
+        .await
+    }
+}
+
+impl super::RunTable {
+    /// Why everything is halted, if it is; empty where nobody said why.
+    pub(super) fn halt_reason(&self) -> Option<&str> {
+        self.halt.as_ref().map(|held| held.halt.reason.as_deref().unwrap_or_default())
+    }
+}
+
+fn event_of(kind: &str, at: Timestamp, actor: &Actor, ended: &[RunId]) -> store::Event {
+    store::Event {
+        at,
+        kind: kind.to_owned(),
+        subject: Some("halt".to_owned()),
+        actor: actor.name.clone(),
+        reason: actor.reason.clone(),
+        data: json!({"ended": ended}),
+    }
+}

@@ -1,0 +1,181 @@
+//! Runs: which are active, which ended, and what still has to be recorded of them.
+
+mod halt;
+mod record;
+mod reply;
+mod start;
+mod stop;
+mod tick;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use daybreak_guard::blast_radius::Reach;
+use daybreak_guard::run::{Event, Run};
+use daybreak_model::{Key, RunId};
+use daybreak_store::{self as store, Halt};
+use jiff::Timestamp;
+use serde_json::json;
+
+pub use halt::{HaltView, Lifted};
+pub use start::{StartRequest, Started};
+pub use stop::Stopped;
+pub use view::{RunCounts, RunView};
+
+/// Runs that ended and are still shown; the events have them all.
+const ENDED_MAX: usize = 1_000;
+
+/// All runs, and the halt. Everything here happens under one lock that is held for moments only.
+#[derive(Debug)]
+pub(crate) struct RunTable {
+    halt: Option<halt::Held>,
+    /// Grows with each halt and lift.
+    halt_changes: u64,
+    /// The store is being asked to lift the halt.
+    lifting: bool,
+    active: BTreeMap<RunId, Active>,
+    ended: VecDeque<Finished>,
+    starting: BTreeMap<u64, Starting>,
+    pending: BTreeMap<u64, Pending>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Active {
+    run: Run,
+    /// On the clock that never goes back: it has ended by then, whatever the wall clock says.
+    deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Finished {
+    run: Run,
+    /// What was counted, once its last requests are through.
+    counts: Option<RunCounts>,
+}
+
+/// A start that is not yet committed.
+#[derive(Debug)]
+struct Starting {
+    fault: Key,
+    /// Somebody stopped it meanwhile.
+    stopped: bool,
+}
+
+/// What happened, and the store has not yet.
+#[derive(Clone, Debug)]
+struct Pending {
+    run: Option<Run>,
+    event: store::Event,
+}
+
+impl RunTable {
+    pub(crate) fn new(halt: Option<Halt>) -> Self {
+        Self {
+            halt: halt.map(halt::Held::loaded),
+            halt_changes: 0,
+            lifting: false,
+            active: BTreeMap::new(),
+            ended: VecDeque::new(),
+            starting: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Takes over a run that the store holds. One that was active is aborted: nobody watched it meanwhile.
+    pub(crate) fn load(&mut self, mut run: Run, now: Timestamp) {
+        if !run.step(Event::ServerRestarted, now).is_empty() {
+            self.push_ended(&run);
+        }
+        self.finish(run, Some(RunCounts::default()));
+    }
+
+    pub(crate) fn halted(&self) -> bool {
+        self.halt.is_some()
+    }
+
+    pub(crate) fn active_ids(&self) -> Vec<RunId> {
+        self.active.keys().copied().collect()
+    }
+
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Run> {
+        self.active.values().map(|active| &active.run)
+    }
+
+    /// Ends the active runs for which there is an event that ends them.
+    fn end_where(&mut self, now: Timestamp, event: impl Fn(&Run) -> Option<Event>) -> Vec<RunId> {
+        let mut ended = Vec::new();
+        for active in self.active.values_mut() {
+            let Some(event) = event(&active.run) else { continue };
+            if !active.run.step(event, now).is_empty() {
+                ended.push(active.run.id);
+            }
+        }
+        self.take_out(&ended);
+        ended
+    }
+
+    /// Moves runs that have ended from the active ones to the others, and notes that this is to be recorded.
+    fn take_out(&mut self, ended: &[RunId]) {
+        for id in ended {
+            if let Some(Active { run, .. }) = self.active.remove(id) {
+                self.push_ended(&run);
+                self.finish(run, None);
+            }
+        }
+    }
+
+    fn finish(&mut self, run: Run, counts: Option<RunCounts>) {
+        self.ended.push_back(Finished { run, counts });
+        while self.ended.len() > ENDED_MAX {
+            self.ended.pop_front();
+        }
+    }
+
+    fn push_ended(&mut self, run: &Run) {
+        let Some(end) = &run.end else { return };
+        let data = json!({
+            "fault": run.spec.fault,
+            "point": run.spec.point,
+            "ended": end.ended.to_string(),
+            "shadow": run.spec.shadow,
+        });
+        let event = store::Event {
+            at: end.at,
+            kind: "run.ended".to_owned(),
+            subject: Some(subject(run.id)),
+            actor: end.actor.clone(),
+            reason: end.reason.clone(),
+            data,
+        };
+        self.push_pending(Some(run.clone()), event);
+    }
+
+    fn push_pending(&mut self, run: Option<Run>, event: store::Event) {
+        self.next += 1;
+        self.pending.insert(self.next, Pending { run, event });
+    }
+
+    /// The active runs on a point, and when they end at the latest.
+    fn busy(&self, point: &Key) -> Vec<(RunId, Timestamp)> {
+        self.active().filter(|run| run.spec.point == *point).map(|run| (run.id, run.ends_at)).collect()
+    }
+
+    /// When the last run on a point ended. Shadow runs strike nothing, so nothing needs to recover from them.
+    fn last_ended_at(&self, point: &Key) -> Option<Timestamp> {
+        let on_point = self.ended.iter().map(|finished| &finished.run);
+        let on_point = on_point.filter(|run| run.spec.point == *point && !run.spec.shadow);
+        on_point.filter_map(|run| run.end.as_ref()).map(|end| end.at).max()
+    }
+
+    fn reaches(&self) -> Vec<Reach> {
+        self.active().map(Reach::of).collect()
+    }
+}
+
+/// What an event of a run happened to.
+fn subject(id: RunId) -> String {
+    format!("runs/{id}")
+}

@@ -1,0 +1,55 @@
+//! Reports, and the leases that they are answered with.
+
+use daybreak_guard::clients::Reported;
+use daybreak_guard::lease::{self, Conditions};
+use daybreak_model::Millis;
+use daybreak_model::limits::{REPORT_INTERVAL_ACTIVE, REPORT_INTERVAL_IDLE};
+use daybreak_model::wire::{Reply, Report};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use crate::{Control, Refusal};
+
+impl Control {
+    /// Takes a client's report in, and answers with what it may inject. It waits for nothing: neither for a
+    /// commit nor for the store.
+    ///
+    /// # Errors
+    /// When the client has seen another environment, or cannot be counted: it gets no lease.
+    pub fn report(&self, report: &Report) -> Result<Reply, Refusal> {
+        let inner = &self.inner;
+        let (now, elapsed) = (inner.clock.now(), inner.clock.elapsed());
+        if let Some(theirs) = report.environment.as_ref().filter(|seen| **seen != inner.options.environment) {
+            return Err(Refusal::OtherEnvironment { ours: inner.options.environment.clone(), theirs: theirs.clone() });
+        }
+        let reported = inner.clients.lock().report(report, now).map_err(Refusal::NotCounted)?;
+        if reported != Reported::Old {
+            inner.reported.notify_waiters();
+        }
+        let vitals = *inner.vitals.lock();
+        let runs = inner.runs.lock();
+        let conditions = Conditions {
+            environment: &inner.options.environment,
+            guard_ticked_at: on_wall(vitals.ticked, elapsed, now),
+            leader_confirmed_at: on_wall(vitals.confirmed, elapsed, now),
+            halted: runs.halted(),
+        };
+        let may_grant = lease::may_grant(&conditions, report, now);
+        let known = runs.active().filter(|run| !report.unsupported.contains(&run.id));
+        Ok(Reply {
+            environment: inner.options.environment.clone(),
+            position: self.position(),
+            now,
+            lease: if may_grant.is_ok() { inner.options.lease } else { Millis::ZERO },
+            interval: if runs.active.is_empty() { REPORT_INTERVAL_IDLE } else { REPORT_INTERVAL_ACTIVE },
+            halted: runs.halted(),
+            runs: lease::grants(&conditions, known, report, now),
+        })
+    }
+}
+
+/// A moment on the clock that never goes back, as what the wall clock would have shown then, had nobody set it.
+fn on_wall(at: Option<Duration>, elapsed: Duration, now: Timestamp) -> Option<Timestamp> {
+    let age = SignedDuration::try_from(elapsed.saturating_sub(at?)).ok()?;
+    now.checked_sub(age).ok()
+}

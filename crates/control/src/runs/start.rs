@@ -1,0 +1,282 @@
+//! Starting: admitted, pinned, committed, published, answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
+use daybreak_guard::blast_radius::{Reach, shares};
+use daybreak_guard::run::{Event, Run};
+use daybreak_model::wire::{Message, Position, RunSpec, RunsChanged};
+use daybreak_model::{Condition, Fault, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_store::{self as store, Change, Expected};
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Active, Finished, RunView, Starting, subject};
+use crate::control::not_found;
+use crate::{Actor, Control, Refusal, State};
+
+/// The longest time over which clients are asked to spread their reports after a start.
+const JITTER_MAX: Millis = Millis::from_secs(1);
+
+/// What a start asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartRequest {
+    /// How long; the fault's `max_duration` unless said. It may be lower, never higher.
+    pub duration: Option<Millis>,
+    /// The share of eligible requests; the fault's unless said. It may be lower, never higher.
+    pub percentage: Option<Percentage>,
+    /// What is believed to hold while it runs.
+    pub hypothesis: Option<String>,
+    /// Waives what can be waived, for this reason.
+    pub override_reason: Option<String>,
+    /// Whether the one who asks may waive: an admin. Without it, `override_reason` waives nothing.
+    pub may_override: bool,
+    /// Draw and count, strike nothing.
+    pub shadow: bool,
+    /// Tell what would happen, and start nothing.
+    pub dry_run: bool,
+}
+
+/// What a start did, or would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Started {
+    /// Where the server stands after it.
+    pub position: Position,
+    /// Whether it was only tried: then there is no such run.
+    pub dry_run: bool,
+    /// The run.
+    pub run: RunView,
+    /// What stood against it, and was waived.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<admission::Refusal>,
+    /// What the one who starts should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// A start under way, until it is dropped.
+struct UnderWay {
+    control: Control,
+    number: u64,
+}
+
+impl UnderWay {
+    fn new(control: &Control, fault: Key) -> Self {
+        let mut runs = control.inner.runs.lock();
+        runs.next += 1;
+        let number = runs.next;
+        runs.starting.insert(number, Starting { fault, stopped: false });
+        Self { control: control.clone(), number }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.control.inner.runs.lock().starting.remove(&self.number);
+    }
+}
+
+impl Control {
+    /// Starts a fault: a run of it, with everything that it depends on pinned.
+    ///
+    /// # Errors
+    /// When there is no such fault, when anything stands against it (all of it is listed), when it is stopped
+    /// meanwhile, or when the store fails.
+    pub async fn start(&self, fault: &str, request: StartRequest, actor: Actor) -> Result<Started, Refusal> {
+        let state = self.state();
+        let known = state.resources().faults.get_key_value(fault);
+        let key = known.map(|(key, _)| key.clone()).ok_or_else(|| not_found(state.resources(), Kind::Fault, fault))?;
+        let (control, under_way) = (self.clone(), UnderWay::new(self, key.clone()));
+        self.to_the_end(async move {
+            let _writer = control.inner.writer.lock().await;
+            control.start_now(&key, &request, &actor, &under_way).await
+        })
+        .await
+    }
+
+    /// The caller holds the writer's lock.
+    async fn start_now(
+        &self,
+        key: &Key,
+        request: &StartRequest,
+        actor: &Actor,
+        under_way: &UnderWay,
+    ) -> Result<Started, Refusal> {
+        let (state, now) = (self.state(), self.inner.clock.now());
+        let resources = state.resources();
+        let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
+        let spec = self.pin(resources, key, fault, request.shadow);
+        let admission = self.admit(&state, fault, &spec, request, now);
+        let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
+            return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
+        };
+        let run = Run {
+            id: RunId::new(self.inner.entropy.lock().random()),
+            spec,
+            revision: state.position().revision + 1,
+            percentage: admission.percentage,
+            stage: 0,
+            started_at: now,
+            ends_at: later(now, admission.duration),
+            hours_key: fault.hours.clone(),
+            hours: hours.clone(),
+            started_by: actor.name.clone(),
+            hypothesis: request.hypothesis.clone(),
+            waived: admission.waived_codes(),
+            end: None,
+        };
+        let mut started = Started {
+            position: state.position(),
+            dry_run: request.dry_run,
+            run: self.view(&run, None),
+            waived: admission.waived.clone(),
+            warnings: admission.warnings.clone(),
+        };
+        if !request.dry_run {
+            started.position = self.commit_start(&state, run, &admission, request, actor, under_way).await?;
+        }
+        Ok(started)
+    }
+
+    async fn commit_start(
+        &self,
+        state: &State,
+        run: Run,
+        admission: &Admission,
+        request: &StartRequest,
+        actor: &Actor,
+        under_way: &UnderWay,
+    ) -> Result<Position, Refusal> {
+        let document = serde_json::to_value(&run).map_err(|error| Refusal::Store(error.to_string()))?;
+        let events = vec![started_event(&run, admission, request, actor)];
+        let mut change = Change { runs: BTreeMap::from([(run.id, Some(document))]), events, ..Change::default() };
+        let recording = self.pending(&mut change);
+        let expected = Expected::Revision(state.position().revision);
+        let position = self.inner.store.commit(expected, change).await?;
+        self.recorded(&recording);
+        let (id, fault) = (run.id, run.spec.fault.clone());
+        let begun = self.begin(run, admission.duration, position, state, under_way);
+        if !begun {
+            let _ = self.record_now().await;
+            return Err(Refusal::StoppedMeanwhile(fault));
+        }
+        tracing::info!(run = %id, %fault, actor = actor.name, "started");
+        Ok(position)
+    }
+
+    /// Makes a run active and announces it, unless it was stopped meanwhile: then it ends at once.
+    fn begin(&self, mut run: Run, duration: Millis, position: Position, state: &State, under_way: &UnderWay) -> bool {
+        let deadline = self.inner.clock.elapsed() + duration.to_duration();
+        let next = Arc::new(state.moved_to(position));
+        let mut runs = self.inner.runs.lock();
+        let stopped = runs.starting.get(&under_way.number).is_some_and(|starting| starting.stopped);
+        let mut message = RunsChanged { position: Some(position), ..RunsChanged::default() };
+        if stopped || runs.halted() {
+            let reason = Some("while it was starting".to_owned());
+            let _ = run.step(Event::Stop { actor: None, reason }, self.inner.clock.now());
+            runs.push_ended(&run);
+            runs.ended.push_back(Finished { run, counts: Some(super::RunCounts::default()) });
+        } else {
+            let mut clients = self.inner.clients.lock();
+            clients.open_run(run.id);
+            let live = clients.live(self.inner.clock.now()).count();
+            message.jitter = Millis::new(live as u64).min(JITTER_MAX);
+            message.started.push(run.id);
+            runs.active.insert(run.id, Active { run, deadline });
+        }
+        let begun = !message.started.is_empty();
+        self.inner.hub.publish(position.revision, Some(&Message::Runs(message)), || self.inner.state.store(next));
+        begun
+    }
+
+    /// What clients need to know of the fault as it is now.
+    fn pin(&self, resources: &Resources, key: &Key, fault: &Fault, shadow: bool) -> RunSpec {
+        let fresh = || format!("{:032x}", self.inner.entropy.lock().random::<u128>());
+        let protect: Vec<Key> = resources.protect.iter().cloned().collect();
+        RunSpec {
+            fault: key.clone(),
+            point: fault.point.clone(),
+            operation: fault.operation.clone(),
+            host: fault.host.clone(),
+            when: fault.when.clone(),
+            segments: reached(resources, fault.when.as_ref(), &protect),
+            protect,
+            by: fault.by.clone(),
+            salt: fault.salt.clone().unwrap_or_else(fresh),
+            effect: fault.effect.clone(),
+            times: fault.times,
+            shadow,
+        }
+    }
+
+    fn admit(&self, state: &State, fault: &Fault, spec: &RunSpec, request: &StartRequest, now: Timestamp) -> Admission {
+        let start = admission::Start {
+            percentage: request.percentage,
+            duration: request.duration,
+            override_reason: request.override_reason.as_deref(),
+            may_override: request.may_override,
+        };
+        let runs = self.inner.runs.lock();
+        let clients = self.inner.clients.lock();
+        let point = clients.fault_point(&fault.point, now);
+        let asked = Reach::new(spec, start.percentage(fault));
+        let services = point.services.keys().map(String::as_str);
+        admission::admit(&Facts {
+            now,
+            environment: state.environment(),
+            max_run: self.inner.options.max_run,
+            max_blast_radius: self.inner.options.max_blast_radius,
+            fault,
+            hours: state.resources().hours.get(&fault.hours),
+            start,
+            halted: runs.halt_reason(),
+            shares: shares(clients.traffic(), services, &asked, &runs.reaches(), now),
+            busy: runs.busy(&fault.point),
+            last_ended_at: runs.last_ended_at(&fault.point),
+            point,
+        })
+    }
+}
+
+fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor: &Actor) -> store::Event {
+    let waived: Vec<RefusalCode> = admission.waived_codes();
+    store::Event {
+        at: run.started_at,
+        kind: "run.started".to_owned(),
+        subject: Some(subject(run.id)),
+        actor: actor.name.clone(),
+        reason: actor.reason.clone(),
+        data: json!({
+            "fault": run.spec.fault,
+            "point": run.spec.point,
+            "percentage": run.percentage.to_string(),
+            "duration": admission.duration.to_string(),
+            "ends_at": run.ends_at,
+            "hypothesis": run.hypothesis,
+            "shadow": run.spec.shadow,
+            "waived": waived,
+            "override": request.override_reason.as_ref().filter(|_| !waived.is_empty()),
+        }),
+    }
+}
+
+/// The segments that a fault's condition and the `protect` list name, and those that these name.
+fn reached(resources: &Resources, when: Option<&Condition>, protect: &[Key]) -> BTreeMap<Key, Condition> {
+    let mut reached = BTreeMap::new();
+    let mut open: BTreeSet<Key> = protect.iter().cloned().collect();
+    open.extend(when.into_iter().flat_map(Condition::segments));
+    while let Some(key) = open.pop_first() {
+        let Some(segment) = resources.segments.get(&key) else { continue };
+        let named = segment.when.segments().into_iter().filter(|named| !reached.contains_key(named));
+        open.extend(named);
+        reached.insert(key, segment.when.clone());
+    }
+    reached
+}
+
+fn later(moment: Timestamp, by: Millis) -> Timestamp {
+    let by = SignedDuration::try_from(by.to_duration()).unwrap_or(SignedDuration::MAX);
+    moment.checked_add(by).unwrap_or(Timestamp::MAX)
+}

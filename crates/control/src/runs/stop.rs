@@ -1,0 +1,58 @@
+//! Stopping: it waits for nothing.
+
+use daybreak_guard::run::Event;
+use daybreak_model::wire::Position;
+use daybreak_model::{Kind, RunId};
+use serde::Serialize;
+
+use crate::control::not_found;
+use crate::{Actor, Control, Refusal};
+
+/// What a stop did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    /// Where the server stands after it.
+    pub position: Position,
+    /// Whether anything was stopped; if not, there is no revision.
+    pub changed: bool,
+    /// The runs that it ended.
+    pub ended: Vec<RunId>,
+}
+
+impl Control {
+    /// Stops the runs of a fault, and a start of it that is under way. Clients are told before anything else
+    /// happens; then it is recorded. It works for a fault that is gone, and while the server shuts down.
+    ///
+    /// # Errors
+    /// When there is no such fault, and no run of it. [`Refusal::StoppedNotRecorded`] when the store fails or
+    /// takes too long: it is stopped all the same.
+    pub async fn stop(&self, fault: &str, actor: Actor) -> Result<Stopped, Refusal> {
+        let starting = self.inner.runs.lock().stop_starting(|key| key.as_str() == fault);
+        let event = || Event::Stop { actor: actor.name.clone(), reason: actor.reason.clone() };
+        let ended = self.end_where(|run| (run.spec.fault.as_str() == fault).then(event));
+        if ended.is_empty() {
+            let state = self.state();
+            if !starting && !state.resources().faults.contains_key(fault) {
+                return Err(not_found(state.resources(), Kind::Fault, fault));
+            }
+            return Ok(Stopped { position: state.position(), changed: starting, ended });
+        }
+        tracing::info!(fault, actor = actor.name, "stopped");
+        match self.record_soon().await {
+            Ok(()) => Ok(Stopped { position: self.position(), changed: true, ended }),
+            Err(why) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
+        }
+    }
+}
+
+impl super::RunTable {
+    /// Marks the starts of some faults that are under way as stopped; whether there were any.
+    pub(super) fn stop_starting(&mut self, which: impl Fn(&daybreak_model::Key) -> bool) -> bool {
+        let mut found = false;
+        for starting in self.starting.values_mut().filter(|starting| which(&starting.fault)) {
+            starting.stopped = true;
+            found = true;
+        }
+        found
+    }
+}

@@ -1,0 +1,175 @@
+//! Runs as people see them.
+
+use daybreak_guard::admission::RefusalCode;
+use daybreak_guard::clients;
+use daybreak_guard::run::Run;
+use daybreak_model::{Arm, Effect, Ended, Key, Percentage, RunId};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::{Control, Refusal};
+
+/// A run, as people see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunView {
+    /// Identifies it.
+    pub id: RunId,
+    /// The key of its fault.
+    pub fault: Key,
+    /// Where it strikes.
+    pub point: Key,
+    /// Only root requests of this operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Only calls to this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Whether it is going on.
+    pub active: bool,
+    /// The share of eligible requests that are treated; as text: `1%`.
+    #[serde(serialize_with = "as_text")]
+    pub percentage: Percentage,
+    /// The ramp stage, from 0.
+    pub stage: u32,
+    /// What a strike does.
+    pub effect: Effect,
+    /// Draws and counts, strikes nothing.
+    pub shadow: bool,
+    /// What its starter believes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hypothesis: Option<String>,
+    /// Who started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ends at the latest.
+    pub ends_at: Timestamp,
+    /// The calendar that it runs in.
+    pub hours: Key,
+    /// What was waived at its start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<RefusalCode>,
+    /// How it ended: `completed`, `stopped`, or `aborted: …` with the cause.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub ended: Option<Ended>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Who ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+    /// Why it ended, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+    /// What its clients counted; until 30 s after its end it may still grow.
+    pub counts: RunCounts,
+    /// Live clients that have it, and can be struck at its point.
+    pub clients: usize,
+    /// Live clients that ignore it, because it needs what they do not know.
+    pub unsupported: usize,
+}
+
+/// What all clients together counted of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunCounts {
+    /// Eligible requests that were drawn.
+    pub treated: u64,
+    /// Eligible requests that were not drawn.
+    pub control: u64,
+    /// Requests that met at least one injection.
+    pub struck: u64,
+    /// Injections.
+    pub strikes: u64,
+    /// Drawn passes that the cap on faults in flight spared.
+    pub spared: u64,
+}
+
+impl RunCounts {
+    pub(super) fn of(counts: &clients::RunCounts) -> Self {
+        let (treated, control) = (counts.arm(Arm::Treated), counts.arm(Arm::Control));
+        let both = treated.plus(control);
+        Self {
+            treated: treated.requests,
+            control: control.requests,
+            struck: both.struck,
+            strikes: both.strikes,
+            spared: both.spared,
+        }
+    }
+}
+
+impl Control {
+    /// All active runs, and those that ended lately; the latest start first.
+    #[must_use]
+    pub fn runs(&self) -> Vec<RunView> {
+        let runs = self.inner.runs.lock();
+        let mut views: Vec<_> = runs.active().map(|run| self.view(run, None)).collect();
+        views.extend(runs.ended.iter().map(|finished| self.view(&finished.run, finished.counts)));
+        views.sort_by_key(|view| std::cmp::Reverse((view.started_at, view.id)));
+        views
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// When there is no such run, or it ended long ago: then the events still know of it.
+    pub fn run(&self, id: RunId) -> Result<RunView, Refusal> {
+        let runs = self.inner.runs.lock();
+        if let Some(active) = runs.active.get(&id) {
+            return Ok(self.view(&active.run, None));
+        }
+        let ended = runs.ended.iter().rev().find(|finished| finished.run.id == id);
+        ended.map(|finished| self.view(&finished.run, finished.counts)).ok_or_else(|| Refusal::NotFound {
+            noun: "run",
+            key: id.to_string(),
+            nearest: None,
+        })
+    }
+
+    /// A run with its counts; those that are not given are as counted so far.
+    pub(super) fn view(&self, run: &Run, counts: Option<RunCounts>) -> RunView {
+        let clients = self.inner.clients.lock();
+        let counted = || clients.run(run.id).map(RunCounts::of).unwrap_or_default();
+        let (mut having, mut unsupported) = (0, 0);
+        for client in clients.live(self.inner.clock.now()) {
+            having += usize::from(client.runs.contains(&run.id) && client.permits(&run.spec.point));
+            unsupported += usize::from(client.unsupported.contains(&run.id));
+        }
+        let end = run.end.as_ref();
+        RunView {
+            id: run.id,
+            fault: run.spec.fault.clone(),
+            point: run.spec.point.clone(),
+            operation: run.spec.operation.clone(),
+            host: run.spec.host.clone(),
+            active: run.is_active(),
+            percentage: run.percentage,
+            stage: run.stage,
+            effect: run.spec.effect.clone(),
+            shadow: run.spec.shadow,
+            hypothesis: run.hypothesis.clone(),
+            started_by: run.started_by.clone(),
+            started_at: run.started_at,
+            ends_at: run.ends_at,
+            hours: run.hours_key.clone(),
+            waived: run.waived.clone(),
+            ended: end.map(|end| end.ended),
+            ended_at: end.map(|end| end.at),
+            ended_by: end.and_then(|end| end.actor.clone()),
+            end_reason: end.and_then(|end| end.reason.clone()),
+            counts: counts.unwrap_or_else(counted),
+            clients: having,
+            unsupported,
+        }
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+#[expect(clippy::ref_option, reason = "serde's signature")]
+fn as_optional_text<S: Serializer>(value: &Option<impl ToString>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(&value.as_ref().map(ToString::to_string))
+}

@@ -1,0 +1,192 @@
+//! What readers see: everything at one position, unchanging.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use daybreak_document as document;
+use daybreak_engine as engine;
+use daybreak_model::wire::{self, Enveloped, Position};
+use daybreak_model::{Condition, Key, Kind, Resources};
+use serde::Serialize;
+
+use crate::hub;
+
+/// The revision that last changed each resource.
+pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
+
+/// All resources at one position, compiled and encoded. Whoever has one keeps it as it is, whatever changes
+/// meanwhile.
+#[derive(Debug)]
+pub struct State {
+    position: Position,
+    environment: Arc<str>,
+    resources: Arc<Resources>,
+    revisions: Arc<Revisions>,
+    snapshot: Arc<engine::Snapshot>,
+    flags_revision: u64,
+    encoded: OnceLock<Bytes>,
+    frame: OnceLock<Bytes>,
+}
+
+/// One resource, in the form that people write.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Resource {
+    /// Its key.
+    pub key: Key,
+    /// The revision that last changed it: its ETag.
+    pub revision: u64,
+    /// The resource in its document form.
+    #[serde(flatten)]
+    pub document: serde_json::Value,
+}
+
+impl State {
+    /// Everything anew.
+    pub(crate) fn new(position: Position, environment: Arc<str>, resources: Resources, revisions: Revisions) -> Self {
+        let snapshot = Arc::new(compile(&resources, &revisions));
+        let flags = |kind: Kind| matches!(kind, Kind::Flag | Kind::Segment);
+        let last = revisions.iter().filter(|((kind, _), _)| flags(*kind)).map(|(_, revision)| *revision).max();
+        Self {
+            position,
+            environment,
+            resources: Arc::new(resources),
+            revisions: Arc::new(revisions),
+            snapshot,
+            flags_revision: last.unwrap_or(0),
+            encoded: OnceLock::new(),
+            frame: OnceLock::new(),
+        }
+    }
+
+    /// The same resources at a later position: only runs or events changed.
+    pub(crate) fn moved_to(&self, position: Position) -> Self {
+        Self {
+            position,
+            environment: Arc::clone(&self.environment),
+            resources: Arc::clone(&self.resources),
+            revisions: Arc::clone(&self.revisions),
+            snapshot: Arc::clone(&self.snapshot),
+            flags_revision: self.flags_revision,
+            encoded: OnceLock::new(),
+            frame: OnceLock::new(),
+        }
+    }
+
+    /// Other resources at a later position. Nothing is compiled anew where neither flags nor segments changed.
+    pub(crate) fn changed_to(&self, position: Position, resources: Resources, changed: &[(Kind, Key)]) -> Self {
+        let mut revisions = Revisions::clone(&self.revisions);
+        for (kind, key) in changed {
+            if resources.contains(*kind, key.as_str()) {
+                revisions.insert((*kind, key.clone()), position.revision);
+            } else {
+                revisions.remove(&(*kind, key.clone()));
+            }
+        }
+        let flags_changed = changed.iter().any(|(kind, _)| matches!(kind, Kind::Flag | Kind::Segment));
+        let mut next = self.moved_to(position);
+        if flags_changed {
+            next.snapshot = Arc::new(compile(&resources, &revisions));
+            next.flags_revision = position.revision;
+        }
+        next.resources = Arc::new(resources);
+        next.revisions = Arc::new(revisions);
+        next
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The server's environment.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// All resources.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// The flags, ready to be evaluated.
+    #[must_use]
+    pub fn snapshot(&self) -> &engine::Snapshot {
+        &self.snapshot
+    }
+
+    /// The last revision that changed flags or segments: what OFREP's ETag covers. Runs never move it.
+    #[must_use]
+    pub fn flags_revision(&self) -> u64 {
+        self.flags_revision
+    }
+
+    /// The revision that last changed a resource: its ETag. None where there is no such resource.
+    #[must_use]
+    pub fn revision(&self, kind: Kind, key: &str) -> Option<u64> {
+        let key = Key::new(key).ok()?;
+        self.revisions.get(&(kind, key)).copied()
+    }
+
+    /// One resource, in the form that people write.
+    #[must_use]
+    pub fn resource(&self, kind: Kind, key: &str) -> Option<Resource> {
+        let key = Key::new(key).ok()?;
+        let document = document::encode_resource(&self.resources, kind, key.as_str())?;
+        let revision = self.revisions.get(&(kind, key.clone())).copied().unwrap_or(self.position.revision);
+        Some(Resource { key, revision, document })
+    }
+
+    /// All resources of one kind by key, in the form that people write.
+    #[must_use]
+    pub fn list(&self, kind: Kind) -> Vec<Resource> {
+        self.resources.keys(kind).iter().filter_map(|key| self.resource(kind, key.as_str())).collect()
+    }
+
+    /// The snapshot that SDKs poll, as JSON. It is encoded once.
+    #[must_use]
+    pub fn wire_snapshot(&self) -> Bytes {
+        let encode = || serde_json::to_vec(&self.to_wire()).map(Bytes::from).unwrap_or_default();
+        self.encoded.get_or_init(encode).clone()
+    }
+
+    /// The snapshot as the stream's first message. It is encoded once.
+    pub(crate) fn frame(&self) -> Bytes {
+        let encode = || {
+            let data = self.wire_snapshot();
+            hub::encode("snapshot", Some(self.position), &String::from_utf8_lossy(&data))
+        };
+        self.frame.get_or_init(encode).clone()
+    }
+
+    fn to_wire(&self) -> wire::Snapshot {
+        let enveloped = |kind: Kind, key: &Key| self.enveloped(kind, key).map(|enveloped| (key.clone(), enveloped));
+        wire::Snapshot {
+            position: self.position,
+            environment: self.environment.to_string(),
+            flags: self.resources.flags.keys().filter_map(|key| enveloped(Kind::Flag, key)).collect(),
+            segments: self.resources.segments.keys().filter_map(|key| enveloped(Kind::Segment, key)).collect(),
+        }
+    }
+
+    /// A flag or a segment for the wire.
+    pub(crate) fn enveloped(&self, kind: Kind, key: &Key) -> Option<Enveloped> {
+        let revision = self.revisions.get(&(kind, key.clone())).copied()?;
+        match kind {
+            Kind::Flag => Enveloped::new(revision, self.resources.flags.get(key)?).ok(),
+            Kind::Segment => Enveloped::new(revision, self.resources.segments.get(key)?).ok(),
+            Kind::Fault | Kind::Hours | Kind::Slo | Kind::OnCall => None,
+        }
+    }
+}
+
+fn compile(resources: &Resources, revisions: &Revisions) -> engine::Snapshot {
+    let revision = |key: &Key| revisions.get(&(Kind::Flag, key.clone())).copied().unwrap_or(0);
+    let flags = resources.flags.iter().map(|(key, flag)| (key, flag, revision(key)));
+    let conditions = resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone()));
+    let conditions: BTreeMap<Key, Condition> = conditions.collect();
+    engine::compile(flags, &conditions)
+}
