@@ -102,22 +102,17 @@ pub enum Event {
     ServerRestarted,
 }
 
-/// What is to be done, in the order in which it is listed. Starting is committed first and published after;
-/// ending is published first: stopping waits for nothing.
+/// What is to be done, in the order in which it is listed: the end of a run is published first, and committed
+/// after, since stopping waits for nothing. (Its start is committed first.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Keep the run as it is now, and an event that says what happened.
     Record,
-    /// Tell clients that it started: they report, and are granted their leases.
-    AnnounceStarted,
     /// Tell clients that it ended: they stop.
     AnnounceEnded,
 }
 
 impl Run {
-    /// What is to be done once a run was admitted.
-    pub const STARTED: [Effect; 2] = [Effect::Record, Effect::AnnounceStarted];
-
     /// Whether it has not ended. Leases are refused from `ends_at` on all the same.
     #[must_use]
     pub const fn is_active(&self) -> bool {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use daybreak_model::Key;
+use daybreak_model::wire::PointCounts;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Clients;
+use super::{Client, Clients};
 
 /// A fault point and its traffic, over all live clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +33,22 @@ pub struct PointInService {
     pub requests: BTreeMap<String, u64>,
 }
 
+impl FaultPoint {
+    /// Adds what one live client reports of it.
+    fn add(&mut self, client: &Client, key: &Key, counts: &PointCounts) {
+        self.clients += 1;
+        self.permitting += usize::from(client.permits(key));
+        self.passes = self.passes.saturating_add(counts.passes);
+        self.unscoped = self.unscoped.saturating_add(counts.unscoped);
+        let service = self.services.entry(client.service.clone()).or_default();
+        service.clients += 1;
+        for (operation, requests) in &counts.requests {
+            let sum = service.requests.entry(operation.clone()).or_default();
+            *sum = sum.saturating_add(*requests);
+        }
+    }
+}
+
 impl Clients {
     /// Every fault point that a live client knows.
     #[must_use]
@@ -39,17 +56,7 @@ impl Clients {
         let mut points: BTreeMap<Key, FaultPoint> = BTreeMap::new();
         for client in self.live(now) {
             for (key, counts) in &client.points {
-                let point = points.entry(key.clone()).or_default();
-                point.clients += 1;
-                point.permitting += usize::from(client.permits(key));
-                point.passes = point.passes.saturating_add(counts.passes);
-                point.unscoped = point.unscoped.saturating_add(counts.unscoped);
-                let service = point.services.entry(client.service.clone()).or_default();
-                service.clients += 1;
-                for (operation, requests) in &counts.requests {
-                    let sum = service.requests.entry(operation.clone()).or_default();
-                    *sum = sum.saturating_add(*requests);
-                }
+                points.entry(key.clone()).or_default().add(client, key, counts);
             }
         }
         points
@@ -58,6 +65,10 @@ impl Clients {
     /// One fault point; all zero where no live client knows it.
     #[must_use]
     pub fn fault_point(&self, key: &Key, now: Timestamp) -> FaultPoint {
-        self.fault_points(now).remove(key).unwrap_or_default()
+        let mut point = FaultPoint::default();
+        for client in self.live(now) {
+            client.points.get(key).into_iter().for_each(|counts| point.add(client, key, counts));
+        }
+        point
     }
 }

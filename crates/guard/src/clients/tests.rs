@@ -88,6 +88,7 @@ fn invariant_5_a_client_that_forbids_faults_does_not_count_at_a_point() {
     let point = clients.fault_point(&key("payment.gateway"), at(1));
     assert_eq!((point.clients, point.permitting, point.passes), (3, 1, 27));
     assert_eq!(point.services["shop"].requests[CHECKOUT], 27);
+    assert_eq!(clients.fault_points(at(1)), BTreeMap::from([(key("payment.gateway"), point)]));
     assert_eq!(clients.fault_point(&key("payment.gateway"), at(31)), FaultPoint::default());
     assert_eq!(clients.fault_point(&key("elsewhere"), at(1)), FaultPoint::default());
 }
