@@ -98,7 +98,7 @@ impl Reach {
 
 /// What a new run would touch in every place that it can reach: each service in `services` (those with live
 /// clients that know the point), with each operation that passed the point over the last 15 minutes, or the one
-/// that it names.
+/// that it names. Of the active runs those count whose point that service has.
 #[must_use]
 pub fn shares<'s>(
     traffic: &Traffic,
@@ -117,7 +117,8 @@ pub fn shares<'s>(
         for operation in operations {
             let place = Place { service: service.to_owned(), operation: operation.to_owned() };
             let (q, measured) = asked.q(traffic, &place, now);
-            let others = active.iter().filter(|other| other.touches(operation));
+            let others =
+                active.iter().filter(|other| other.touches(operation) && traffic.knows(service, &other.point, now));
             let used = others.map(|other| other.percentage.ratio() * other.q(traffic, &place, now).0).sum();
             shares.push(Share { place, q, measured, asked: asked.percentage.ratio() * q, used });
         }

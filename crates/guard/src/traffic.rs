@@ -32,7 +32,14 @@ pub struct Traffic {
 #[derive(Clone, Debug, Default)]
 struct ServiceTraffic {
     operations: BTreeMap<String, Window>,
-    points: BTreeMap<Key, BTreeMap<String, Window>>,
+    points: BTreeMap<Key, PointTraffic>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct PointTraffic {
+    /// When a client of the service last reported the point, passed or not.
+    known_at: Timestamp,
+    operations: BTreeMap<String, Window>,
 }
 
 impl Window {
@@ -62,6 +69,12 @@ impl Window {
     }
 }
 
+impl PointTraffic {
+    fn is_known(&self, now: Timestamp) -> bool {
+        now.duration_since(self.known_at).as_secs() <= WINDOW_SECONDS
+    }
+}
+
 /// The latest bucket that is outside of the window.
 fn oldest(now: Timestamp) -> i64 {
     (now.as_second() - WINDOW_SECONDS).div_euclid(BUCKET_SECONDS)
@@ -74,10 +87,24 @@ impl Traffic {
         add(windows, &mut self.windows, &mut self.overflowed_at, operation, count, now);
     }
 
+    /// Notes that a service has a fault point, whether or not anything passes it.
+    pub fn know(&mut self, service: &str, point: &Key, now: Timestamp) {
+        let points = &mut self.services.entry(service.to_owned()).or_default().points;
+        points.entry(point.clone()).or_default().known_at = now;
+    }
+
+    /// Whether a service had a fault point over the last 15 minutes.
+    #[must_use]
+    pub fn knows(&self, service: &str, point: &Key, now: Timestamp) -> bool {
+        let point = self.services.get(service).and_then(|service| service.points.get(point));
+        point.is_some_and(|point| point.is_known(now))
+    }
+
     /// Counts root requests of an operation that passed a fault point.
     pub fn add_passed(&mut self, service: &str, point: &Key, operation: &str, count: u64, now: Timestamp) {
+        self.know(service, point, now);
         let points = &mut self.services.entry(service.to_owned()).or_default().points;
-        let windows = points.entry(point.clone()).or_default();
+        let windows = &mut points.entry(point.clone()).or_default().operations;
         add(windows, &mut self.windows, &mut self.overflowed_at, operation, count, now);
     }
 
@@ -90,14 +117,14 @@ impl Traffic {
         let total = |windows: Option<&BTreeMap<String, Window>>| {
             windows.and_then(|windows| windows.get(operation)).map_or(0, |window| window.total(now))
         };
-        Some((total(Some(&service.operations)), total(service.points.get(point))))
+        Some((total(Some(&service.operations)), total(service.points.get(point).map(|point| &point.operations))))
     }
 
     /// The operations of a service that passed a point over the last 15 minutes.
     #[must_use]
     pub fn operations(&self, service: &str, point: &Key, now: Timestamp) -> BTreeSet<&str> {
-        let windows = self.services.get(service).and_then(|service| service.points.get(point));
-        let passed = windows.into_iter().flatten().filter(|(_, window)| window.total(now) > 0);
+        let point = self.services.get(service).and_then(|service| service.points.get(point));
+        let passed = point.into_iter().flat_map(|point| &point.operations).filter(|(_, window)| window.total(now) > 0);
         passed.map(|(operation, _)| operation.as_str()).collect()
     }
 
@@ -110,11 +137,12 @@ impl Traffic {
         self.windows = 0;
         self.services.retain(|_, service| {
             service.operations.retain(stays);
-            service.points.retain(|_, windows| {
-                windows.retain(stays);
-                !windows.is_empty()
+            service.points.retain(|_, point| {
+                point.operations.retain(stays);
+                point.is_known(now)
             });
-            self.windows += service.operations.len() + service.points.values().map(BTreeMap::len).sum::<usize>();
+            let points = service.points.values().map(|point| point.operations.len());
+            self.windows += service.operations.len() + points.sum::<usize>();
             !(service.operations.is_empty() && service.points.is_empty())
         });
     }

@@ -80,6 +80,12 @@ fn shares_of_a_start() {
     // Too little traffic, or none: all of it might pass.
     check(&traffic(999, 10), &reach("10%"), &[], &[("POST /checkout", 1.0, false, 0.1, 0.0)]);
     check(&traffic(0, 0), &reach("10%"), &[reach("1%")], &[("*", 1.0, false, 0.1, 0.01)]);
+    // A run on another point: it counts where the service has that point, with little traffic fully.
+    let ledger = Reach { point: key("ledger"), ..reach("1%") };
+    let mut two_points = traffic(999, 10);
+    check(&two_points, &reach("10%"), std::slice::from_ref(&ledger), &[("POST /checkout", 1.0, false, 0.1, 0.0)]);
+    two_points.know("shop", &key("ledger"), at(0));
+    check(&two_points, &reach("10%"), &[ledger], &[("POST /checkout", 1.0, false, 0.1, 0.01)]);
     // Sticky: one key may be all of the traffic.
     let sticky = Reach { sticky: true, ..reach("10%") };
     check(&measured, &sticky, &[], &[("POST /checkout", 1.0, false, 0.1, 0.0)]);

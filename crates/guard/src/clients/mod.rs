@@ -108,6 +108,7 @@ impl Clients {
     /// Counts what grew since the report before. Where there is none, and this is not the client's very first,
     /// nobody knows when its counters grew: they only become what later ones are compared with.
     fn count(&mut self, before: Option<&Client>, client: &Client, now: Timestamp) {
+        client.points.keys().for_each(|point| self.traffic.know(&client.service, point, now));
         if before.is_none() && client.sequence > 1 {
             return;
         }

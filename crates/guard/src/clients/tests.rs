@@ -47,6 +47,13 @@ fn a_client_met_late_brings_no_traffic_of_before() {
 }
 
 #[test]
+fn a_point_is_known_before_anything_passes_it() {
+    let clients = clients(&[(traffic_report(1, 900, 5, 0), 0)]);
+    assert!(clients.traffic().knows("shop", &key("payment.gateway"), at(1)));
+    assert!(!clients.traffic().knows("till", &key("payment.gateway"), at(1)));
+}
+
+#[test]
 fn what_becomes_of_a_report() {
     let mut clients = Clients::default();
     let mut check = |report: Report, expected: Result<Reported, ReportRefusal>| {
@@ -126,6 +133,13 @@ fn only_open_runs_are_counted() {
     assert_eq!(counts.places().values().map(|place| place.requests).sum::<u64>(), 3);
     clients.report(&striking(1, 2, 9), at(1)).unwrap();
     assert!(clients.run(RUN).is_none());
+}
+
+/// A client that counts backwards, and then catches up, is not counted twice.
+#[test]
+fn invariant_4_an_arm_that_shrinks_counts_once() {
+    let clients = clients(&[(striking(1, 1, 9), 0), (striking(1, 2, 4), 2), (striking(1, 3, 10), 4)]);
+    assert_eq!(clients.run(RUN).unwrap().arm(Arm::Treated).struck, 10);
 }
 
 #[test]

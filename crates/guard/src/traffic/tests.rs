@@ -37,6 +37,9 @@ fn what_passed_a_point() {
     assert_eq!(traffic.operations("shop", &gateway, at(10)), BTreeSet::from(["POST /checkout"]));
     assert!(traffic.operations("shop", &gateway, at(10_000)).is_empty());
 
+    assert!(traffic.knows("shop", &gateway, at(900)) && !traffic.knows("shop", &gateway, at(901)));
+    assert!(!traffic.knows("shop", &key("ledger"), at(10)) && !traffic.knows("till", &gateway, at(10)));
+
     traffic.sweep(at(10));
     assert_eq!(traffic.windows, 3);
     traffic.sweep(at(10_000));
