@@ -23,6 +23,10 @@ mod resources;
 mod ring;
 mod runs;
 mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use actor::{Actor, Precondition};
 pub use change::{ApplyOptions, Changed};

@@ -5,6 +5,8 @@ mod record;
 mod reply;
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod view;
 

@@ -1,0 +1,148 @@
+//! A run always ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybreak_document::Source;
+use daybreak_model::wire::{ArmCounts, Metric};
+use daybreak_model::{Arm, Kind, RunId};
+
+use crate::testing::{Bench, TestClient, percent};
+use crate::{Actor, ApplyOptions, Control, Options, Precondition};
+
+fn ended(control: &Control, id: RunId) -> Option<String> {
+    control.run(id).unwrap().ended.map(|ended| ended.to_string())
+}
+
+fn arm(run: RunId, arm: Arm, requests: u64, struck: u64) -> ArmCounts {
+    let counts = BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]);
+    ArmCounts { run, stage: 0, arm, operation: "POST /checkout".to_owned(), counts }
+}
+
+/// Invariant 1: a run ends when its time is up, with nobody's help.
+#[tokio::test]
+async fn invariant_1_a_run_always_ends() {
+    let bench = Bench::new().await;
+    let mut clients = [TestClient::new(1)];
+    clients[0].report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    bench.pass(30 * 60 - 1, &mut clients).await;
+    assert_eq!((ended(&bench.control, id), clients[0].report(&bench.control).runs.len()), (None, 1));
+    bench.pass(1, &mut clients).await;
+    assert_eq!(ended(&bench.control, id).as_deref(), Some("completed"));
+    assert!(clients[0].report(&bench.control).runs.is_empty());
+}
+
+/// Invariant 1: also when somebody sets the wall clock back.
+#[tokio::test]
+async fn invariant_1_a_run_ends_whatever_the_wall_clock_says() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    bench.clock.advance(Duration::from_secs(29 * 60));
+    bench.clock.set_wall("2026-11-20T00:00:00Z".parse().unwrap());
+    bench.control.tick().await;
+    assert_eq!(ended(&bench.control, id), None);
+    bench.clock.advance(Duration::from_secs(60));
+    bench.control.tick().await;
+    assert_eq!(ended(&bench.control, id).as_deref(), Some("completed"));
+}
+
+/// Invariant 1: a calendar that closes early, as on an edit, does not change the pinned one; the pinned one ends it.
+#[tokio::test]
+async fn invariant_1_a_run_ends_when_its_hours_close() {
+    let bench = Bench::with(Options { max_blast_radius: percent("100%"), ..Options::new("test") }).await;
+    TestClient::new(1).report(&bench.control);
+    bench.clock.set_wall("2026-11-23T10:29:00Z".parse().unwrap());
+    TestClient::new(2).report(&bench.control);
+    let id = bench.start("stock-slow").await.unwrap().run.id;
+    bench.clock.set_wall("2026-11-23T11:00:00Z".parse().unwrap());
+    bench.control.tick().await;
+    assert!(ended(&bench.control, id).is_some());
+}
+
+/// Invariant 1: deleting or disabling the fault ends its run, however that happens.
+#[tokio::test]
+async fn invariant_1_a_run_ends_with_its_fault() {
+    for case in 0..4 {
+        let bench = Bench::new().await;
+        let mut client = TestClient::new(1);
+        client.report(&bench.control);
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        let (control, none, ada) = (&bench.control, Precondition::None, Actor::named("ada"));
+        let changed = match case {
+            0 => control.delete(Kind::Fault, "gateway-slow", none, ada).await,
+            1 => control.disable(Kind::Fault, "gateway-slow", none, ada).await,
+            2 => control.patch(Kind::Fault, "gateway-slow", Source::new("body", "enabled: false"), none, ada).await,
+            _ => {
+                let options = ApplyOptions { prune: true, dry_run: false };
+                control.apply(vec![Source::new("a.yaml", "flags: { a: { default: off } }")], options, ada).await
+            }
+        };
+        assert_eq!(changed.unwrap().ended, [id], "case {case}");
+        assert_eq!(ended(control, id).as_deref(), Some("aborted: fault_removed"), "case {case}");
+        assert!(client.report(control).runs.is_empty(), "case {case}");
+    }
+}
+
+/// Invariant 1: nobody watched while the server was away.
+#[tokio::test]
+async fn invariant_1_a_restart_ends_every_run() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let Bench { clock, store, .. } = bench;
+    let again = Control::open(Options::new("test"), store, clock, [8; 32]).await.unwrap();
+    assert_eq!(ended(&again, id).as_deref(), Some("aborted: server_restarted"));
+    assert!(client.report(&again).runs.is_empty());
+    let third =
+        Control::open(Options::new("test"), Arc::clone(&again.inner.store), Arc::clone(&again.inner.clock), [9; 32]);
+    assert_eq!(third.await.unwrap().position(), again.position(), "it is recorded once");
+}
+
+#[tokio::test]
+async fn two_lost_clients_that_struck_abort_a_run() {
+    for (goodbye, expected) in [(false, Some("aborted: clients_lost")), (true, None)] {
+        let bench = Bench::new().await;
+        let mut clients = [TestClient::new(1), TestClient::new(2), TestClient::new(3)];
+        clients.iter_mut().for_each(|client| drop(client.report(&bench.control)));
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        for client in &mut clients {
+            client.report.arms = vec![arm(id, Arm::Treated, 1, 1), arm(id, Arm::Control, 99, 0)];
+            client.report.operations.get_mut("POST /checkout").unwrap().requests = 100;
+            client.report.goodbye = goodbye;
+            client.report(&bench.control);
+        }
+        bench.pass(6, &mut clients[2..]).await;
+        assert_eq!(ended(&bench.control, id).as_deref(), expected, "goodbye: {goodbye}");
+    }
+}
+
+#[tokio::test]
+async fn more_strikes_than_asked_for_abort_a_run() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    client.report.operations.get_mut("POST /checkout").unwrap().requests = 10_000;
+    client.report.arms = vec![arm(id, Arm::Treated, 200, 200), arm(id, Arm::Control, 9_800, 0)];
+    client.report(&bench.control);
+    bench.control.tick().await;
+    assert_eq!(ended(&bench.control, id).as_deref(), Some("aborted: blast_radius"));
+}
+
+#[tokio::test]
+async fn the_last_requests_are_counted_for_a_while() {
+    let bench = Bench::new().await;
+    let mut clients = [TestClient::new(1)];
+    clients[0].report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
+    for (seconds, requests, counted) in [(10, 5, 5), (19, 7, 7), (1, 9, 9), (1, 11, 9)] {
+        clients[0].report.arms = vec![arm(id, Arm::Treated, requests, 0)];
+        bench.pass(seconds, &mut clients).await;
+        assert_eq!(bench.control.run(id).unwrap().counts.treated, counted, "{requests}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Stopping and halting, also while the store hangs or fails.
+
+use daybreak_model::wire::Message;
+use daybreak_model::{Kind, Millis};
+
+use super::codes;
+use crate::testing::{Bench, TestClient, is_ready, read};
+use crate::{Actor, HaltView, Precondition, Refusal, Subscription};
+
+/// What the stream said since it was asked last.
+fn heard(stream: &mut Subscription) -> Vec<Message> {
+    std::iter::from_fn(|| stream.live.try_recv().ok()).map(|frame| read(&frame)).collect()
+}
+
+/// Invariant 3, stopping is instant: it waits neither for the store nor for the queue of changes.
+#[tokio::test(start_paused = true)]
+async fn invariant_3_stop_waits_for_nothing() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    assert_eq!(client.report(&bench.control).runs.len(), 1);
+    bench.store.hang();
+    // Somebody's change hangs in the store, and holds the queue.
+    let control = bench.control.clone();
+    let stuck =
+        tokio::spawn(
+            async move { control.disable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await },
+        );
+    tokio::task::yield_now().await;
+    let mut stream = bench.control.subscribe(None);
+    let control = bench.control.clone();
+    let mut stop = Box::pin(async move { control.stop("gateway-slow", Actor::named("ada")).await });
+    // Polled once: no time has passed, and nothing was answered; but clients have been told.
+    assert!(!is_ready(&mut stop));
+    let said = heard(&mut stream);
+    assert!(matches!(&said[..], [Message::Runs(runs)] if runs.ended == [id]), "{said:?}");
+    assert!(client.report(&bench.control).runs.is_empty());
+    // The answer is honest about what the store did not do.
+    assert!(matches!(stop.await, Err(Refusal::StoppedNotRecorded { runs, .. }) if runs == [id]));
+    assert!(!bench.control.run(id).unwrap().active);
+    // Once the store is back, it is recorded.
+    bench.store.release();
+    stuck.await.unwrap().unwrap();
+    bench.control.tick().await;
+    let events = bench.control.events(Default::default(), 10).await.unwrap().events;
+    assert_eq!(events.iter().filter(|event| event.event.kind == "run.ended").count(), 1);
+}
+
+/// Invariant 3: so is a halt.
+#[tokio::test(start_paused = true)]
+async fn invariant_3_halt_waits_for_nothing() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    client.report(&bench.control);
+    bench.store.hang();
+    let mut stream = bench.control.subscribe(None);
+    let control = bench.control.clone();
+    let mut halt = Box::pin(async move { control.halt(Actor::named("ada")).await });
+    assert!(!is_ready(&mut halt));
+    let said = heard(&mut stream);
+    assert!(matches!(&said[..], [Message::Runs(runs)] if runs.halted && runs.ended == [id]), "{said:?}");
+    let reply = client.report(&bench.control);
+    assert_eq!((reply.halted, reply.lease, reply.runs.len()), (true, Millis::ZERO, 0));
+    let answer = halt.await;
+    assert!(
+        matches!(&answer, Err(Refusal::HaltedNotDurable { halt, .. }) if halt.halted && !halt.durable),
+        "{answer:?}"
+    );
+    bench.store.release();
+    let again = bench.control.halt(Actor::named("ada")).await.unwrap();
+    assert!(again.halted && again.durable);
+}
+
+/// Invariant 3: a stop reaches a start that is still being committed.
+#[tokio::test(start_paused = true)]
+async fn invariant_3_stop_reaches_a_start_under_way() {
+    for halts in [false, true] {
+        let bench = Bench::new().await;
+        let mut client = TestClient::new(1);
+        client.report(&bench.control);
+        bench.store.hang();
+        let control = bench.control.clone();
+        let start =
+            tokio::spawn(async move { control.start("gateway-slow", Default::default(), Actor::default()).await });
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let mut stream = bench.control.subscribe(None);
+        if halts {
+            assert!(bench.control.halt(Actor::default()).await.is_err());
+        } else {
+            assert!(bench.control.stop("gateway-slow", Actor::default()).await.unwrap().changed);
+        }
+        bench.store.release();
+        assert!(matches!(start.await.unwrap(), Err(Refusal::StoppedMeanwhile(_))));
+        let announced = heard(&mut stream)
+            .into_iter()
+            .any(|message| matches!(message, Message::Runs(runs) if !runs.started.is_empty()));
+        assert!(!announced);
+        assert!(client.report(&bench.control).runs.is_empty());
+        assert!(bench.control.runs().iter().all(|run| !run.active));
+    }
+}
+
+#[tokio::test]
+async fn a_stop_that_stops_nothing_makes_no_revision() {
+    let bench = Bench::new().await;
+    let before = bench.control.position();
+    let stopped = bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
+    assert_eq!((stopped.changed, stopped.position), (false, before));
+    assert!(matches!(bench.control.stop("nothing", Actor::default()).await, Err(Refusal::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn stopped_not_recorded_when_the_store_fails() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    bench.store.fail(true);
+    let stopped = bench.control.stop("gateway-slow", Actor::default()).await;
+    assert!(matches!(stopped, Err(Refusal::StoppedNotRecorded { runs, .. }) if runs == [id]));
+    assert!(!bench.control.run(id).unwrap().active);
+    bench.store.fail(false);
+    bench.control.tick().await;
+    let filter = daybreak_store::EventFilter { kind: Some("run.ended".to_owned()), ..Default::default() };
+    assert_eq!(bench.control.events(filter, 10).await.unwrap().events.len(), 1);
+}
+
+#[tokio::test]
+async fn halt_and_lift() {
+    let bench = Bench::new().await;
+    let mut clients = [TestClient::new(1), TestClient::new(2)];
+    clients.iter_mut().for_each(|client| drop(client.report(&bench.control)));
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let halted = bench.control.halt(Actor::named("ada").because(Some("smoke".to_owned()))).await.unwrap();
+    let HaltView { durable, ended, clients: live, confirmed, reason, .. } = halted;
+    assert_eq!((durable, ended, live, confirmed), (true, vec![id], 2, 0));
+    assert_eq!(reason.as_deref(), Some("smoke"));
+    assert_eq!(bench.control.run(id).unwrap().ended.unwrap().to_string(), "aborted: halted");
+    // Those who have heard, and have nothing in flight, have confirmed.
+    bench.clock.advance(std::time::Duration::from_millis(5));
+    clients[0].report(&bench.control);
+    clients[1].report.faults.in_flight = 1;
+    clients[1].report(&bench.control);
+    assert_eq!(bench.control.halt_view().confirmed, 1);
+    let before = bench.control.position();
+    assert_eq!(bench.control.halt(Actor::default()).await.unwrap().position, before, "a second halt changes nothing");
+    assert!(codes(&bench.start("gateway-slow").await.unwrap_err()).contains(&super::RefusalCode::Halted));
+    bench.store.fail(true);
+    assert!(bench.control.lift(Actor::default()).await.is_err());
+    assert!(bench.control.halt_view().halted);
+    bench.store.fail(false);
+    assert!(bench.control.lift(Actor::default()).await.unwrap().changed);
+    assert!(!bench.control.lift(Actor::default()).await.unwrap().changed);
+    assert!(!bench.control.halt_view().halted);
+}
+
+/// Who halts while the halt is being lifted has halted.
+#[tokio::test(start_paused = true)]
+async fn a_halt_beats_a_lift_under_way() {
+    let bench = Bench::new().await;
+    bench.control.halt(Actor::default()).await.unwrap();
+    bench.store.hang();
+    let control = bench.control.clone();
+    let lift = tokio::spawn(async move { control.lift(Actor::default()).await });
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    assert!(bench.control.halt(Actor::default()).await.is_err());
+    bench.store.release();
+    assert!(!lift.await.unwrap().unwrap().changed);
+    assert!(bench.control.halt(Actor::default()).await.unwrap().durable);
+    assert!(daybreak_store::Store::halt(&*bench.store).await.unwrap().is_some());
+}

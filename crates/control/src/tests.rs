@@ -1,0 +1,5 @@
+//! Changes, the stream, the log.
+
+mod changes;
+mod history;
+mod stream;
