@@ -1,7 +1,5 @@
 //! Documents that are laid over what is there.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use daybreak_document::{Source, decode, decode_over};
 
 #[test]

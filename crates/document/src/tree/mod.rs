@@ -1,14 +1,34 @@
 //! A document as a tree whose every part knows where it was written.
 
+mod json;
 mod scalar;
 mod yaml;
 
 pub(crate) use scalar::is_plain_text;
 
-pub(crate) use yaml::parse;
-
-use crate::path::Step;
+use crate::diagnostic::{Place, Problem};
+use crate::path::{Path, Step};
 use crate::source::Span;
+
+/// How deep a document may nest: a condition of the greatest depth, written with a list at each level.
+const NESTING_MAX: usize = 100;
+
+/// Reads a text: a tree for each document in it, and everything that is wrong with it.
+///
+/// A broken text gives no tree, so that nobody takes half a document for a whole one.
+pub(crate) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    match json::parse(source, text, problems) {
+        Some(tree) => vec![tree],
+        None => yaml::parse(source, text, problems),
+    }
+}
+
+fn duplicate(source: usize, path: Path, name: &str, span: Span, first: Span) -> Problem {
+    Problem::error("duplicate_key", path, format!("`{}` is written twice in one map", shorten(name)))
+        .help("remove one of the two, or give it another name")
+        .at(Place { source, span })
+        .related(Place { source, span: first }, "first written here")
+}
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! Text → trees, by the events of a YAML parser; JSON is YAML here.
+//! YAML texts → trees, by the events of a parser.
 //!
 //! Anchors, aliases and tags are refused rather than bounded: a merge writes single fields of a document, which
 //! has no meaning for a value that stands in two places; JSON has none of them; and what several rules share is
@@ -9,22 +9,16 @@ use std::collections::HashMap;
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, StructureStyle};
 
 use super::scalar::{self, Ambiguous};
-use super::{Entry, Node, Tree};
+use super::{Entry, NESTING_MAX, Node, Tree, duplicate};
 use crate::diagnostic::{Place, Problem};
 use crate::path::Path;
 use crate::source::Span;
 
-/// How deep a document may nest: a condition of the greatest depth, written with a list at each level.
-const NESTING_MAX: usize = 100;
-
-/// Reads a text that may hold several YAML documents: one tree for each, and everything that is wrong with it.
-///
-/// A broken text gives no tree, so that nobody takes half a document for a whole one.
-pub(crate) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
-    let json = text.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+/// Reads a text that may hold several YAML documents: one tree for each.
+pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
     let mut options = Options::default();
     options.emit_unresolved_aliases = true;
-    let mut builder = Builder { source, json, open: Vec::new(), done: Vec::new(), problems, too_deep: false };
+    let mut builder = Builder { source, open: Vec::new(), done: Vec::new(), problems, too_deep: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, marks)) => builder.take(&event, Span::new(byte(&marks.start), byte(&marks.end))),
@@ -70,7 +64,6 @@ struct Key {
 
 struct Builder<'p> {
     source: usize,
-    json: bool,
     open: Vec<Open>,
     done: Vec<Node>,
     problems: &'p mut Vec<Problem>,
@@ -175,11 +168,7 @@ impl Builder<'_> {
     }
 
     fn duplicate(&mut self, name: &str, span: Span, first: Span) {
-        let place = |span| Place { source: self.source, span };
-        let problem = Problem::error("duplicate_key", self.path(), format!("`{name}` is written twice in one map"))
-            .help("remove one of the two, or give it another name")
-            .at(place(span))
-            .related(place(first), "first written here");
+        let problem = duplicate(self.source, self.path(), name, span, first);
         self.problems.push(problem);
         if let Some(Open::Map { key: Some(key), .. }) = self.open.last_mut() {
             key.name = None;
@@ -188,7 +177,6 @@ impl Builder<'_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Tree {
         let read = match style {
-            ScalarStyle::Plain if self.json => scalar::json(text),
             ScalarStyle::Plain => scalar::plain(text),
             _ => Ok(Tree::Text { text: text.to_owned(), plain: false }),
         };
