@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::source::{LineIndex, Source, Span};
 use crate::tree::Node;
 
@@ -140,11 +140,21 @@ fn find(problem: &Problem, trees: &[(usize, Node)]) -> Option<Place> {
     let found = trees.iter().map(|(source, tree)| {
         let (depth, node) = tree.follow(steps);
         let named = problem.about.as_ref().and_then(|name| node.find_name(name)).filter(|_| depth == steps.len());
-        let span = named.unwrap_or(node.head);
+        let span = named.or(key(problem, tree)).unwrap_or(node.head);
         ((depth, named.is_some()), Place { source: *source, span })
     });
     // Of several documents, the first in which the most of the path was written.
     found.rev().max_by_key(|(written, _)| *written).map(|(_, place)| place)
+}
+
+/// Of a field that nobody knows, the key is what is wrong, not its value.
+fn key(problem: &Problem, tree: &Node) -> Option<Span> {
+    let (last, steps) = problem.path.steps().split_last().filter(|_| problem.code == "unknown_field")?;
+    let (depth, node) = tree.follow(steps);
+    match last {
+        Step::Field(name) if depth == steps.len() => node.entry(name).map(|entry| entry.span),
+        _ => None,
+    }
 }
 
 fn diagnostic(place: Option<Place>, problem: Problem, sources: &[Source], indices: &[LineIndex<'_>]) -> Diagnostic {

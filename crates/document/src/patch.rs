@@ -33,9 +33,12 @@ pub fn patch(kind: Kind, key: &Key, current: &Resources, patch: &Source) -> Resu
         let help = suggest::choose(key.as_str(), kind.noun(), current.keys(kind).into_iter().map(Key::as_str));
         return Err(locate(vec![problem.help(help)], sources, &[]));
     };
-    let Some(written) = written.filter(|_| !has_error(&problems)) else { return Err(locate(problems, sources, &[])) };
     let own = crate::check::at(kind, key);
-    unknown_nulls(kind, &written, &own, &mut problems);
+    if let Some(written) = &written {
+        unknown_nulls(kind, written, &own, &mut problems);
+        no_rules(written, &own, &mut problems);
+    }
+    let Some(written) = written.filter(|_| !has_error(&problems)) else { return Err(locate(problems, sources, &[])) };
 
     let merged = apply(target, &written);
     let trees = [(0, aligned(written, &merged).under(key.as_str()).under(kind.section()))];
@@ -68,6 +71,19 @@ fn unknown_nulls(kind: Kind, written: &Node, own: &Path, problems: &mut Vec<Prob
         let help = suggest::choose(&entry.key, "field", noun.names());
         let place = Place { source: 0, span: entry.span };
         problems.push(Problem::error("unknown_field", own.then(entry.key.as_str()), message).help(help).at(place));
+    }
+}
+
+/// Notes what is written as a rule, and is none: its place in the list could not be told.
+fn no_rules(written: &Node, own: &Path, problems: &mut Vec<Problem>) {
+    let Some(Tree::Map(rules)) = written.entry("rules").map(|entry| &entry.value.tree) else { return };
+    for Entry { key, value, .. } in rules.iter().filter(|entry| !matches!(entry.value.tree, Tree::Map(_) | Tree::Null))
+    {
+        let message = format!("a rule's fields are expected here, not {}", value.what());
+        let help = "write the fields to change, as in `{\"percentage\": \"50%\"}`, or null to remove the rule";
+        let place = Place { source: 0, span: value.head };
+        let path = own.then("rules").then(key.as_str());
+        problems.push(Problem::error("wrong_type", path, message).help(help).at(place));
     }
 }
 
@@ -117,15 +133,8 @@ fn rules(mut rules: Vec<(String, Value)>, patch: &Node) -> Value {
             (Some(at), _) => rules[at].1 = merge_patch(Some(&rules[at].1), value),
             (None, _) => {
                 let mut rule = Map::from_iter([("name".to_owned(), key.as_str().into())]);
-                // What is no map is left for the decoder to refuse.
-                let rule = match merge_patch(None, value) {
-                    Value::Object(members) => {
-                        rule.extend(members);
-                        Value::Object(rule)
-                    }
-                    other => other,
-                };
-                rules.push((key.clone(), rule));
+                rule.extend(merge_patch(None, value).as_object().cloned().unwrap_or_default());
+                rules.push((key.clone(), Value::Object(rule)));
             }
         }
     }

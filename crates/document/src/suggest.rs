@@ -17,7 +17,9 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         if begins { 1 } else { strsim::damerau_levenshtein(&wanted, &known) }
     };
     let near = known.into_iter().map(|known| (distance(known), known)).min()?;
-    (near.0 <= (wanted.len() / 3).max(1)).then_some(near.1)
+    // Of a word of one or two letters, nothing may be left.
+    let most = (wanted.len() / 3).max(1).min(wanted.len() - 1);
+    (near.0 <= most).then_some(near.1)
 }
 
 /// `write NEAREST`, or else what there is to choose from.

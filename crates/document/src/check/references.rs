@@ -17,7 +17,8 @@ pub(super) fn check(resources: &Resources, absent: &BTreeSet<(Kind, Key)>, probl
         }
         let known = resources.keys(*kind);
         let known = known.into_iter().chain(absent.iter().filter(|(absent, _)| absent == kind).map(|(_, key)| key));
-        let help = suggest::choose(key.as_str(), kind.noun(), known.map(Key::as_str));
+        let others = known.filter(|known| from.as_ref().is_none_or(|(of, from)| (of, from) != (kind, *known)));
+        let help = suggest::choose(key.as_str(), kind.noun(), others.map(Key::as_str));
         for path in places(resources, from.as_ref(), *kind, key) {
             let message = match kind {
                 Kind::Hours => format!("there are no hours `{key}`"),
