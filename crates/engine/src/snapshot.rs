@@ -195,3 +195,17 @@ impl Detail<'_> {
         }
     }
 }
+
+impl FlagIndex {
+    /// The index of a place in [`Snapshot::flags`]; one beyond the last finds no flag.
+    #[must_use]
+    pub const fn at(position: u32) -> Self {
+        Self(position)
+    }
+
+    /// Its place in [`Snapshot::flags`].
+    #[must_use]
+    pub const fn position(self) -> usize {
+        self.0 as usize
+    }
+}

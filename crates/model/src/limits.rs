@@ -58,6 +58,11 @@ pub const COOL_DOWN: Millis = Millis::from_secs(10 * 60);
 /// Clients that have not reported for this long are not live.
 pub const CLIENT_SILENT_AFTER: Millis = Millis::from_secs(30);
 
+/// How often the stream says that it lives.
+pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(5);
+/// A stream that says nothing for this long is lost.
+pub const STREAM_SILENT_AFTER: Millis = Millis::from_secs(15);
+
 /// Changes that the stream keeps for clients that reconnect.
 pub const RESUME_CHANGES_MAX: usize = 1024;
 /// Bytes of changes that the stream keeps for clients that reconnect.

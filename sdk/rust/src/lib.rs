@@ -1,1 +1,38 @@
-//! To come.
+//! Daybreak's client: it evaluates flags locally, passes fault points, and reports.
+//!
+//! ```no_run
+//! use daybreak_sdk::{Client, Context};
+//!
+//! # fn main() -> Result<(), daybreak_sdk::BuildError> {
+//! let client = Client::builder("http://localhost:8080").service("shop").build()?;
+//! let context = Context::new("user-7").with("country", "DE");
+//! if client.bool("new-checkout", &context, false) {
+//!     // the rewritten checkout
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The client never hurts its host: it has a thread and a connection of its own, evaluating waits for nothing,
+//! and a server that is lost costs nothing. Flags keep their last values for ever; faults stop with their lease.
+
+mod builder;
+mod client;
+mod clock;
+mod detail;
+pub mod faults;
+mod flag;
+mod scope;
+mod served;
+mod usage;
+mod worker;
+
+pub use builder::{BuildError, Builder};
+pub use client::{Client, Status};
+pub use clock::{BootTime, Clock, SystemClock};
+pub use daybreak_model::wire::ClientState;
+pub use daybreak_model::{Context, ContextValue, ErrorCode, Reason};
+pub use detail::Detail;
+pub use faults::{InjectedFault, Pass};
+pub use flag::{Flag, FlagType};
+pub use scope::Scope;

@@ -1,0 +1,152 @@
+//! Building a client.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybreak_model::{InstanceId, Key};
+use tokio::sync::watch;
+
+use crate::client::{Core, Settings};
+use crate::faults::Faults;
+use crate::{Client, SystemClock, worker};
+
+/// What a client is built from: see [`Client::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    url: String,
+    service: Option<String>,
+    token: Option<Token>,
+    bootstrap: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    stale_after: Option<Duration>,
+    faults: bool,
+    points: Option<Vec<String>>,
+}
+
+/// A secret that is never printed.
+struct Token(String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Why a client cannot be built. A server that is down is no reason.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The URL is none, or not of HTTP.
+    #[error("`{url}` is no server's URL; write it as in `http://localhost:8080`")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// No service was named.
+    #[error("a client says which service it is part of; call `.service(\"shop\")`")]
+    NoService,
+    /// A name that is no fault point's.
+    #[error("`{point}` is no fault point's name: {why}")]
+    Point {
+        /// What was given.
+        point: String,
+        /// What is wrong with it.
+        why: daybreak_model::KeyError,
+    },
+    /// The client's thread or its HTTP client could not be made.
+    #[error("the client could not start: {0}")]
+    Start(String),
+}
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            service: None,
+            token: std::env::var("DAYBREAK_TOKEN").ok().map(Token),
+            bootstrap: None,
+            cache: None,
+            stale_after: None,
+            faults: std::env::var("DAYBREAK_FAULTS").map_or(true, |value| value != "off"),
+            points: None,
+        }
+    }
+
+    /// The service that the client is part of; required.
+    #[must_use]
+    pub fn service(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
+        self
+    }
+
+    /// The token that it shows; `DAYBREAK_TOKEN` unless said.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(Token(token.to_owned()));
+        self
+    }
+
+    /// A file with a snapshot to begin with, until the server is heard: what `/api/v1/snapshot` answers.
+    #[must_use]
+    pub fn bootstrap_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.bootstrap = Some(path.into());
+        self
+    }
+
+    /// A folder in which the client keeps the last flags that it had, to begin with when the server is down.
+    #[must_use]
+    pub fn cache_folder(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cache = Some(path.into());
+        self
+    }
+
+    /// How long the server may be out of reach before answers say STALE; for ever unless said. The answers
+    /// themselves stay as they are.
+    #[must_use]
+    pub const fn stale_after(mut self, tolerance: Duration) -> Self {
+        self.stale_after = Some(tolerance);
+        self
+    }
+
+    /// Whether faults may strike in this process; they may, unless `DAYBREAK_FAULTS=off`.
+    #[must_use]
+    pub const fn faults(mut self, allowed: bool) -> Self {
+        self.faults = self.faults && allowed;
+        self
+    }
+
+    /// The only fault points at which faults may strike in this process; all, unless said.
+    #[must_use]
+    pub fn permit_points<'p>(mut self, points: impl IntoIterator<Item = &'p str>) -> Self {
+        self.points = Some(points.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// Starts the client. It begins at once, whether or not the server answers.
+    ///
+    /// # Errors
+    /// When a setting is missing or wrong, or the machine has no thread to spare.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let url = self.url;
+        if reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            let service = self.service.filter(|service| !service.is_empty()).ok_or(BuildError::NoService)?;
+            let point = |point: String| Key::new(&point).map_err(|why| BuildError::Point { point, why });
+            let points = self.points.map(|points| points.into_iter().map(point).collect()).transpose()?;
+            let settings = Settings {
+                url,
+                service,
+                token: self.token.map(|Token(token)| token),
+                instance: InstanceId::new(rand::random()),
+                stale_after: self.stale_after,
+            };
+            let faults = Faults::new(Arc::new(SystemClock), self.faults, points);
+            let core = Arc::new(Core::new(settings, faults));
+            let (stop, stopped) = watch::channel(());
+            worker::start(&core, self.bootstrap.as_deref(), self.cache.as_deref(), stopped)
+                .map_err(BuildError::Start)?;
+            Ok(Client::new(core, stop))
+        } else {
+            Err(BuildError::Url { url })
+        }
+    }
+}

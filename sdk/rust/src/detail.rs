@@ -1,0 +1,22 @@
+//! Answers with their reasons.
+
+use daybreak_model::{ErrorCode, Reason};
+
+/// The answer to an evaluation, with why it is so: OpenFeature's evaluation details.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail<T> {
+    /// The value; the caller's default where the reason is [`Reason::Error`].
+    pub value: T,
+    /// The variant, unless the default was served.
+    pub variant: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// What went wrong, where the reason is [`Reason::Error`].
+    pub error_code: Option<ErrorCode>,
+    /// The same in words.
+    pub message: Option<String>,
+    /// The rule that matched.
+    pub rule: Option<String>,
+    /// The revision that last changed the flag.
+    pub revision: Option<u64>,
+}

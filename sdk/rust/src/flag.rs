@@ -1,0 +1,146 @@
+//! Handles on flags: no look-up by name, and for most flags a single load.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use daybreak_engine::FlagIndex;
+use daybreak_model::{Context, Value};
+use smol_str::SmolStr;
+
+use crate::Client;
+
+/// The types that flags have: `bool`, `f64` and [`SmolStr`].
+pub trait FlagType: Sized {
+    /// Reads a value of this type; `None` where it is of another.
+    fn read(value: &Value) -> Option<Self>;
+
+    /// The value as a bit, for types that fit into one.
+    fn bit(&self) -> Option<bool> {
+        None
+    }
+
+    /// The value of a bit.
+    fn from_bit(_: bool) -> Option<Self> {
+        None
+    }
+}
+
+impl FlagType for bool {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Boolean(boolean) => Some(*boolean),
+            _ => None,
+        }
+    }
+
+    fn bit(&self) -> Option<bool> {
+        Some(*self)
+    }
+
+    fn from_bit(bit: bool) -> Option<Self> {
+        Some(bit)
+    }
+}
+
+impl FlagType for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "flags hold no integer beyond ±2⁵³")]
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(integer) => Some(*integer as Self),
+            Value::Float(float) => Some(*float),
+            _ => None,
+        }
+    }
+}
+
+impl FlagType for SmolStr {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::new(text)),
+            _ => None,
+        }
+    }
+}
+
+/// A handle on one flag.
+///
+/// It remembers where the flag is, and its answer where that cannot depend on the context: packed into one
+/// word with the generation of what is served, so that a stale word is never taken for an answer.
+#[derive(Debug)]
+pub struct Flag<T> {
+    client: Client,
+    key: Box<str>,
+    slot: Arc<AtomicU64>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// The slot's lower half: what is known in this generation (the upper half).
+const RESOLVED: u64 = 1;
+const FIXED: u64 = 1 << 1;
+const VALUE: u64 = 1 << 2;
+const SHIFT: u32 = 8;
+/// Counters and indexes beyond 24 bits are not packed.
+const PACKED_MAX: u64 = (1 << 24) - 1;
+
+impl<T: FlagType> Flag<T> {
+    pub(crate) fn new(client: Client, key: &str) -> Self {
+        Self { client, key: key.into(), slot: Arc::default(), value: PhantomData }
+    }
+
+    /// The flag's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The flag's value for a context; the default where there is none.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, context: &Context, default: T) -> T {
+        let core = self.client.core();
+        let generation = core.generation.load(Ordering::Acquire);
+        let slot = self.slot.load(Ordering::Relaxed);
+        if slot >> 32 == u64::from(generation) && slot & FIXED != 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
+            core.usage.count((slot as u32) >> SHIFT);
+            return T::from_bit(slot & VALUE != 0).unwrap_or(default);
+        }
+        self.look_up(slot, context).unwrap_or(default)
+    }
+
+    fn look_up(&self, slot: u64, context: &Context) -> Option<T> {
+        let core = self.client.core();
+        let served = core.served.load();
+        let generation = served.generation << 32;
+        let known = slot & !u64::from(u32::MAX) == generation && slot & RESOLVED != 0;
+        let index = if known {
+            FlagIndex::at(u32::try_from((slot & u64::from(u32::MAX)) >> SHIFT).ok()?)
+        } else {
+            let index = served.snapshot.index(&self.key)?;
+            self.slot.store(generation | self.pack(&served, index), Ordering::Relaxed);
+            index
+        };
+        core.read(&served, served.snapshot.evaluate_at(index, context))
+    }
+
+    fn pack(&self, served: &crate::served::Served, index: FlagIndex) -> u64 {
+        let fixed = || {
+            let answer = served.snapshot.static_answer(index)?;
+            let bit = T::read(answer.value?)?.bit()?;
+            let counter = u64::from(served.counter(index, answer.variant_index?)?);
+            (counter <= PACKED_MAX).then_some(FIXED | if bit { VALUE } else { 0 } | counter << SHIFT)
+        };
+        let resolved = || {
+            let index = index.position() as u64;
+            if index <= PACKED_MAX { RESOLVED | index << SHIFT } else { 0 }
+        };
+        fixed().unwrap_or_else(resolved)
+    }
+}
+
+impl<T> Clone for Flag<T> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), key: self.key.clone(), slot: Arc::clone(&self.slot), value: PhantomData }
+    }
+}

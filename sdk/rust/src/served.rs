@@ -1,0 +1,168 @@
+//! What a client serves: the last documents it has, compiled.
+
+use std::collections::BTreeMap;
+
+use daybreak_engine::{FlagIndex, Snapshot, compile};
+use daybreak_model::wire::{Change, Enveloped, Position, Snapshot as WireSnapshot};
+use daybreak_model::{Condition, Flag, Key, Segment};
+use serde::de::DeserializeOwned;
+
+/// Compiled flags, and where they come from. Immutable: a change makes another.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    pub(crate) snapshot: Snapshot,
+    /// The usage counter of each flag's first variant, by the flag's index.
+    pub(crate) counters: Vec<u32>,
+    /// `None` before the first snapshot.
+    pub(crate) position: Option<Position>,
+    /// From a cache or a bootstrap file, not from the server.
+    pub(crate) cached: bool,
+    /// Grows with each change, so that handles see that they are old.
+    pub(crate) generation: u64,
+}
+
+/// The documents behind what is served.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) position: Option<Position>,
+    pub(crate) environment: Option<String>,
+    flags: BTreeMap<Key, (u64, Flag)>,
+    segments: BTreeMap<Key, (u64, Condition)>,
+}
+
+/// Why a snapshot was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// Another environment than the first one: nothing done there may reach here.
+    #[error("the server is of the environment `{theirs}`, this client began in `{ours}`; its flags stay as they are")]
+    Environment { ours: String, theirs: String },
+    /// It is not later than what is here.
+    #[error("the server stands at {theirs}, this client already at {ours}")]
+    Older { ours: Position, theirs: Position },
+}
+
+impl Documents {
+    /// Takes a whole snapshot; the flags that changed.
+    pub(crate) fn replace(&mut self, snapshot: &WireSnapshot) -> Result<Vec<Key>, Refused> {
+        if let Some(ours) = &self.environment
+            && *ours != snapshot.environment
+        {
+            return Err(Refused::Environment { ours: ours.clone(), theirs: snapshot.environment.clone() });
+        }
+        if let Some(ours) = self.position
+            && !(ours.accepts(snapshot.position) || ours == snapshot.position)
+        {
+            return Err(Refused::Older { ours, theirs: snapshot.position });
+        }
+        let before = std::mem::take(&mut self.flags);
+        self.flags = decode_all(&snapshot.flags, &before, "flag");
+        let segments = std::mem::take(&mut self.segments);
+        let segments = segments.into_iter().map(|(key, (revision, when))| (key, (revision, segment(when)))).collect();
+        let segments = decode_all(&snapshot.segments, &segments, "segment");
+        self.segments =
+            segments.into_iter().map(|(key, (revision, segment))| (key, (revision, segment.when))).collect();
+        self.environment = Some(snapshot.environment.clone());
+        self.position = Some(snapshot.position);
+        let new = self.flags.iter().filter(|(key, flag)| before.get(*key) != Some(*flag)).map(|(key, _)| key);
+        let gone = before.keys().filter(|key| !self.flags.contains_key(*key));
+        Ok(new.chain(gone).cloned().collect())
+    }
+
+    /// Begins with what a cache or a bootstrap file has. Where the server stands, and which environment it is
+    /// of, is not known by that.
+    pub(crate) fn begin_with(&mut self, snapshot: &WireSnapshot) -> Result<Vec<Key>, Refused> {
+        let changed = self.replace(snapshot)?;
+        self.position = None;
+        self.environment = None;
+        Ok(changed)
+    }
+
+    /// Takes a change; the flags that changed. One that is not later changes nothing.
+    pub(crate) fn change(&mut self, change: &Change) -> Vec<Key> {
+        let Some(ours) = self.position else { return Vec::new() };
+        if ours.store != change.position.store || ours.revision >= change.position.revision {
+            return Vec::new();
+        }
+        for (key, flag) in &change.flags {
+            match flag {
+                None => _ = self.flags.remove(key),
+                Some(flag) => {
+                    if let Some(decoded) = decode(key, flag, "flag") {
+                        self.flags.insert(key.clone(), (flag.revision, decoded));
+                    }
+                }
+            }
+        }
+        for (key, segment) in &change.segments {
+            match segment {
+                None => _ = self.segments.remove(key),
+                Some(segment) => {
+                    if let Some(decoded) = decode::<Segment>(key, segment, "segment") {
+                        self.segments.insert(key.clone(), (segment.revision, decoded.when));
+                    }
+                }
+            }
+        }
+        self.position = Some(change.position);
+        change.flags.keys().cloned().collect()
+    }
+
+    /// Compiles what is here.
+    pub(crate) fn compile(&self) -> Snapshot {
+        let segments = self.segments.iter().map(|(key, (_, when))| (key.clone(), when.clone())).collect();
+        compile(self.flags.iter().map(|(key, (revision, flag))| (key, flag, *revision)), &segments)
+    }
+
+    /// What is here, in the form of a snapshot.
+    pub(crate) fn to_wire(&self) -> Option<WireSnapshot> {
+        let flags =
+            self.flags.iter().map(|(key, (revision, flag))| Some((key.clone(), Enveloped::new(*revision, flag).ok()?)));
+        let segments = self.segments.iter().map(|(key, (revision, when))| {
+            Some((key.clone(), Enveloped::new(*revision, &segment(when.clone())).ok()?))
+        });
+        Some(WireSnapshot {
+            position: self.position?,
+            environment: self.environment.clone()?,
+            flags: flags.collect::<Option<_>>()?,
+            segments: segments.collect::<Option<_>>()?,
+        })
+    }
+}
+
+const fn segment(when: Condition) -> Segment {
+    Segment { description: None, owner: None, when }
+}
+
+/// Decodes each resource by itself. One that is too new for us keeps its last version.
+fn decode_all<T: DeserializeOwned + Clone>(
+    enveloped: &BTreeMap<Key, Enveloped>,
+    before: &BTreeMap<Key, (u64, T)>,
+    noun: &str,
+) -> BTreeMap<Key, (u64, T)> {
+    let one = |(key, enveloped): (&Key, &Enveloped)| {
+        let known = before.get(key);
+        if let Some(known) = known.filter(|(revision, _)| *revision == enveloped.revision) {
+            return Some((key.clone(), known.clone()));
+        }
+        let decoded = decode(key, enveloped, noun).map(|resource| (enveloped.revision, resource));
+        Some((key.clone(), decoded.or_else(|| known.cloned())?))
+    };
+    enveloped.iter().filter_map(one).collect()
+}
+
+fn decode<T: DeserializeOwned>(key: &Key, enveloped: &Enveloped, noun: &str) -> Option<T> {
+    let decoded = enveloped.decode();
+    decoded.inspect_err(|error| tracing::warn!(%key, %error, "this {noun} keeps its last version")).ok()
+}
+
+impl Served {
+    /// The usage counter of a variant of a flag.
+    pub(crate) fn counter(&self, flag: FlagIndex, variant: u16) -> Option<u32> {
+        self.counters.get(flag.position()).map(|first| first + 1 + u32::from(variant))
+    }
+
+    /// The usage counter of a flag's errors.
+    pub(crate) fn error_counter(&self, flag: FlagIndex) -> Option<u32> {
+        self.counters.get(flag.position()).copied()
+    }
+}
