@@ -247,7 +247,7 @@ impl Control {
         self.recorded(&pending);
         let next = Arc::new(before.changed_to(position, after, &changed));
         let message = Message::Change(resources::to_wire(&next, position, &changed, actor.waits));
-        self.inner.hub.publish(position.revision, Some(&message), || self.inner.state.store(next));
+        self.inner.hub.publish(position.revision, &message, || self.inner.state.store(next));
         tracing::info!(%position, changes = changed.len(), actor = actor.name, "changed");
         answer.position = position;
         Ok(answer)

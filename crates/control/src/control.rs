@@ -8,9 +8,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use daybreak_guard::clients::Clients;
 use daybreak_guard::hours::{self, HoursStatus};
+use daybreak_guard::run::Run;
 use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
-use daybreak_model::{Kind, Millis, Resources};
-use daybreak_store::{Contents, Store, StoreError};
+use daybreak_model::{Kind, Millis, Resources, RunId};
+use daybreak_store::{Contents, Store, StoreError, Stored};
 use parking_lot::Mutex;
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
@@ -100,8 +101,8 @@ impl Control {
         let (resources, revisions) = read_resources(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let mut runs = RunTable::new(halt);
-        for (id, stored) in &contents.runs {
-            runs.load(read(&format!("the run {id}"), stored.document.clone())?, clock.now());
+        for run in read_runs(&contents)? {
+            runs.load(run, clock.now());
         }
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions);
@@ -225,7 +226,15 @@ fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<
         .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
 }
 
-pub(crate) fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenError> {
+/// The runs that a store holds, the first to start first.
+fn read_runs(contents: &Contents) -> Result<Vec<Run>, OpenError> {
+    let run = |(id, stored): (&RunId, &Stored)| read::<Run>(&format!("the run {id}"), stored.document.clone());
+    let mut runs = contents.runs.iter().map(run).collect::<Result<Vec<_>, _>>()?;
+    runs.sort_by_key(|run| run.started_at);
+    Ok(runs)
+}
+
+fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenError> {
     let mut resources = Resources::default();
     let mut revisions = BTreeMap::new();
     for ((kind, key), stored) in &contents.resources {

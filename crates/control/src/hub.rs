@@ -43,26 +43,20 @@ impl Hub {
 
     /// Sends a message that reaches no position: it is not kept for those who reconnect.
     pub(crate) fn send(&self, message: &Message) {
-        self.send_frame(frame(message));
-    }
-
-    /// Sends an encoded message that reaches no position.
-    pub(crate) fn send_frame(&self, frame: Bytes) {
+        let encoded = frame(message);
         let _ring = self.ring.lock();
         // An error only says that nobody listens.
-        let _ = self.sender.send(frame);
+        let _ = self.sender.send(encoded);
     }
 
-    /// Makes a change visible to readers (`publish`) and sends its message, if it has one, as one step: who
-    /// subscribes sees both or none.
-    pub(crate) fn publish(&self, revision: u64, message: Option<&Message>, publish: impl FnOnce()) {
-        let encoded = message.map(frame);
+    /// Makes a change visible to readers (`publish`) and sends its message, as one step: who subscribes sees
+    /// both or none.
+    pub(crate) fn publish(&self, revision: u64, message: &Message, publish: impl FnOnce()) {
+        let encoded = frame(message);
         let mut ring = self.ring.lock();
         publish();
-        if let Some(encoded) = encoded {
-            ring.push(revision, encoded.clone());
-            let _ = self.sender.send(encoded);
-        }
+        ring.push(revision, encoded.clone());
+        let _ = self.sender.send(encoded);
     }
 
     /// Listens from now on. `read` reads what readers see at this moment; with it come the missed messages, or
@@ -132,10 +126,10 @@ mod tests {
     #[test]
     fn a_listener_gets_each_message_once() {
         let hub = Hub::new(0);
-        hub.publish(1, Some(&runs(1)), || ());
-        hub.publish(2, Some(&runs(2)), || ());
+        hub.publish(1, &runs(1), || ());
+        hub.publish(2, &runs(2), || ());
         let (_, missed, mut live, open) = hub.listen(Some(at(1)), || (at(2), ()));
-        hub.publish(3, Some(&runs(3)), || ());
+        hub.publish(3, &runs(3), || ());
         assert_eq!(missed, Some(vec![frame(&runs(2))]));
         assert_eq!(live.try_recv(), Ok(frame(&runs(3))));
         assert!(live.try_recv().is_err());

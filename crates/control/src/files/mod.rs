@@ -1,6 +1,8 @@
 //! A folder of documents: read, merged into what is served, and watched.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,10 @@ pub struct RefusedFiles {
     pub summary: String,
     /// Everything that is wrong, where it is, and what to write instead.
     pub diagnostics: Vec<Diagnostic>,
+    /// Where the files are sound by themselves, but do not go with what was served at this position: they are
+    /// tried again at another.
+    #[serde(skip)]
+    tried_at: Option<Position>,
 }
 
 /// Why a folder of documents cannot be served from the start.
@@ -110,29 +116,38 @@ impl Control {
 
     /// Takes over what was read anew. What is broken is refused whole, logged, and kept in the status.
     async fn take_over(&self, read: Result<Vec<Source>, FilesError>) {
+        let tried_at = self.position();
         self.note_read(read.clone());
-        let outcome = match read {
-            Ok(sources) => {
-                let files = sources.len();
-                self.apply_files(sources).await.map(|changed| (files, changed)).map_err(|refusal| match refusal {
-                    Refusal::Invalid(diagnostics) => (summary(&diagnostics), diagnostics),
-                    other => (other.to_string(), Vec::new()),
-                })
-            }
-            Err(error) => Err((error.to_string(), Vec::new())),
+        let refused = |summary, diagnostics, tried_at| RefusedFiles {
+            at: self.inner.clock.now(),
+            summary,
+            diagnostics,
+            tried_at,
         };
-        match outcome {
-            Ok((files, changed)) => {
-                tracing::info!(files, position = %changed.position, changed = changed.changed, "files applied");
-                self.note_applied(files, changed.position);
-            }
-            Err((summary, diagnostics)) => {
-                log_refused(&summary, &diagnostics);
-                let refused = RefusedFiles { at: self.inner.clock.now(), summary, diagnostics };
-                if let Some(files) = self.inner.files.lock().as_mut() {
-                    files.last_refused = Some(refused);
+        let refused = match read {
+            Err(error) => refused(error.to_string(), Vec::new(), None),
+            Ok(sources) => {
+                let (files, sound) = (sources.len(), !document::decode(&sources).has_errors());
+                match self.apply_files(sources).await {
+                    Ok(changed) => {
+                        tracing::info!(files, position = %changed.position, changed = changed.changed, "files applied");
+                        return self.note_applied(files, changed.position);
+                    }
+                    Err(Refusal::Invalid(diagnostics)) => {
+                        refused(summary(&diagnostics), diagnostics, sound.then_some(tried_at))
+                    }
+                    Err(other) => {
+                        // A store that failed is asked again at the next look.
+                        let again = matches!(other, Refusal::Referenced(_)).then_some(tried_at);
+                        self.note_again(again.is_none());
+                        refused(other.to_string(), Vec::new(), again)
+                    }
                 }
             }
+        };
+        log_refused(&refused.summary, &refused.diagnostics);
+        if let Some(files) = self.inner.files.lock().as_mut() {
+            files.last_refused = Some(refused);
         }
     }
 
@@ -169,9 +184,19 @@ impl Control {
         }
     }
 
-    /// Whether this is not what was read last.
+    fn note_again(&self, again: bool) {
+        if let Some(status) = self.inner.files.lock().as_mut().filter(|_| again) {
+            status.read = None;
+        }
+    }
+
+    /// Whether this is not what was read last, or is to be tried again.
     fn is_news(&self, read: &Result<Vec<Source>, FilesError>) -> bool {
-        self.inner.files.lock().as_ref().is_some_and(|status| status.read.as_ref() != Some(read))
+        let position = self.position();
+        self.inner.files.lock().as_ref().is_some_and(|status| {
+            let tried_at = status.last_refused.as_ref().and_then(|refused| refused.tried_at);
+            status.read.as_ref() != Some(read) || tried_at.is_some_and(|at| at != position)
+        })
     }
 }
 

@@ -91,7 +91,7 @@ impl Control {
         self.recorded(&recording);
         let next = Arc::new(self.state().moved_to(position));
         let message = RunsChanged { position: Some(position), ended: recording.ended, ..RunsChanged::default() };
-        self.inner.hub.publish(position.revision, Some(&Message::Runs(message)), || self.inner.state.store(next));
+        self.inner.hub.publish(position.revision, &Message::Runs(message), || self.inner.state.store(next));
         Ok(())
     }
 }

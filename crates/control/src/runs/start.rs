@@ -187,7 +187,7 @@ impl Control {
             runs.active.insert(run.id, Active { run, deadline });
         }
         let begun = !message.started.is_empty();
-        self.inner.hub.publish(position.revision, Some(&Message::Runs(message)), || self.inner.state.store(next));
+        self.inner.hub.publish(position.revision, &Message::Runs(message), || self.inner.state.store(next));
         begun
     }
 
