@@ -8,7 +8,8 @@ use crate::program::{Attribute, Program, Rule, Serve};
 use crate::{Detail, FlagIndex, Snapshot};
 
 /// A split's key is missing.
-struct KeyMissing;
+#[derive(Debug)]
+pub(crate) struct KeyMissing;
 
 pub(crate) fn evaluate<'s>(
     snapshot: &'s Snapshot,
@@ -57,11 +58,13 @@ pub(crate) fn evaluate<'s>(
 /// The first prerequisite that does not serve the wanted variant. One that is disabled or in error has failed,
 /// even if its off variant is the wanted one.
 fn failed_prerequisite<'s>(snapshot: &'s Snapshot, program: &'s Program, context: &Context) -> Option<&'s Key> {
-    let failed = |(key, wanted): &&(Key, Key)| {
-        let detail = snapshot.evaluate(key.as_str(), context);
-        matches!(detail.reason, Reason::Disabled | Reason::Error) || detail.variant != Some(wanted)
-    };
+    let failed = |(key, wanted): &&(Key, Key)| !meets(&snapshot.evaluate(key.as_str(), context), wanted);
     program.prerequisites.iter().find(failed).map(|(key, _)| key)
+}
+
+/// Whether an answer meets a prerequisite.
+pub(crate) fn meets(detail: &Detail<'_>, wanted: &Key) -> bool {
+    !matches!(detail.reason, Reason::Disabled | Reason::Error) && detail.variant == Some(wanted)
 }
 
 /// What a rule serves to a context, if it takes it.
@@ -94,7 +97,12 @@ fn within(share: u32, purpose: Purpose, program: &Program, rule: &Rule, context:
     }
 }
 
-fn split(shares: &[(u32, u16)], program: &Program, rule: &Rule, context: &Context) -> Result<u16, KeyMissing> {
+pub(crate) fn split(
+    shares: &[(u32, u16)],
+    program: &Program,
+    rule: &Rule,
+    context: &Context,
+) -> Result<u16, KeyMissing> {
     // A variant that has everybody needs no key.
     let mut begin = 0;
     for (end, variant) in shares {

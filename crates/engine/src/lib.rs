@@ -9,6 +9,7 @@ pub mod bucket;
 mod compile;
 mod detail;
 mod evaluate;
+mod explain;
 mod operand;
 mod program;
 mod run;
@@ -16,6 +17,7 @@ mod snapshot;
 mod truth;
 
 pub use detail::Detail;
+pub use explain::{Explanation, PrerequisiteTrace, RuleOutcome, RuleTrace};
 pub use run::{Failure, Run, RunError, Strike};
 pub use snapshot::{FlagIndex, FlagInfo, Snapshot, compile};
 pub use truth::Truth;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
 use crate::Truth;
+use crate::explain::quoted;
 
 /// A compiled test.
 #[derive(Debug)]
@@ -62,6 +63,14 @@ impl Set {
         }
         set.numbers.sort_unstable_by(f64::total_cmp);
         set
+    }
+
+    /// Its values as people write them, in order.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let mut texts: Vec<&str> = self.texts.iter().chain(&self.folded).map(|text| &**text).collect();
+        texts.sort_unstable();
+        let texts = texts.into_iter().map(quoted);
+        texts.chain(self.numbers.iter().map(f64::to_string)).chain(self.booleans.iter().map(bool::to_string)).collect()
     }
 
     fn contains(&self, value: &ContextValue) -> Truth {

@@ -37,6 +37,10 @@ impl Attribute {
         Self { hash: name_hash(name), name: name.into(), path }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The attribute of a context: the literal name wins, then the walk into objects.
     pub(crate) fn of<'c>(&self, context: &'c Context) -> Option<&'c ContextValue> {
         if let Some(value) = context.lookup(self.hash, &self.name) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use daybreak_model::limits::{PREREQUISITE_DEPTH_MAX, SEGMENT_DEPTH_MAX};
 use daybreak_model::{Condition as Source, Context, ErrorCode, Flag, Key, Reason, Value, ValueType};
 use rustc_hash::FxHashMap;
 
@@ -15,6 +16,8 @@ pub struct Snapshot {
     pub(crate) index: FxHashMap<Key, FlagIndex>,
     pub(crate) programs: Box<[Program]>,
     pub(crate) segments: Box<[Condition]>,
+    /// The keys of the segments, for explanations.
+    pub(crate) segment_names: Box<[Key]>,
 }
 
 /// Where a flag is in one snapshot; it means nothing to another.
@@ -43,6 +46,22 @@ pub struct FlagInfo<'s> {
 /// Steps that one evaluation may take through prerequisites, or through segments.
 const COST_MAX: u64 = 10_000;
 
+/// What following something costs: one that is reached twice costs twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cost {
+    steps: u64,
+    depth: usize,
+}
+
+impl Cost {
+    const ONE: Self = Self { steps: 1, depth: 0 };
+
+    /// The cost of following this as well, from one level above.
+    fn and(self, below: Self) -> Self {
+        Self { steps: self.steps.saturating_add(below.steps), depth: self.depth.max(below.depth + 1) }
+    }
+}
+
 /// Compiles flags, each with the revision that last changed it, and segments.
 ///
 /// It never fails: a flag that cannot be compiled answers with `PARSE_ERROR`.
@@ -56,13 +75,16 @@ pub fn compile<'a>(
         flags.into_iter().map(|(key, flag, revision)| compile::flag(key, flag, revision, &segment_index)).collect();
     let index: FxHashMap<Key, FlagIndex> =
         (0..).zip(&programs).map(|(index, program)| (program.key.clone(), FlagIndex(index))).collect();
-    let costs = prerequisite_costs(&programs, &index);
+    let costs = follow_prerequisites(&programs, &index);
     for (program, cost) in programs.iter_mut().zip(costs) {
         if let (None, Err(why)) = (&program.broken, cost) {
             program.broken = Some(why);
         }
     }
-    Snapshot { index, programs: programs.into(), segments }
+    let mut named: Vec<(u32, Key)> = segment_index.into_iter().map(|(key, at)| (at, key)).collect();
+    named.sort_unstable_by_key(|(at, _)| *at);
+    let segment_names = named.into_iter().map(|(_, key)| key).collect();
+    Snapshot { index, programs: programs.into(), segments, segment_names }
 }
 
 /// Compiles the segments that others can name: those that are whole, reach no cycle, and cost no more than
@@ -70,7 +92,7 @@ pub fn compile<'a>(
 pub(crate) fn compile_segments(sources: &BTreeMap<Key, Source>) -> (SegmentIndex, Box<[Condition]>) {
     let mut index = SegmentIndex::new();
     let mut compiled: Vec<Condition> = Vec::new();
-    let mut costs: Vec<u64> = Vec::new();
+    let mut costs: Vec<Cost> = Vec::new();
     loop {
         let before = index.len();
         for (key, source) in sources {
@@ -78,13 +100,12 @@ pub(crate) fn compile_segments(sources: &BTreeMap<Key, Source>) -> (SegmentIndex
                 continue;
             }
             let Ok(condition) = compile::condition(source, &index) else { continue };
-            let cost = condition.nodes.iter().map(|node| match node {
-                Node::Segment(index) => costs.get(*index as usize).copied().unwrap_or(COST_MAX),
-                _ => 1,
+            let cost = condition.nodes.iter().fold(Cost::ONE, |cost, node| match node {
+                Node::Segment(index) => costs.get(*index as usize).map_or(cost, |below| cost.and(*below)),
+                _ => Cost { steps: cost.steps.saturating_add(1), ..cost },
             });
-            let cost = cost.fold(0, u64::saturating_add);
             let Ok(at) = u32::try_from(compiled.len()) else { continue };
-            if cost <= COST_MAX {
+            if cost.steps <= COST_MAX && cost.depth <= SEGMENT_DEPTH_MAX {
                 index.insert(key.clone(), at);
                 compiled.push(condition);
                 costs.push(cost);
@@ -96,17 +117,17 @@ pub(crate) fn compile_segments(sources: &BTreeMap<Key, Source>) -> (SegmentIndex
     }
 }
 
-/// What evaluating each flag costs, its prerequisites included; an error where that never ends.
-fn prerequisite_costs(programs: &[Program], index: &FxHashMap<Key, FlagIndex>) -> Vec<Result<(), String>> {
-    let mut costs: Vec<Option<u64>> = vec![None; programs.len()];
+/// Whether the prerequisites of each flag can be followed to their end; an error where they cannot.
+fn follow_prerequisites(programs: &[Program], index: &FxHashMap<Key, FlagIndex>) -> Vec<Result<(), String>> {
+    let mut costs: Vec<Option<Cost>> = vec![None; programs.len()];
     loop {
         let mut progress = false;
         for (at, program) in programs.iter().enumerate() {
             if costs[at].is_some() {
                 continue;
             }
-            let of = |key: &Key| index.get(key).map_or(Some(1), |known| costs[known.0 as usize]);
-            let sum = program.prerequisites.iter().try_fold(1_u64, |sum, (key, _)| Some(sum.saturating_add(of(key)?)));
+            let of = |key: &Key| index.get(key).map_or(Some(Cost::ONE), |known| costs[known.position()]);
+            let sum = program.prerequisites.iter().try_fold(Cost::ONE, |cost, (key, _)| Some(cost.and(of(key)?)));
             progress |= sum.is_some();
             costs[at] = sum;
         }
@@ -114,9 +135,11 @@ fn prerequisite_costs(programs: &[Program], index: &FxHashMap<Key, FlagIndex>) -
             break;
         }
     }
-    let judge = |cost: Option<u64>| match cost {
+    let judge = |cost: Option<Cost>| match cost {
         None => Err("its prerequisites lead back to it".to_owned()),
-        Some(cost) if cost > COST_MAX => Err("its prerequisites are too many to evaluate".to_owned()),
+        Some(cost) if cost.steps > COST_MAX || cost.depth > PREREQUISITE_DEPTH_MAX => {
+            Err("its prerequisites are too many to follow".to_owned())
+        }
         Some(_) => Ok(()),
     };
     costs.into_iter().map(judge).collect()
