@@ -2,4 +2,5 @@
 
 mod changes;
 mod history;
+mod random;
 mod stream;
