@@ -223,7 +223,7 @@ impl Control {
             position: before.position(),
             changed: !changed.is_empty() || before.resources().protect != after.protect,
             dry_run,
-            differences: document::diff(before.resources(), &after),
+            differences: resources::differences(before.resources(), &after, &changed),
             ended: Vec::new(),
             warnings,
         };

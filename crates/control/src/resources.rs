@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use daybreak_document::{Difference, diff};
 use daybreak_model::wire::{Change, Position};
 use daybreak_model::{Key, Kind, Resources};
 use daybreak_store as store;
@@ -33,6 +34,30 @@ fn compare<T: PartialEq>(
     let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
     let differs = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
     changed.extend(differs.map(|key| (kind, key.clone())));
+}
+
+/// How the resources that changed differ, field by field. The others are not looked at: there may be many.
+pub(crate) fn differences(before: &Resources, after: &Resources, changed: &[(Kind, Key)]) -> Vec<Difference> {
+    diff(&only(before, changed), &only(after, changed))
+}
+
+/// Some of the resources, and the `protect` list.
+fn only(resources: &Resources, wanted: &[(Kind, Key)]) -> Resources {
+    fn copy<T: Clone>(from: &BTreeMap<Key, T>, to: &mut BTreeMap<Key, T>, key: &Key) {
+        to.extend(from.get(key).map(|resource| (key.clone(), resource.clone())));
+    }
+    let mut some = Resources { protect: resources.protect.clone(), ..Resources::default() };
+    for (kind, key) in wanted {
+        match kind {
+            Kind::Flag => copy(&resources.flags, &mut some.flags, key),
+            Kind::Segment => copy(&resources.segments, &mut some.segments, key),
+            Kind::Fault => copy(&resources.faults, &mut some.faults, key),
+            Kind::Hours => copy(&resources.hours, &mut some.hours, key),
+            Kind::Slo => copy(&resources.slos, &mut some.slos, key),
+            Kind::OnCall => copy(&resources.on_call, &mut some.on_call, key),
+        }
+    }
+    some
 }
 
 /// Puts resources in the place of their older versions.

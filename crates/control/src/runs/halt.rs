@@ -138,7 +138,7 @@ impl Control {
     }
 
     /// Has the store keep the halt, to the end, also when nobody waits for it any more.
-    async fn keep_halt(&self) -> Result<(), String> {
+    pub(super) async fn keep_halt(&self) -> Result<(), String> {
         let control = self.clone();
         let keeping = tokio::spawn(async move {
             let _turn = control.inner.halt_writer.lock().await;
@@ -195,6 +195,11 @@ impl Control {
 }
 
 impl super::RunTable {
+    /// Whether there is a halt that the store does not keep yet.
+    pub(super) fn is_halt_to_keep(&self) -> bool {
+        self.halt.as_ref().is_some_and(|held| !held.durable)
+    }
+
     /// Why everything is halted, if it is; empty where nobody said why.
     pub(super) fn halt_reason(&self) -> Option<&str> {
         self.halt.as_ref().map(|held| held.halt.reason.as_deref().unwrap_or_default())

@@ -40,6 +40,8 @@ pub(crate) struct RunTable {
     ended: VecDeque<Finished>,
     starting: BTreeMap<u64, Starting>,
     pending: BTreeMap<u64, Pending>,
+    /// Runs that are no longer shown, to be removed from the store.
+    forgotten: Vec<RunId>,
     next: u64,
 }
 
@@ -82,6 +84,7 @@ impl RunTable {
             ended: VecDeque::new(),
             starting: BTreeMap::new(),
             pending: BTreeMap::new(),
+            forgotten: Vec::new(),
             next: 0,
         }
     }
@@ -132,7 +135,7 @@ impl RunTable {
     fn finish(&mut self, run: Run, counts: Option<RunCounts>) {
         self.ended.push_back(Finished { run, counts });
         while self.ended.len() > ENDED_MAX {
-            self.ended.pop_front();
+            self.forgotten.extend(self.ended.pop_front().map(|finished| finished.run.id));
         }
     }
 

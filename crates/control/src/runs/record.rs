@@ -19,6 +19,7 @@ pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct Recording {
     numbers: Vec<u64>,
     ended: Vec<RunId>,
+    forgotten: Vec<RunId>,
 }
 
 impl Control {
@@ -41,8 +42,9 @@ impl Control {
 
     /// Adds what is still to be recorded to a change.
     pub(crate) fn pending(&self, change: &mut Change) -> Recording {
-        let mut recording = Recording::default();
-        for (number, pending) in &self.inner.runs.lock().pending {
+        let runs = self.inner.runs.lock();
+        let mut recording = Recording { forgotten: runs.forgotten.clone(), ..Recording::default() };
+        for (number, pending) in &runs.pending {
             recording.numbers.push(*number);
             change.events.push(pending.event.clone());
             // None of a run's parts lacks a JSON form.
@@ -52,6 +54,7 @@ impl Control {
                 recording.ended.push(id);
             }
         }
+        change.runs.extend(recording.forgotten.iter().map(|id| (*id, None)));
         recording
     }
 
@@ -59,6 +62,7 @@ impl Control {
     pub(crate) fn recorded(&self, recording: &Recording) {
         let mut runs = self.inner.runs.lock();
         recording.numbers.iter().for_each(|number| drop(runs.pending.remove(number)));
+        runs.forgotten.retain(|id| !recording.forgotten.contains(id));
     }
 
     /// Records everything that is still to be recorded, when it is its turn to commit. It is done to the end,

@@ -14,7 +14,7 @@ use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Active, Finished, RunView, Starting, subject};
+use super::{Active, RunView, Starting, subject};
 use crate::control::not_found;
 use crate::{Actor, Control, Refusal, State};
 
@@ -177,7 +177,7 @@ impl Control {
             let reason = Some("while it was starting".to_owned());
             let _ = run.step(Event::Stop { actor: None, reason }, self.inner.clock.now());
             runs.push_ended(&run);
-            runs.ended.push_back(Finished { run, counts: Some(super::RunCounts::default()) });
+            runs.finish(run, Some(super::RunCounts::default()));
         } else {
             let mut clients = self.inner.clients.lock();
             clients.open_run(run.id);

@@ -25,7 +25,7 @@ impl Control {
     /// is still to be recorded. To be called once a second: without it, no lease is granted.
     pub async fn tick(&self) {
         self.tick_guard();
-        let store = async { tokio::join!(self.confirm(), self.record_if_idle()) };
+        let store = async { tokio::join!(self.confirm(), self.record_if_idle(), self.keep_halt_if_idle()) };
         let _ = tokio::time::timeout(STORE_WAIT, store).await;
     }
 
@@ -88,6 +88,14 @@ impl Control {
         let idle = self.inner.writer.try_lock().is_ok();
         if idle && let Err(error) = self.record().await {
             tracing::error!(%error, "what happened could not be recorded; it is tried on");
+        }
+    }
+
+    /// Has the store keep a halt that it failed to keep, unless it is being asked already.
+    async fn keep_halt_if_idle(&self) {
+        let wanted = self.inner.runs.lock().is_halt_to_keep() && self.inner.halt_writer.try_lock().is_ok();
+        if wanted && let Err(error) = self.keep_halt().await {
+            tracing::error!(error, "the halt would not outlive the server; it is tried on");
         }
     }
 }

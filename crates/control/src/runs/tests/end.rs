@@ -8,8 +8,9 @@ use daybreak_document::Source;
 use daybreak_model::wire::{ArmCounts, Metric};
 use daybreak_model::{Arm, Kind, RunId};
 
-use crate::testing::{Bench, TestClient, percent};
-use crate::{Actor, ApplyOptions, Control, Options, Precondition};
+use crate::runs::ENDED_MAX;
+use crate::testing::{Bench, TestClient};
+use crate::{Actor, ApplyOptions, Control, Options, Precondition, StartRequest};
 
 fn ended(control: &Control, id: RunId) -> Option<String> {
     control.run(id).unwrap().ended.map(|ended| ended.to_string())
@@ -47,19 +48,6 @@ async fn invariant_1_a_run_ends_whatever_the_wall_clock_says() {
     bench.clock.advance(Duration::from_secs(60));
     bench.control.tick().await;
     assert_eq!(ended(&bench.control, id).as_deref(), Some("completed"));
-}
-
-/// Invariant 1: a calendar that closes early, as on an edit, does not change the pinned one; the pinned one ends it.
-#[tokio::test]
-async fn invariant_1_a_run_ends_when_its_hours_close() {
-    let bench = Bench::with(Options { max_blast_radius: percent("100%"), ..Options::new("test") }).await;
-    TestClient::new(1).report(&bench.control);
-    bench.clock.set_wall("2026-11-23T10:29:00Z".parse().unwrap());
-    TestClient::new(2).report(&bench.control);
-    let id = bench.start("stock-slow").await.unwrap().run.id;
-    bench.clock.set_wall("2026-11-23T11:00:00Z".parse().unwrap());
-    bench.control.tick().await;
-    assert!(ended(&bench.control, id).is_some());
 }
 
 /// Invariant 1: deleting or disabling the fault ends its run, however that happens.
@@ -145,4 +133,19 @@ async fn the_last_requests_are_counted_for_a_while() {
         bench.pass(seconds, &mut clients).await;
         assert_eq!(bench.control.run(id).unwrap().counts.treated, counted, "{requests}");
     }
+}
+
+#[tokio::test]
+async fn runs_that_ended_long_ago_are_forgotten_also_by_the_store() {
+    let bench = Bench::new().await;
+    let shadow = || StartRequest { shadow: true, ..StartRequest::default() };
+    for _ in 0..=ENDED_MAX {
+        TestClient::new(1).report(&bench.control);
+        bench.control.start("gateway-slow", shadow(), Actor::default()).await.unwrap();
+        bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
+    }
+    assert_eq!(bench.control.runs().len(), ENDED_MAX);
+    bench.control.start("gateway-slow", shadow(), Actor::default()).await.unwrap();
+    let kept = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.len();
+    assert_eq!(kept, ENDED_MAX + 1, "those that are shown, and the active one");
 }

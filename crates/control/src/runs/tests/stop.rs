@@ -156,6 +156,20 @@ async fn halt_and_lift() {
     assert!(!bench.control.halt_view().halted);
 }
 
+#[tokio::test]
+async fn a_halt_that_could_not_be_kept_is_kept_later() {
+    let bench = Bench::new().await;
+    bench.store.fail(true);
+    let halted = bench.control.halt(Actor::default()).await;
+    assert!(matches!(halted, Err(Refusal::HaltedNotDurable { .. })));
+    bench.control.tick().await;
+    assert!(!bench.control.halt_view().durable);
+    bench.store.fail(false);
+    bench.control.tick().await;
+    assert!(bench.control.halt_view().durable);
+    assert!(daybreak_store::Store::halt(&*bench.store).await.unwrap().is_some());
+}
+
 /// Who halts while the halt is being lifted has halted.
 #[tokio::test(start_paused = true)]
 async fn a_halt_beats_a_lift_under_way() {
