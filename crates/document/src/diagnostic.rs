@@ -124,6 +124,9 @@ impl Problem {
     }
 }
 
+/// As many are told at once; nobody reads more, and a hostile body could hold a million.
+const DIAGNOSTICS_MAX: usize = 1_000;
+
 /// Turns problems into diagnostics: gives each its place, and sorts them by it.
 ///
 /// A problem that knows no place takes that of its path, or of the nearest thing above it that was written.
@@ -132,6 +135,12 @@ pub(crate) fn locate(problems: Vec<Problem>, sources: &[Source], trees: &[(usize
     let mut placed: Vec<(Option<Place>, Problem)> =
         problems.into_iter().map(|problem| (problem.place.or_else(|| find(&problem, trees)), problem)).collect();
     placed.sort_by_key(|(place, _)| place.map(|place| (place.source, place.span)));
+    if let Some(more) = placed.len().checked_sub(DIAGNOSTICS_MAX).filter(|more| *more > 0) {
+        placed.truncate(DIAGNOSTICS_MAX);
+        let message = format!("{more} more are not shown");
+        let help = "correct these first: some of the others may follow from them";
+        placed.push((None, Problem::error("more", Path::default(), message).help(help)));
+    }
     placed.into_iter().map(|(place, problem)| diagnostic(place, problem, sources, &indices)).collect()
 }
 

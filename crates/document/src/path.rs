@@ -1,5 +1,6 @@
 //! Where in a document something stands, in words: `flags.new-checkout.rules[1].when.country`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The way from a document's root to one of its values.
@@ -33,6 +34,13 @@ impl Path {
 
     pub(crate) fn steps(&self) -> &[Step] {
         &self.0
+    }
+
+    /// Whether one of the others leads through it, or it through one of them.
+    pub(crate) fn overlaps_any(&self, others: &BTreeSet<Self>) -> bool {
+        let above = (0..=self.0.len()).any(|length| others.contains(&Self(self.0[..length].to_vec())));
+        // What lies below a path follows it in order.
+        above || others.range(self..).next().is_some_and(|other| other.0.starts_with(&self.0))
     }
 
     /// Whether one of the two leads through the other.
@@ -71,6 +79,26 @@ impl fmt::Display for Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_overlap_where_one_leads_through_the_other() {
+        let path = |names: &str| names.split('.').fold(Path::default(), |path, name| path.then(name));
+        let others = BTreeSet::from([path("a.b.c"), path("a.b-.x"), path("d")]);
+        let cases = [
+            ("a.b.c", true),
+            ("a.b", true),
+            ("a", true),
+            ("a.b.c.d", true),
+            ("d.e", true),
+            ("a.c", false),
+            ("a.b.d", false),
+            ("e", false),
+        ];
+        for (names, expected) in cases {
+            assert_eq!(path(names).overlaps_any(&others), expected, "{names}");
+            assert_eq!(others.iter().any(|other| other.overlaps(&path(names))), expected, "{names}");
+        }
+    }
 
     #[test]
     fn names_with_dots_are_set_apart() {

@@ -41,9 +41,17 @@ fn closed(noun: &'static Noun, definitions: &mut Map<String, Value>) -> Value {
     if !required.is_empty() {
         schema["required"] = required.into();
     }
-    // The few that may not be empty though none of their fields is required.
+    // What must hold of several fields at once.
     match noun.id {
         "effect" | "good" | "tests" => schema["minProperties"] = 1.into(),
+        "latency" => {
+            let names = noun.names().filter(|name| *name != "max");
+            let written = names.map(|name| match name {
+                "fixed" => json!({ "required": ["fixed"] }),
+                name => json!({ "required": [name, "max"] }),
+            });
+            schema["oneOf"] = written.collect();
+        }
         "rule" => schema["oneOf"] = json!([{ "required": ["serve"] }, { "required": ["rollout"] }]),
         _ => {}
     }
@@ -88,6 +96,7 @@ fn shape(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
             "additionalProperties": self::shape(of, definitions),
         }),
         Shape::List(of) => json!({ "type": "array", "items": self::shape(of, definitions) }),
+        Shape::Several(of) => json!({ "type": "array", "minItems": 1, "items": self::shape(of, definitions) }),
         Shape::OneOf(of) => {
             let any: Vec<Value> = of.iter().map(|one| self::shape(one, definitions)).collect();
             json!({ "anyOf": any })

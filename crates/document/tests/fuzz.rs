@@ -145,6 +145,7 @@ fn invariant_9_hostile_texts_are_answered() {
         let sources = [Source::new("text", text.as_str())];
         let decoded = decode(&sources);
         assert!(decoded.has_errors(), "{}", text.chars().take(60).collect::<String>());
+        assert!(decoded.diagnostics.len() <= 1_001);
         let _ = render(&decoded.diagnostics[..decoded.diagnostics.len().min(5)], &sources, false);
     }
 }

@@ -285,11 +285,9 @@ fn add(problems: &mut Vec<Problem>, found: Vec<Problem>) {
     // Of a key that is written twice the first is read, and can be checked.
     let mutes = |problem: &&Problem| !problem.path.steps().is_empty() && problem.code != "duplicate_key";
     let paths = |problem: &Problem| std::iter::once(problem.path.clone()).chain(problem.meant.clone());
-    let known: Vec<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
+    let known: BTreeSet<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
     // What a text that could not be read at all may hold, nobody knows.
     let unread = problems.iter().any(|problem| matches!(problem.code, "syntax" | "too_large"));
-    let follows = |found: &Problem| {
-        known.iter().any(|path| path.overlaps(&found.path)) || (unread && found.code == "unknown_reference")
-    };
+    let follows = |found: &Problem| found.path.overlaps_any(&known) || (unread && found.code == "unknown_reference");
     problems.extend(found.into_iter().filter(|found| !follows(found)));
 }

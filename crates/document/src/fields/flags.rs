@@ -2,7 +2,7 @@
 
 use super::{Noun, Shape, optional, required};
 
-const TEXTS: Shape = Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]);
+const TEXTS: Shape = Shape::OneOf(&[Shape::Text, Shape::Several(&Shape::Text)]);
 
 pub(crate) static FLAG: Noun = Noun {
     name: "a flag",
@@ -92,8 +92,8 @@ pub(crate) static TESTS: Noun = Noun {
     doc: "What must hold of an attribute; of several tests all must hold. On a list, a test holds if any element makes it hold.",
     fields: &[
         optional("equals", Shape::Scalar, "Equal to the value; usually written without `equals`, as in `plan: pro`."),
-        optional("in", Shape::List(&Shape::Scalar), "Equal to one of the values."),
-        optional("not_in", Shape::List(&Shape::Scalar), "Equal to none of the values."),
+        optional("in", Shape::Several(&Shape::Scalar), "Equal to one of the values."),
+        optional("not_in", Shape::Several(&Shape::Scalar), "Equal to none of the values."),
         optional("contains", Shape::Scalar, "A part of a text, or an element of a list."),
         optional("starts_with", TEXTS, "Begins with the text, or with one of them."),
         optional("ends_with", TEXTS, "Ends with the text, or with one of them."),

@@ -67,6 +67,8 @@ pub(crate) enum Shape {
     /// A map whose keys need not have the form of a resource's key.
     Names(&'static Shape),
     List(&'static Shape),
+    /// A list of at least one.
+    Several(&'static Shape),
     OneOf(&'static [Shape]),
 }
 

@@ -5,7 +5,7 @@ use daybreak_model::Kind;
 use super::{Noun, Shape, optional, required};
 
 const DATES: Shape = Shape::Matching(r"^\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2})?$");
-const SPAN: Shape = Shape::Matching(r"^\d{1,2}:\d{2}-\d{1,2}:\d{2}$");
+const SPAN: Shape = Shape::Matching(r"^([01]?\d|2[0-3]):[0-5]\d-(([01]?\d|2[0-3]):[0-5]\d|24:00)$");
 
 pub(crate) static HOURS: Noun = Noun {
     name: "a calendar",
@@ -27,7 +27,7 @@ pub(crate) static HOURS: Noun = Noun {
         ),
         required(
             "times",
-            Shape::OneOf(&[SPAN, Shape::List(&SPAN)]),
+            Shape::OneOf(&[SPAN, Shape::Several(&SPAN)]),
             "write the times at which it is open, as in `times: [\"10:00-16:30\"]`",
             "The spans of each such day, in order: `10:00-12:00`.",
         ),
