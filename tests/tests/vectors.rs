@@ -3,6 +3,8 @@
 //! `UPDATE=1 cargo test -p daybreak-tests --test vectors` writes the buckets anew. They must never change:
 //! a changed algorithm gets a new name.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
