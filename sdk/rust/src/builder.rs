@@ -8,8 +8,8 @@ use daybreak_model::{InstanceId, Key};
 use tokio::sync::watch;
 
 use crate::client::{Core, Settings};
-use crate::faults::Faults;
-use crate::{Client, SystemClock, worker};
+use crate::faults::{self, Faults};
+use crate::{Client, worker};
 
 /// What a client is built from: see [`Client::builder`].
 #[derive(Debug)]
@@ -20,8 +20,7 @@ pub struct Builder {
     bootstrap: Option<PathBuf>,
     cache: Option<PathBuf>,
     stale_after: Option<Duration>,
-    faults: bool,
-    points: Option<Vec<String>>,
+    faults: faults::Settings,
 }
 
 /// A secret that is never printed.
@@ -67,8 +66,7 @@ impl Builder {
             bootstrap: None,
             cache: None,
             stale_after: None,
-            faults: std::env::var("DAYBREAK_FAULTS").map_or(true, |value| value != "off"),
-            points: None,
+            faults: faults::Settings::from_env(),
         }
     }
 
@@ -111,14 +109,43 @@ impl Builder {
     /// Whether faults may strike in this process; they may, unless `DAYBREAK_FAULTS=off`.
     #[must_use]
     pub const fn faults(mut self, allowed: bool) -> Self {
-        self.faults = self.faults && allowed;
+        self.faults.allowed = self.faults.allowed && allowed;
         self
     }
 
     /// The only fault points at which faults may strike in this process; all, unless said.
     #[must_use]
     pub fn permit_points<'p>(mut self, points: impl IntoIterator<Item = &'p str>) -> Self {
-        self.points = Some(points.into_iter().map(str::to_owned).collect());
+        self.faults.points = Some(points.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// A file that stops all faults in this process while it exists; it is looked for every second.
+    #[must_use]
+    pub fn kill_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.faults.kill_file = Some(path.into());
+        self
+    }
+
+    /// A health check's path, beside the usual ones: faults never strike it.
+    #[must_use]
+    pub fn health_path(mut self, path: &str) -> Self {
+        self.faults.health_paths.push(path.to_owned());
+        self
+    }
+
+    /// Whether draws that callers send in `baggage` are believed; not, unless said. Only behind an edge that
+    /// strips what strangers send.
+    #[must_use]
+    pub const fn trust_baggage(mut self, trust: bool) -> Self {
+        self.faults.trust_baggage = trust;
+        self
+    }
+
+    /// Whether draws are sent on in `baggage` to the services that are called; not, unless said.
+    #[must_use]
+    pub const fn send_baggage(mut self, send: bool) -> Self {
+        self.faults.send_baggage = send;
         self
     }
 
@@ -130,8 +157,10 @@ impl Builder {
         let url = self.url;
         if reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             let service = self.service.filter(|service| !service.is_empty()).ok_or(BuildError::NoService)?;
-            let point = |point: String| Key::new(&point).map_err(|why| BuildError::Point { point, why });
-            let points = self.points.map(|points| points.into_iter().map(point).collect()).transpose()?;
+            let point = |point: &str| Key::new(point).map_err(|why| BuildError::Point { point: point.to_owned(), why });
+            for permitted in self.faults.points.iter().flatten() {
+                point(permitted)?;
+            }
             let settings = Settings {
                 url,
                 service,
@@ -139,7 +168,7 @@ impl Builder {
                 instance: InstanceId::new(rand::random()),
                 stale_after: self.stale_after,
             };
-            let faults = Faults::new(Arc::new(SystemClock), self.faults, points);
+            let faults = Faults::new(self.faults);
             let core = Arc::new(Core::new(settings, faults));
             let (stop, stopped) = watch::channel(());
             worker::start(&core, self.bootstrap.as_deref(), self.cache.as_deref(), stopped)

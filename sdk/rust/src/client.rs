@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use tokio::sync::watch;
 
 use crate::builder::Builder;
-use crate::faults::{Faults, InjectedFault, Pass};
+use crate::faults::{Faults, InjectedFault, Pass, Point};
 use crate::flag::{Flag, FlagType};
 use crate::served::{Documents, Served};
 use crate::usage::Usage;
@@ -38,7 +38,7 @@ pub(crate) struct Core {
     /// The generation of what is served, for handles.
     pub(crate) generation: AtomicU32,
     pub(crate) usage: Arc<Usage>,
-    pub(crate) faults: Arc<Faults>,
+    pub(crate) faults: Faults,
     pub(crate) settings: Settings,
     documents: Mutex<Documents>,
     contact: Mutex<Contact>,
@@ -154,47 +154,46 @@ impl Client {
         self.core().listeners.lock().push(Arc::new(listener));
     }
 
+    /// Scopes, fault points and leases, for middleware.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.core().faults
+    }
+
     /// Runs a future as one root request: faults may strike inside it. Inside another request it is part of
     /// that one.
     pub async fn request<F: Future>(&self, operation: &str, context: Context, future: F) -> F::Output {
-        match Scope::current() {
-            Some(_) => future.await,
-            None => self.scope(operation, context, true).instrument(future).await,
-        }
+        self.core().faults.request(operation, context, future).await
     }
 
-    /// Opens the scope of a root request by hand, where neither [`Client::request`] nor middleware fits.
-    /// `eligible` says whether faults may strike it at all.
+    /// A handle on a fault point, which saves the look-up by name.
     #[must_use]
-    pub fn scope(&self, operation: &str, context: Context, eligible: bool) -> Scope {
-        Scope::open(&self.core().faults, operation, context, eligible)
+    pub fn point(&self, name: &str) -> Point {
+        self.core().faults.point(name)
     }
 
     /// Passes a fault point: nothing happens here, unless a run strikes this request.
     ///
     /// # Errors
     /// When a fault makes the pass fail.
-    pub async fn fault_point(&self, point: &str) -> Result<Pass, InjectedFault> {
-        self.pass(point, None, Scope::current().as_ref()).await
+    pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
+        self.core().faults.fault_point(name).await
     }
 
     /// As [`Client::fault_point`], in a scope that is at hand: for spawned tasks.
     ///
     /// # Errors
     /// When a fault makes the pass fail.
-    pub async fn fault_point_in(&self, point: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
-        self.pass(point, None, Some(scope)).await
+    pub async fn fault_point_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
+        self.core().faults.fault_point_in(name, scope).await
     }
 
-    pub(crate) async fn pass(
-        &self,
-        point: &str,
-        host: Option<&str>,
-        scope: Option<&Scope>,
-    ) -> Result<Pass, InjectedFault> {
-        // A name that no document could use cannot be struck either.
-        let Ok(point) = Key::new(point) else { return Ok(Pass::default()) };
-        self.core().faults.pass(&point, host, scope).await
+    /// As [`Client::fault_point`], for threads: it blocks while a fault waits. Not for async tasks.
+    ///
+    /// # Errors
+    /// When a fault makes the pass fail.
+    pub fn fault_point_blocking(&self, name: &str) -> Result<Pass, InjectedFault> {
+        self.core().faults.fault_point_blocking(name)
     }
 
     /// Stops all faults in this process at once, until [`Client::resume_faults`].
@@ -227,7 +226,7 @@ impl Client {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings, faults: Arc<Faults>) -> Self {
+    pub(crate) fn new(settings: Settings, faults: Faults) -> Self {
         Self {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),

@@ -18,21 +18,19 @@
 
 mod builder;
 mod client;
-mod clock;
 mod detail;
 pub mod faults;
 mod flag;
-mod scope;
+pub mod scope;
 mod served;
 mod usage;
 mod worker;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Client, Status};
-pub use clock::{BootTime, Clock, SystemClock};
 pub use daybreak_model::wire::ClientState;
 pub use daybreak_model::{Context, ContextValue, ErrorCode, Reason};
 pub use detail::Detail;
-pub use faults::{InjectedFault, Pass};
+pub use faults::{Faults, InjectedFault, Pass, Point};
 pub use flag::{Flag, FlagType};
 pub use scope::Scope;

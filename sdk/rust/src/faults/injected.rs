@@ -1,77 +1,85 @@
-//! What a fault point hands back.
+//! An injected failure, as the application meets it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use daybreak_model::{Key, RunId};
-use serde_json::Value;
+use daybreak_model::{ErrorEffect, Key, RunId};
 
-/// A pass that goes on: perhaps later than it would have, perhaps with data to use instead of the real.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pass {
-    pub(super) data: Option<Value>,
-}
+use super::run::ActiveRun;
 
-impl Pass {
-    /// What a fault of effect `data` hands to the application; `None` where there is no such fault.
-    #[must_use]
-    pub const fn data(&self) -> Option<&Value> {
-        self.data.as_ref()
-    }
-}
-
-/// A pass that a fault made fail. It was injected on purpose; treat it as you would the real failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a struck pass fails with. It is injected: nothing is wrong but what the run's operator asked for.
+#[derive(Clone)]
 pub struct InjectedFault {
-    pub(super) fault: Key,
-    pub(super) run: RunId,
-    pub(super) abort: bool,
-    pub(super) status: Option<u16>,
-    pub(super) code: Option<String>,
-    pub(super) message: Option<String>,
+    run: Arc<ActiveRun>,
 }
 
 impl InjectedFault {
+    pub(super) fn new(run: Arc<ActiveRun>) -> Self {
+        Self { run }
+    }
+
+    fn error(&self) -> Option<&ErrorEffect> {
+        self.run.compiled().spec().effect.error.as_ref()
+    }
+
     /// The fault's key.
     #[must_use]
-    pub const fn fault(&self) -> &Key {
-        &self.fault
+    pub fn fault(&self) -> &Key {
+        &self.run.compiled().spec().fault
+    }
+
+    /// The point where it struck.
+    #[must_use]
+    pub fn point(&self) -> &Key {
+        &self.run.compiled().spec().point
     }
 
     /// The run.
     #[must_use]
-    pub const fn run(&self) -> RunId {
-        self.run
+    pub fn run(&self) -> RunId {
+        self.run.id()
     }
 
     /// Whether the connection is to break, rather than an error to be answered.
     #[must_use]
-    pub const fn is_abort(&self) -> bool {
-        self.abort
+    pub fn is_abort(&self) -> bool {
+        self.error().is_none()
     }
 
-    /// The HTTP status to answer with.
+    /// The HTTP status, 400 to 599: the fault's own, or 500; 503 for a broken connection that cannot be broken.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.status.unwrap_or(500)
+        let default = if self.error().is_some() { 500 } else { 503 };
+        let own = self.error().and_then(|error| error.status);
+        own.filter(|status| (400..600).contains(status)).unwrap_or(default)
     }
 
-    /// The fault's word for programs.
+    /// A word for programs, where the fault has one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.error()?.code.as_deref()
     }
 
-    /// The fault's sentence for people.
+    /// A sentence for people, where the fault has one.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+        self.error()?.message.as_deref()
     }
 }
 
 impl fmt::Display for InjectedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.abort { "connection aborted" } else { "failed" };
-        write!(f, "{} (injected by the fault `{}`)", self.message.as_deref().unwrap_or(what), self.fault)
+        let what = if self.is_abort() { "the connection broke" } else { "the call failed" };
+        let message = self.message().unwrap_or(what);
+        write!(f, "{message} (injected by fault `{}` at `{}`, run {})", self.fault(), self.point(), self.run())
+    }
+}
+
+impl fmt::Debug for InjectedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fault = f.debug_struct("InjectedFault");
+        fault.field("key", self.fault()).field("point", self.point()).field("run", &self.run());
+        fault.field("abort", &self.is_abort()).field("status", &self.status()).finish()
     }
 }
 

@@ -1,162 +1,172 @@
-//! Fault points: where runs may strike, and what keeps them from striking.
+//! Faults: leases, fault points and what strikes there.
+//!
+//! A fault strikes a pass only while all of this holds: the server granted its run in answer to this client's
+//! own report, the lease has not lapsed, the wall clock is before the run's end, the clocks went alike, the
+//! process permits it, and the pass is inside the [scope](crate::scope) of an eligible request that the run
+//! selects and draws. Whatever ends one of them ends waits in progress too.
 
-mod counts;
-mod fault_point;
+mod clock;
+mod grants;
+mod in_flight;
 mod injected;
-mod leases;
+mod lease;
+mod operations;
+mod pass;
+mod point;
+mod points;
+mod report;
+mod run;
+mod settings;
+mod tally;
+mod wait;
+mod wish;
 
-use std::future::Future;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
-use daybreak_model::Key;
-use daybreak_model::wire::{Enveloped, Reply, Report, RunSpec, RunsChanged};
-use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use parking_lot::{Condvar, Mutex};
 
-use crate::{BootTime, Clock};
+pub use clock::{Clock, Moment, SystemClock};
+use grants::Grants;
+use in_flight::InFlight;
+pub use injected::InjectedFault;
+pub(crate) use operations::{OpenRequest, Operation, Operations};
+pub use pass::Pass;
+pub use point::Point;
+use points::Points;
+pub use settings::Settings;
+use tally::Tally;
+use wish::Wish;
 
-pub use injected::{InjectedFault, Pass};
+/// The faults of one client. A clone is the same.
+#[derive(Clone)]
+pub struct Faults(Arc<Inner>);
 
-use counts::Counts;
-use leases::{ActiveRun, Leases, Moment};
-
-/// The part of a client that injects, and counts what it injects.
-pub struct Faults {
+struct Inner {
+    settings: Settings,
     clock: Arc<dyn Clock>,
-    leases: ArcSwap<Leases>,
-    /// Writers of `leases`, one at a time.
-    writing: Mutex<()>,
-    /// Bumped whenever `leases` may mean less than before: wakes whoever sleeps for a fault.
-    changed: watch::Sender<u64>,
-    /// A report is wanted at once.
-    wanted: Notify,
-    allowed: AtomicBool,
-    /// The points that this process permits; all, unless said.
-    permitted: Option<Vec<Key>>,
-    in_flight: Arc<AtomicU32>,
-    counts: Counts,
+    points: Points,
+    tally: Tally,
+    operations: Operations,
+    in_flight: InFlight,
+    grants: Mutex<Grants>,
+    halted: AtomicBool,
+    kill_file_seen: AtomicBool,
+    wish: Wish,
+    /// Threads that wait in a blocking pass.
+    waiting: Mutex<()>,
+    wake: Condvar,
 }
 
 impl Faults {
-    /// The inert beginning: no lease, no runs.
-    pub(crate) fn new(clock: Arc<dyn Clock>, allowed: bool, permitted: Option<Vec<Key>>) -> Arc<Self> {
-        Arc::new(Self {
+    /// Faults that may strike within these settings, by the machine's clocks.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self::with_clock(settings, Arc::new(SystemClock))
+    }
+
+    /// Faults that live by another clock: for tests.
+    #[must_use]
+    pub fn with_clock(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let faults = Self(Arc::new(Inner {
+            settings: settings.within_limits(),
             clock,
-            leases: ArcSwap::default(),
-            writing: Mutex::default(),
-            changed: watch::Sender::new(0),
-            wanted: Notify::new(),
-            allowed: AtomicBool::new(allowed),
-            permitted,
-            in_flight: Arc::default(),
-            counts: Counts::default(),
-        })
+            points: Points::default(),
+            tally: Tally::new(),
+            operations: Operations::new(),
+            in_flight: InFlight::default(),
+            grants: Mutex::new(Grants::default()),
+            halted: AtomicBool::new(false),
+            kill_file_seen: AtomicBool::new(false),
+            wish: Wish::default(),
+            waiting: Mutex::new(()),
+            wake: Condvar::new(),
+        }));
+        faults.look_for_kill_file();
+        faults
     }
 
-    /// The time from which the lease of a report that is sent now would count.
-    pub(crate) fn now(&self) -> BootTime {
-        self.clock.boot()
+    /// What this process permits.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
-    /// Takes in the reply to a report of our own that was sent at `sent`: the only source of leases.
-    pub(crate) fn grant(&self, reply: &Reply, sent: BootTime) {
-        let _writing = self.writing.lock();
-        let before = self.leases.load();
-        let granted = Moment::now(&*self.clock);
-        let mut unsupported = Vec::new();
-        let mut runs = Vec::new();
-        for grant in &reply.runs {
-            let known = before.runs.iter().find(|run| run.id == grant.id).map(|run| Arc::clone(&run.run));
-            let compiled = known.or_else(|| grant.spec.as_ref().and_then(|spec| compile(grant.id, spec)));
-            match compiled {
-                Some(run) => runs.push(ActiveRun::new(grant, run)),
-                None => unsupported.push(grant.id),
-            }
-        }
-        let halted = reply.halted || reply.lease.get() == 0;
-        let runs = if halted { Vec::new() } else { runs };
-        self.leases.store(Arc::new(Leases { until: sent.after(reply.lease), granted, runs, unsupported }));
-        self.wake();
+    /// This moment: take it when a report is sent, and hand it to [`Faults::grant`] with the reply.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.0.clock.now()
     }
 
-    /// Takes in news of the stream: stops act on arrival, starts only ask for a report.
-    pub(crate) fn runs_changed(&self, news: &RunsChanged) {
-        if news.halted || !news.ended.is_empty() {
-            let _writing = self.writing.lock();
-            let mut leases = Leases::clone(&self.leases.load());
-            leases.runs.retain(|run| !news.halted && !news.ended.contains(&run.id));
-            self.leases.store(Arc::new(leases));
-            self.wake();
-        }
-        if news.halted || !news.started.is_empty() || !news.ended.is_empty() {
-            self.wanted.notify_one();
-        }
+    /// Stops every fault in this process at once, and lets none begin until [`Faults::resume`]. It needs no
+    /// server.
+    pub fn halt(&self) {
+        self.0.halted.store(true, Ordering::SeqCst);
+        self.wake_all();
+        self.0.wish.now();
     }
 
-    /// Waits until a report is wanted at once.
-    pub(crate) fn wants_report(&self) -> impl Future<Output = ()> + '_ {
-        self.wanted.notified()
+    /// Undoes [`Faults::halt`].
+    pub fn resume(&self) {
+        self.0.halted.store(false, Ordering::SeqCst);
+        self.0.wish.now();
     }
 
-    /// Adds what is known of points, draws and strikes to a report.
-    pub(crate) fn fill(&self, report: &mut Report) {
-        let leases = self.leases.load();
-        report.runs = leases.runs.iter().map(|run| run.id).collect();
-        report.unsupported.clone_from(&leases.unsupported);
-        report.faults.allowed = self.allowed.load(Ordering::Relaxed);
-        report.faults.in_flight = self.in_flight.load(Ordering::Relaxed);
-        self.counts.fill(report);
-        for (point, counts) in &mut report.points {
-            counts.permitted = self.permits(point);
+    /// Whether this process lets faults strike now.
+    #[must_use]
+    pub fn allowed(&self) -> bool {
+        let stopped = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        self.0.settings.allowed && !stopped(&self.0.halted) && !stopped(&self.0.kill_file_seen)
+    }
+
+    /// Looks for the kill file, and wakes those who wait in a run whose lease has lapsed. To be called every
+    /// second or so, from a thread that may read a file. No injection outlives its lease without it: each
+    /// pass and each wait reads the lease itself.
+    pub fn expire(&self) {
+        self.look_for_kill_file();
+        self.disarm_lapsed();
+    }
+
+    fn look_for_kill_file(&self) {
+        let Some(path) = &self.0.settings.kill_file else { return };
+        // Where it cannot be told whether the file exists, it counts as there.
+        let there = path.try_exists().unwrap_or(true);
+        if self.0.kill_file_seen.swap(there, Ordering::SeqCst) != there {
+            tracing::warn!(file = %path.display(), there, "the kill file came or went");
+            self.wake_all();
+            self.0.wish.now();
         }
     }
 
-    /// Stops all injection in this process, until [`Faults::resume`].
-    pub(crate) fn halt(&self) {
-        self.allowed.store(false, Ordering::SeqCst);
-        self.wake();
-        self.wanted.notify_one();
+    fn wake_all(&self) {
+        for run in self.0.grants.lock().active() {
+            run.wake.notify_waiters();
+        }
+        self.wake_threads();
     }
 
-    /// Permits injection again; whether anything strikes is up to the leases.
-    pub(crate) fn resume(&self) {
-        self.allowed.store(true, Ordering::SeqCst);
-        self.wanted.notify_one();
+    fn wake_threads(&self) {
+        // The lock orders this after a waiter's last look at what it waits for.
+        drop(self.0.waiting.lock());
+        self.0.wake.notify_all();
     }
 
-    /// A root request begins; the name under which it is counted.
-    pub(crate) fn operation_begins(&self, operation: &str) -> Box<str> {
-        self.counts.operation_begins(operation)
-    }
-
-    /// A root request ends.
-    pub(crate) fn operation_ends(&self, operation: &str) {
-        self.counts.operation_ends(operation);
-    }
-
-    fn permits(&self, point: &Key) -> bool {
-        self.permitted.as_ref().is_none_or(|permitted| permitted.contains(point))
-    }
-
-    fn wake(&self) {
-        self.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 }
 
-fn compile(id: daybreak_model::RunId, spec: &Enveloped) -> Option<Arc<daybreak_engine::Run>> {
-    let spec: Result<RunSpec, _> = spec.decode();
-    let spec = spec.inspect_err(|error| tracing::warn!(run = %id, %error, "a run that this SDK cannot act on")).ok()?;
-    let run = daybreak_engine::Run::compile(id, spec);
-    run.inspect_err(|error| tracing::warn!(run = %id, %error, "a run that this SDK cannot act on")).ok().map(Arc::new)
+impl AsRef<Self> for Faults {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }
 
-impl std::fmt::Debug for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Faults")
-            .field("allowed", &self.allowed)
-            .field("runs", &self.leases.load().runs.len())
-            .finish_non_exhaustive()
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut faults = f.debug_struct("Faults");
+        faults.field("allowed", &self.allowed()).field("in_flight", &self.0.in_flight.count());
+        faults.finish_non_exhaustive()
     }
 }

@@ -22,6 +22,8 @@ use cache::Cache;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the kill file is looked for, and points without a lease are disarmed.
+const EXPIRE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after a panic of ours the thread begins anew.
 const PANIC_PAUSE: Duration = Duration::from_secs(10);
 
@@ -79,10 +81,19 @@ async fn work(core: &Arc<Core>, http: &reqwest::Client, cache: Option<&Cache>, m
     tokio::select! {
         () = follow(core, http, cache) => {}
         () = reports.keep_up(core, http) => {}
+        () = expire(core) => {}
         // Nothing is ever sent: it ends when the last client is dropped.
         _ = stopped.changed() => {}
     }
     reports.say_goodbye(core, http).await;
+}
+
+/// Ends for ever what has lapsed.
+async fn expire(core: &Core) {
+    loop {
+        tokio::time::sleep(EXPIRE_INTERVAL).await;
+        core.faults.expire();
+    }
 }
 
 /// Follows the stream for ever; where it cannot be had, polls between the tries.

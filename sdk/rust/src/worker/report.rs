@@ -29,7 +29,16 @@ impl Reports {
             let sent = core.faults.now();
             let interval = match self.send(core, http, false, TIMEOUT).await {
                 Ok(reply) => {
-                    core.faults.grant(&reply, sent);
+                    match core.stand().1 {
+                        Some(own) if own != reply.environment => {
+                            tracing::error!(
+                                own,
+                                other = reply.environment,
+                                "a lease of another environment is refused"
+                            );
+                        }
+                        _ => core.faults.grant(&reply, sent),
+                    }
                     let shortest = Duration::from_millis(100);
                     reply.interval.to_duration().clamp(shortest, REPORT_INTERVAL_IDLE.to_duration())
                 }

@@ -1,0 +1,136 @@
+//! What happens at one pass of an armed fault point.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::in_flight::Permit;
+use super::points::PointState;
+use super::run::ActiveRun;
+use super::{Faults, InjectedFault};
+use crate::scope::Scope;
+
+/// A pass that goes on. It may carry data that a fault hands to the application.
+#[derive(Clone, Debug, Default)]
+pub struct Pass {
+    data: Option<Arc<ActiveRun>>,
+}
+
+impl Pass {
+    pub(super) const CLEAR: Self = Self { data: None };
+
+    /// The injected data, where a fault brings some: the application decides what to do with it.
+    #[must_use]
+    pub fn data(&self) -> Option<&serde_json::Value> {
+        self.data.as_ref()?.compiled().spec().effect.data.as_ref()
+    }
+
+    /// The injected data as a type of the application's; `None` also where it does not fit.
+    #[must_use]
+    pub fn data_as<T: DeserializeOwned>(&self) -> Option<T> {
+        T::deserialize(self.data()?).ok()
+    }
+}
+
+/// One run's strike at one pass, with its place among the faults in flight.
+#[derive(Debug)]
+pub(super) struct Hit {
+    pub(super) run: Arc<ActiveRun>,
+    /// First the latency, then the hang.
+    waits: [Option<Duration>; 2],
+    data: bool,
+    fails: bool,
+    _permit: Permit,
+}
+
+impl Faults {
+    /// Draws every run that concerns this pass, then lists those that drew it. All draws come before the first
+    /// effect: what one run does to a request must not decide whether another one counts it.
+    pub(super) fn drawn(&self, point: &PointState, scope: &Scope, host: Option<&str>) -> Vec<(Arc<ActiveRun>, u32)> {
+        if !scope.eligible() {
+            return Vec::new();
+        }
+        let runs = point.runs();
+        let concerned = runs.iter().filter(|run| run.concerns(host));
+        let treated = concerned.filter_map(|run| Some((run, run.draw(scope, self.left(run).is_some())?)));
+        treated.map(|(run, stage)| (Arc::clone(run), stage)).collect()
+    }
+
+    /// The strike of a run that drew the request, unless `times`, a lost lease or the cap spares this pass.
+    pub(super) fn hit(&self, run: Arc<ActiveRun>, stage: u32, scope: &Scope) -> Option<Hit> {
+        let pass = scope.draws().lock().pass(run.id());
+        let strike = run.compiled().strike(scope.draw_key(), pass)?;
+        let (waits, data, fails) = ([strike.latency, strike.hang], strike.data.is_some(), strike.then.is_some());
+        self.left(&run)?;
+        let cap = run.lease().cap.min(self.0.settings.in_flight_max);
+        let Some(permit) = self.0.in_flight.enter(cap) else {
+            run.count_spared(scope, stage);
+            return None;
+        };
+        run.count_strike(scope, stage);
+        Some(Hit { waits, data, fails, run, _permit: permit })
+    }
+
+    pub(super) async fn strike(
+        &self,
+        point: &PointState,
+        scope: &Scope,
+        host: Option<&str>,
+    ) -> Result<Pass, InjectedFault> {
+        let mut pass = Pass::CLEAR;
+        let mut budget = self.0.settings.wait_max;
+        for (run, stage) in self.drawn(point, scope, host) {
+            let Some(hit) = self.hit(run, stage, scope) else { continue };
+            let mut going_on = true;
+            for wait in hit.waits(&mut budget) {
+                going_on = going_on && self.wait(&hit.run, wait).await;
+            }
+            if going_on {
+                hit.land(&mut pass)?;
+            }
+        }
+        Ok(pass)
+    }
+
+    pub(super) fn strike_blocking(
+        &self,
+        point: &PointState,
+        scope: &Scope,
+        host: Option<&str>,
+    ) -> Result<Pass, InjectedFault> {
+        let mut pass = Pass::CLEAR;
+        let mut budget = self.0.settings.wait_max;
+        for (run, stage) in self.drawn(point, scope, host) {
+            let Some(hit) = self.hit(run, stage, scope) else { continue };
+            if hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait)) {
+                hit.land(&mut pass)?;
+            }
+        }
+        Ok(pass)
+    }
+}
+
+impl Hit {
+    /// The waits that this strike asks for, as far as the pass's budget of waiting goes.
+    fn waits(&self, budget: &mut Duration) -> Vec<Duration> {
+        let mut within_budget = |wait: Duration| {
+            let wait = wait.min(*budget);
+            *budget -= wait;
+            wait
+        };
+        let waits = self.waits.into_iter().flatten().map(&mut within_budget);
+        waits.filter(|wait| !wait.is_zero()).collect()
+    }
+
+    /// What comes after the waits, where the run goes on still.
+    fn land(self, pass: &mut Pass) -> Result<(), InjectedFault> {
+        if self.fails {
+            return Err(InjectedFault::new(self.run));
+        }
+        if self.data {
+            pass.data = Some(self.run);
+        }
+        Ok(())
+    }
+}

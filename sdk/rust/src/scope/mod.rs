@@ -1,0 +1,140 @@
+//! Scopes: one unit of users' work, carried along inside a process.
+//!
+//! Middleware opens one for each request, or [`Faults::request`](crate::faults::Faults::request) does. It holds
+//! the key that the request is drawn by, and the draws made so far: one for each run, whatever the number of
+//! passes, retries and branches. **No scope, no injection.**
+//!
+//! `tokio::spawn` and threads lose the scope; [`Scope::instrument`] and [`Scope::enter`] carry it.
+
+mod draws;
+mod eligible;
+mod root;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use daybreak_model::limits::FAULT_POINTS_MAX;
+use daybreak_model::wire::{Baggage, BaggageDraw};
+use daybreak_model::{Context, DrawKey};
+use parking_lot::Mutex;
+
+pub(crate) use draws::Draws;
+pub use eligible::{EXEMPT_AGENTS, HEALTH_PATHS, OFF_HEADER};
+pub use root::{OpenScope, RootRequest};
+
+use crate::faults::Operation;
+
+tokio::task_local! {
+    static CURRENT: Scope;
+}
+
+/// The scope of one root request. A clone is the same scope.
+#[derive(Clone)]
+pub struct Scope(Arc<Inner>);
+
+struct Inner {
+    key: DrawKey,
+    operation: Box<str>,
+    context: Context,
+    /// Its counters, unless it is not eligible.
+    counters: Option<Arc<Operation>>,
+    /// What the root drew, where this is not the root.
+    upstream: Option<Vec<BaggageDraw>>,
+    passed: [AtomicU64; FAULT_POINTS_MAX.div_ceil(64)],
+    draws: Mutex<Draws>,
+}
+
+impl Scope {
+    /// The scope of the running task, if there is one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Runs with the scope of the running task, without cloning it.
+    #[inline]
+    pub(crate) fn with_current<T>(f: impl Fn(Option<&Self>) -> T) -> T {
+        CURRENT.try_with(|scope| f(Some(scope))).unwrap_or_else(|_| f(None))
+    }
+
+    /// Carries the scope into a future: for `tokio::spawn`.
+    pub fn instrument<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
+
+    /// Runs a closure inside the scope: for threads.
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), f)
+    }
+
+    /// What the request is drawn by.
+    #[must_use]
+    pub fn draw_key(&self) -> DrawKey {
+        self.0.key
+    }
+
+    /// The root's operation: `POST /checkout`.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// What is known of whom the request serves.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// Whether a fault may ever strike the request.
+    #[must_use]
+    pub fn eligible(&self) -> bool {
+        self.0.counters.is_some()
+    }
+
+    /// What to send on to services that the request calls. Nothing for one that is not eligible.
+    #[must_use]
+    pub fn baggage(&self) -> Option<Baggage> {
+        let draws = || self.0.upstream.clone().unwrap_or_else(|| self.0.draws.lock().to_baggage());
+        let operation = || self.operation().to_owned();
+        self.eligible().then(|| Baggage { key: self.0.key, operation: operation(), draws: draws() })
+    }
+
+    pub(crate) fn draws(&self) -> &Mutex<Draws> {
+        &self.0.draws
+    }
+
+    pub(crate) fn counters(&self) -> Option<&Arc<Operation>> {
+        self.0.counters.as_ref()
+    }
+
+    pub(crate) fn upstream(&self) -> Option<&[BaggageDraw]> {
+        self.0.upstream.as_deref()
+    }
+
+    /// Notes a pass of the point of this index, and counts it where it is the request's first there.
+    #[inline]
+    pub(crate) fn note_pass(&self, point: usize) {
+        let (Some(word), bit) = (self.0.passed.get(point / 64), 1 << (point % 64)) else { return };
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            self.note_first_pass(word, bit, point);
+        }
+    }
+
+    #[cold]
+    fn note_first_pass(&self, word: &AtomicU64, bit: u64, point: usize) {
+        let first = word.fetch_or(bit, Ordering::Relaxed) & bit == 0;
+        if let (true, Some(counters)) = (first, self.counters()) {
+            counters.count_first_pass(point);
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut scope = f.debug_struct("Scope");
+        scope.field("key", &self.0.key).field("operation", &self.0.operation).field("eligible", &self.eligible());
+        scope.finish_non_exhaustive()
+    }
+}
