@@ -10,7 +10,8 @@ use daybreak_model::wire::{self, Enveloped, Position};
 use daybreak_model::{Condition, Key, Kind, Resources};
 use serde::Serialize;
 
-use crate::hub;
+use crate::control::not_found;
+use crate::{Refusal, hub};
 
 /// The revision that last changed each resource.
 pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
@@ -138,6 +139,12 @@ impl State {
         let document = document::encode_resource(&self.resources, kind, key.as_str())?;
         let revision = self.revisions.get(&(kind, key.clone())).copied().unwrap_or(self.position.revision);
         Some(Resource { key, revision, document })
+    }
+
+    /// That there is no such resource; with the nearest key that there is.
+    #[must_use]
+    pub fn not_found(&self, kind: Kind, key: &str) -> Refusal {
+        not_found(&self.resources, kind, key)
     }
 
     /// All resources of one kind by key, in the form that people write.
