@@ -1,1 +1,26 @@
-//! To come.
+//! Daybreak over HTTP.
+//!
+//! This crate is thin: a handler parses, calls `daybreak-control`, and answers. It decides nothing about flags
+//! or faults, and keeps nothing.
+
+pub mod access;
+pub mod answer;
+pub mod api;
+pub mod app;
+pub mod body;
+pub mod etag;
+pub mod front;
+pub mod limits;
+pub mod offload;
+pub mod ofrep;
+pub mod openapi;
+pub mod problem;
+pub mod refusal;
+pub mod routes;
+pub mod serve;
+pub mod stream;
+
+pub use app::{Shared, app, document};
+pub use offload::Offload;
+pub use problem::{Code, Problem};
+pub use serve::serve;

@@ -1,0 +1,31 @@
+//! Answers in JSON, for people with curl and for programs.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+/// JSON on several lines, ending in a newline.
+#[must_use]
+pub fn pretty(body: &impl Serialize) -> Vec<u8> {
+    // Serialising fails only for maps whose keys are no text, which no answer has.
+    let mut text = serde_json::to_vec_pretty(body).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+/// `200 OK` with a body for people.
+#[must_use]
+pub fn ok(body: &impl Serialize) -> HttpResponse {
+    with(StatusCode::OK, body)
+}
+
+/// An answer of this status with a body for people.
+#[must_use]
+pub fn with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    finish(&mut HttpResponse::build(status), body)
+}
+
+/// Ends a response with a body for people.
+pub fn finish(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+    response.content_type("application/json").body(pretty(body))
+}

@@ -1,0 +1,32 @@
+//! Who is connected, and where faults could strike.
+
+use actix_web::{HttpResponse, get, web};
+use daybreak_control::Control;
+use serde::Serialize;
+
+use crate::answer;
+
+#[derive(Serialize)]
+struct Clients<T> {
+    clients: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+struct FaultPoints<T> {
+    fault_points: T,
+}
+
+/// The clients that report, and what each of them has.
+#[utoipa::path(tag = "clients", responses((status = 200, body = Object)))]
+#[get("/api/v1/clients")]
+pub(crate) async fn clients(control: web::Data<Control>) -> HttpResponse {
+    answer::ok(&Clients { clients: control.clients() })
+}
+
+/// The fault points that clients know, with their traffic.
+#[utoipa::path(tag = "clients", responses((status = 200, body = Object)))]
+#[get("/api/v1/fault-points")]
+pub(crate) async fn fault_points(control: web::Data<Control>) -> HttpResponse {
+    answer::ok(&FaultPoints { fault_points: control.fault_points() })
+}

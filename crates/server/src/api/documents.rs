@@ -1,0 +1,98 @@
+//! Many resources at once: apply documents, export them.
+
+use actix_web::http::header::{ACCEPT, ETAG};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use daybreak_control::{ApplyOptions, Control};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::somebody;
+use crate::answer;
+use crate::body::Document;
+use crate::etag::quoted;
+use crate::offload::Offload;
+use crate::problem::Problem;
+
+/// How to apply.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApplyQuery {
+    /// Tell what would change, and change nothing.
+    #[param(default = false)]
+    dry_run: bool,
+    /// Remove what the document does not name.
+    #[param(default = false)]
+    prune: bool,
+    /// Why, for the audit log.
+    reason: Option<String>,
+}
+
+/// Apply a document of many resources as one revision: all or nothing.
+#[utoipa::path(
+    tag = "documents",
+    params(ApplyQuery),
+    request_body(content = Object, description = "A document, JSON or YAML"),
+    responses(
+        (status = 200, description = "What changed, or with `dry_run` what would", body = Object),
+        (status = 409, description = "Something that others name would go"),
+        (status = 422, description = "Every fault of the document, with its line and column"),
+    ),
+)]
+#[post("/api/v1/apply")]
+pub(crate) async fn apply(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    query: web::Query<ApplyQuery>,
+    document: Document,
+) -> Result<HttpResponse, Problem> {
+    let ApplyQuery { dry_run, prune, reason } = query.into_inner();
+    let (work, source) = (control.clone(), document.source.clone());
+    let options = ApplyOptions { dry_run, prune };
+    let apply = async move { work.apply(vec![source], options, somebody(reason)).await };
+    let done = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
+    Ok(answer::ok(&done))
+}
+
+/// The forms of a document.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Yaml,
+    Json,
+}
+
+/// How to export.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportQuery {
+    /// `yaml`, which is written unless said, or `json`.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+/// Export everything as one document, which `apply` takes back.
+#[utoipa::path(
+    tag = "documents",
+    params(ExportQuery),
+    responses((status = 200, description = "A document", headers(("ETag" = String)),
+               content((String = "application/yaml"), (Object = "application/json")))),
+)]
+#[get("/api/v1/export")]
+pub(crate) async fn export(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    query: web::Query<ExportQuery>,
+) -> HttpResponse {
+    let accepts_json = || {
+        let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        accept.contains("json") && !accept.contains("yaml")
+    };
+    let state = control.state();
+    let mut response = HttpResponse::Ok();
+    response.insert_header((ETAG, quoted(state.position())));
+    match query.format {
+        Some(Format::Json) => answer::finish(&mut response, &daybreak_document::encode(state.resources())),
+        None if accepts_json() => answer::finish(&mut response, &daybreak_document::encode(state.resources())),
+        _ => response.content_type("application/yaml").body(daybreak_document::to_yaml(state.resources())),
+    }
+}

@@ -1,0 +1,101 @@
+//! Faults: start and stop.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, post, web};
+use daybreak_control::{Control, StartRequest};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Because, somebody};
+use crate::answer;
+use crate::body::Command;
+use crate::problem::{Code, Problem};
+
+/// What a start asks for; all of it optional.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Start {
+    /// How long; at most, and unless said, the fault's `max_duration`.
+    #[schema(example = "10m")]
+    duration: Option<String>,
+    /// The share of eligible requests; at most, and unless said, the fault's.
+    #[schema(example = "1%")]
+    percentage: Option<String>,
+    /// What is believed to hold while it runs.
+    #[schema(example = "checkout falls back to the queue")]
+    hypothesis: Option<String>,
+    /// Waives what can be waived, for this reason.
+    r#override: Option<String>,
+    /// Draw and count, but strike nothing.
+    shadow: bool,
+    /// Why, for the audit log.
+    reason: Option<String>,
+}
+
+/// How to start.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartQuery {
+    /// Tell what would happen, and start nothing.
+    dry_run: bool,
+}
+
+/// Start a run.
+#[utoipa::path(
+    tag = "faults",
+    params(("key" = String, Path, description = "The fault"), StartQuery),
+    request_body(content = Start, description = "Optional"),
+    responses(
+        (status = 201, description = "The run", body = Object, headers(("Location" = String))),
+        (status = 200, description = "With `dry_run`: what would run", body = Object),
+        (status = 409, description = "Every reason that stands against it"),
+    ),
+)]
+#[post("/api/v1/faults/{key}/start")]
+pub(crate) async fn start(
+    control: web::Data<Control>,
+    key: web::Path<String>,
+    query: web::Query<StartQuery>,
+    start: Command<Start>,
+) -> Result<HttpResponse, Problem> {
+    let Command(start) = start;
+    let request = StartRequest {
+        duration: field("duration", start.duration)?,
+        percentage: field("percentage", start.percentage)?,
+        hypothesis: start.hypothesis,
+        override_reason: start.r#override,
+        // Whoever gets in without tokens is the machine's own user, who may do everything.
+        may_override: true,
+        shadow: start.shadow,
+        dry_run: query.dry_run,
+    };
+    let started = control.start(&key, request, somebody(start.reason)).await?;
+    if query.dry_run {
+        return Ok(answer::ok(&started));
+    }
+    let mut response = HttpResponse::build(StatusCode::CREATED);
+    Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
+}
+
+/// Stop the runs of a fault. Where none is active, nothing changes.
+#[utoipa::path(
+    tag = "faults",
+    params(("key" = String, Path, description = "The fault")),
+    request_body(content = Because, description = "Optional"),
+    responses((status = 200, description = "What was stopped", body = Object)),
+)]
+#[post("/api/v1/faults/{key}/stop")]
+pub(crate) async fn stop(
+    control: web::Data<Control>,
+    key: web::Path<String>,
+    because: Command<Because>,
+) -> Result<HttpResponse, Problem> {
+    Ok(answer::ok(&control.stop(&key, somebody(because.0.reason)).await?))
+}
+
+/// Reads a quantity that is written as in documents, with its unit.
+fn field<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: Option<String>) -> Result<Option<T>, Problem> {
+    let parsed = text.map(|text| text.parse().map_err(|error| format!("`{name}`: {error}")));
+    parsed.transpose().map_err(|detail| Problem::new(Code::BadRequest, detail))
+}

@@ -1,0 +1,80 @@
+//! What a resource was, and going back to it.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use daybreak_control::Control;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::resources::{self, ResourcePath};
+use super::{events, somebody};
+use crate::answer;
+use crate::body::Command;
+use crate::problem::Problem;
+
+/// Which part of the history.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// Only events with a number below this one: the `next` of the page before.
+    before: Option<u64>,
+    /// How many at most: 100 unless said, 1,000 at most.
+    limit: Option<usize>,
+}
+
+/// What happened to a resource, the latest first: what it was, what it became, by whom and why.
+#[utoipa::path(
+    params(("key" = String, Path, description = "The key"), HistoryQuery),
+    responses(
+        (status = 200, description = "Events", body = Object),
+        (status = 404, description = "Nothing is known of it"),
+    ),
+)]
+#[get("/{key}/history")]
+pub(crate) async fn history(
+    control: web::Data<Control>,
+    path: ResourcePath,
+    query: web::Query<HistoryQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let limit = events::page(query.limit)?;
+    Ok(answer::ok(&control.history(resources::kind(&word)?, &key, query.before, limit).await?))
+}
+
+/// Where to go back to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Revert {
+    /// The revision right after which it was as it is to be; before its last change unless said.
+    revision: Option<u64>,
+    /// Why, for the audit log.
+    reason: Option<String>,
+}
+
+/// Make a resource what it was.
+#[utoipa::path(
+    params(
+        ("key" = String, Path, description = "The key"),
+        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
+    ),
+    request_body(content = Revert, description = "Optional"),
+    responses(
+        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 404, description = "The history does not reach back that far"),
+        (status = 412, description = "The precondition does not hold"),
+        (status = 422, description = "What it was is not valid any more"),
+    ),
+)]
+#[post("/{key}/revert")]
+pub(crate) async fn revert(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    path: ResourcePath,
+    revert: Command<Revert>,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let kind = resources::kind(&word)?;
+    let asked = resources::asked(&control, &request, kind, &key)?;
+    let Command(Revert { revision, reason }) = revert;
+    let done = control.revert(kind, &key, revision, asked, somebody(reason)).await?;
+    Ok(resources::changed(&control, kind, &key, false, done))
+}

@@ -1,0 +1,236 @@
+//! Resources of every kind: list, read, put, patch, delete.
+//!
+//! The paths are written once, for all kinds; the API's description writes them out for each.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
+use daybreak_control::{Changed, Control, Precondition, Resource};
+use daybreak_model::Kind;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::IntoParams;
+
+use super::{Because, somebody};
+use crate::answer;
+use crate::body::{Command, Document};
+use crate::etag::{Tags, precondition, quoted};
+use crate::offload::Offload;
+use crate::problem::{Code, Problem};
+
+pub(super) type ResourcePath = web::Path<(String, String)>;
+
+/// Options of a change.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChangeQuery {
+    /// Why, for the audit log.
+    pub reason: Option<String>,
+}
+
+/// What a change of one resource did, and what the resource is now.
+#[derive(Serialize)]
+pub(super) struct ChangedOne {
+    /// Whether it is enabled, where that was the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) enabled: Option<bool>,
+    #[serde(flatten)]
+    pub(super) changed: Changed,
+    /// What the resource is now; absent where it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resource: Option<Resource>,
+}
+
+/// The kind that a path names. The route lets no other word in.
+pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
+    let known = Kind::ALL.into_iter().find(|kind| kind.path() == word);
+    known.ok_or_else(|| Problem::new(Code::NoRoute, format!("there are no `{word}`")))
+}
+
+/// What the request's headers ask of a resource.
+pub(super) fn asked(control: &Control, request: &HttpRequest, kind: Kind, key: &str) -> Result<Precondition, Problem> {
+    precondition(request.headers(), control.state().revision(kind, key))
+}
+
+/// The answer to a change of one resource: 201 where it is new.
+pub(super) fn changed(control: &Control, kind: Kind, key: &str, new: bool, changed: Changed) -> HttpResponse {
+    one(control, kind, key, if new { StatusCode::CREATED } else { StatusCode::OK }, None, changed)
+}
+
+/// The answer to a change of one resource, with what it is now.
+pub(super) fn one(
+    control: &Control,
+    kind: Kind,
+    key: &str,
+    status: StatusCode,
+    enabled: Option<bool>,
+    changed: Changed,
+) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    let resource = control.state().resource(kind, key);
+    if let Some(resource) = &resource {
+        response.insert_header((ETAG, quoted(resource.revision)));
+    }
+    answer::finish(&mut response, &ChangedOne { enabled, changed, resource })
+}
+
+/// Whether the client already has what this tag stands for.
+fn has(request: &HttpRequest, tag: u64) -> Result<Option<HttpResponse>, Problem> {
+    let known = Tags::if_none_match(request.headers())?.contains(&tag.to_string());
+    Ok(known.then(|| HttpResponse::NotModified().insert_header((ETAG, quoted(tag))).finish()))
+}
+
+fn tagged(tag: u64, body: &impl Serialize) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    answer::finish(response.insert_header((ETAG, quoted(tag))).insert_header((CACHE_CONTROL, "no-cache")), body)
+}
+
+/// List every resource by key, in the form of documents.
+#[utoipa::path(
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
+    responses(
+        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "Nothing has changed"),
+    ),
+)]
+#[get("")]
+pub(crate) async fn list(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    word: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (kind, state) = (kind(&word)?, control.state());
+    let tag = state.position().revision;
+    if let Some(answer) = has(&request, tag)? {
+        return Ok(answer);
+    }
+    let resources = state.list(kind).into_iter().map(|resource| (resource.key.to_string(), resource.document));
+    Ok(tagged(tag, &json!({ kind.section(): resources.collect::<serde_json::Map<_, _>>() })))
+}
+
+/// Read a resource, in the form of documents: what was read can be sent back.
+#[utoipa::path(
+    params(
+        ("key" = String, Path, description = "The key"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
+    ),
+    responses(
+        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "It has not changed"),
+        (status = 404, description = "There is no such resource"),
+    ),
+)]
+#[get("/{key}")]
+pub(crate) async fn read(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    path: ResourcePath,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let kind = kind(&word)?;
+    let state = control.state();
+    let resource = state.resource(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
+    match has(&request, resource.revision)? {
+        Some(answer) => Ok(answer),
+        None => Ok(tagged(resource.revision, &resource.document)),
+    }
+}
+
+/// Create or replace a resource.
+#[utoipa::path(
+    params(
+        ("key" = String, Path, description = "The key"),
+        ChangeQuery,
+        ("If-Match" = Option<String>, Header, description = "Replace this revision only"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: create, never replace"),
+    ),
+    request_body(content = Object, description = "JSON or YAML"),
+    responses(
+        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 201, description = "It is new", body = Object, headers(("ETag" = String))),
+        (status = 412, description = "The precondition does not hold"),
+        (status = 422, description = "Every fault of the document, with its line and column"),
+    ),
+)]
+#[put("/{key}")]
+pub(crate) async fn put(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    request: HttpRequest,
+    path: ResourcePath,
+    query: web::Query<ChangeQuery>,
+    document: Document,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let kind = kind(&word)?;
+    let asked = asked(&control, &request, kind, &key)?;
+    let new = control.state().revision(kind, &key).is_none();
+    let actor = somebody(query.into_inner().reason);
+    let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
+    let put = async move { work.put(kind, &subject, source, asked, actor).await };
+    let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
+    Ok(changed(&control, kind, &key, new && done.changed, done))
+}
+
+/// Change fields of a resource: a JSON merge patch, with rules addressed by name.
+#[utoipa::path(
+    params(
+        ("key" = String, Path, description = "The key"),
+        ChangeQuery,
+        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
+    ),
+    request_body(content = Object, description = "JSON or YAML",
+                 example = json!({"rules": {"eu-pro": {"percentage": "50%"}}})),
+    responses(
+        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 404, description = "There is no such resource"),
+        (status = 412, description = "The precondition does not hold"),
+        (status = 422, description = "Every fault of the patch, with its line and column"),
+    ),
+)]
+#[patch("/{key}")]
+pub(crate) async fn patch(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    request: HttpRequest,
+    path: ResourcePath,
+    query: web::Query<ChangeQuery>,
+    document: Document,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let kind = kind(&word)?;
+    let asked = asked(&control, &request, kind, &key)?;
+    let actor = somebody(query.into_inner().reason);
+    let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
+    let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
+    let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
+    Ok(changed(&control, kind, &key, false, done))
+}
+
+/// Delete a resource. A run of a deleted fault ends.
+#[utoipa::path(
+    params(
+        ("key" = String, Path, description = "The key"),
+        ("If-Match" = Option<String>, Header, description = "Delete this revision only"),
+    ),
+    request_body(content = Because, description = "Optional"),
+    responses(
+        (status = 200, description = "What changed", body = Object),
+        (status = 404, description = "There is no such resource"),
+        (status = 409, description = "Others name it: their list"),
+        (status = 412, description = "The precondition does not hold"),
+    ),
+)]
+#[delete("/{key}")]
+pub(crate) async fn remove(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    path: ResourcePath,
+    because: Command<Because>,
+) -> Result<HttpResponse, Problem> {
+    let (word, key) = path.into_inner();
+    let kind = kind(&word)?;
+    let asked = asked(&control, &request, kind, &key)?;
+    let done = control.delete(kind, &key, asked, somebody(because.0.reason)).await?;
+    Ok(changed(&control, kind, &key, false, done))
+}

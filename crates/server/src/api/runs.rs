@@ -1,0 +1,34 @@
+//! Runs: what is being broken, and what was.
+
+use actix_web::{HttpResponse, get, web};
+use daybreak_control::Control;
+use daybreak_model::RunId;
+use serde::Serialize;
+
+use crate::answer;
+use crate::problem::{Code, Problem};
+
+#[derive(Serialize)]
+struct Runs<T> {
+    runs: T,
+}
+
+/// All runs, the latest first.
+#[utoipa::path(tag = "runs", responses((status = 200, body = Object)))]
+#[get("/api/v1/runs")]
+pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
+    answer::ok(&Runs { runs: control.runs() })
+}
+
+/// One run.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = String, Path, description = "16 hexadecimal digits")),
+    responses((status = 200, body = Object), (status = 404, description = "There is no such run")),
+)]
+#[get("/api/v1/runs/{id}")]
+pub(crate) async fn read(control: web::Data<Control>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let missing = || Problem::new(Code::NotFound, format!("there is no run `{id}`; an id has 16 hexadecimal digits"));
+    let id: RunId = id.parse().map_err(|_| missing())?;
+    Ok(answer::ok(&control.run(id)?))
+}

@@ -1,0 +1,144 @@
+//! The application: every route, in one place.
+
+use actix_web::body::{BoxBody, EitherBody};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpResponse, get, web};
+use daybreak_control::Control;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_actix_web::{AppExt, scope};
+
+use crate::offload::Offload;
+use crate::problem::{Code, Problem};
+use crate::routes::{Routes, unrouted};
+use crate::stream::Closing;
+use crate::{answer, api, front, ofrep, openapi, stream};
+
+/// What all workers share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    control: Control,
+    closing: Closing,
+    offload: Offload,
+    routes: web::Data<Routes>,
+    document: web::Data<OpenApiText>,
+}
+
+/// The OpenAPI document as it is served.
+#[derive(Debug)]
+struct OpenApiText(Vec<u8>);
+
+impl Shared {
+    /// For a server of this control.
+    #[must_use]
+    pub fn new(control: Control, offload: Offload) -> Self {
+        let document = document();
+        Self {
+            control,
+            closing: Closing::default(),
+            offload,
+            routes: web::Data::new(Routes::new(&document)),
+            document: web::Data::new(OpenApiText(answer::pretty(&document))),
+        }
+    }
+
+    /// The control that answers.
+    #[must_use]
+    pub const fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// What ends the streams.
+    #[must_use]
+    pub const fn closing(&self) -> &Closing {
+        &self.closing
+    }
+}
+
+/// The API's description.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(routes).split_for_parts();
+    openapi::finish(document)
+}
+
+/// The application of one worker.
+pub fn app(
+    shared: &Shared,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<EitherBody<BoxBody>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .app_data(web::Data::new(shared.control.clone()))
+        .app_data(web::Data::new(shared.closing.clone()))
+        .app_data(web::Data::new(shared.offload.clone()))
+        .app_data(shared.routes.clone())
+        .app_data(shared.document.clone())
+        .app_data(web::QueryConfig::default().error_handler(|error, request| {
+            let detail = format!("the query `{}` is not understood: {error}", request.query_string());
+            Problem::new(Code::BadRequest, detail).into()
+        }))
+        .app_data(web::PathConfig::default().error_handler(|error, _| {
+            Problem::new(Code::BadRequest, format!("the path is not understood: {error}")).into()
+        }))
+        .into_utoipa_app()
+        .configure(routes)
+        .into_app()
+        .service(web::redirect("/docs", "/docs/"))
+        .service(openapi::page())
+        .default_service(web::to(unrouted))
+        .wrap(from_fn(front::pass))
+}
+
+/// Every route that the document describes; the first that fits answers.
+fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(api::health::live)
+        .service(api::health::ready)
+        .service(openapi_json)
+        .service(ofrep::single::evaluate_flag)
+        .service(ofrep::bulk::evaluate_flags)
+        .service(stream::stream)
+        .service(stream::snapshot)
+        .service(stream::report)
+        .service(api::halt::halt)
+        .service(api::halt::read)
+        .service(api::halt::lift)
+        .service(api::flags::enable)
+        .service(api::flags::disable)
+        .service(api::flags::evaluate)
+        .service(api::faults::start)
+        .service(api::faults::stop)
+        .service(api::runs::list)
+        .service(api::runs::read)
+        .service(api::hours::status)
+        .service(api::documents::apply)
+        .service(api::documents::export)
+        .service(api::events::list)
+        .service(api::clients::clients)
+        .service(api::clients::fault_points)
+        .service(
+            scope::scope(openapi::KINDS_SCOPE)
+                .service(api::resources::list)
+                .service(api::history::history)
+                .service(api::history::revert)
+                .service(api::resources::read)
+                .service(api::resources::put)
+                .service(api::resources::patch)
+                .service(api::resources::remove),
+        );
+}
+
+/// This description.
+#[utoipa::path(tag = "server", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[get("/openapi.json")]
+async fn openapi_json(document: web::Data<OpenApiText>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone())
+}

@@ -1,0 +1,194 @@
+//! Bodies, JSON or YAML whatever the content type says: `curl -d` sends everything as a form.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+use daybreak_control::Refusal;
+use daybreak_document::{Diagnostic, Source};
+use daybreak_model::limits::DOCUMENT_BYTES_MAX;
+use futures_util::future::LocalBoxFuture;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use crate::limits::{COMMAND_BYTES_MAX, Limited};
+use crate::problem::{Code, Problem};
+
+/// What diagnostics call a body.
+pub const SOURCE_NAME: &str = "body";
+
+/// The document in a body.
+#[derive(Debug)]
+pub struct Document {
+    /// Its text.
+    pub source: Source,
+    /// Whether curl's `-d @file` may have eaten its line ends.
+    joined: bool,
+}
+
+impl Document {
+    /// Why control refused what was made of this document: with the lines in question.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> Problem {
+        let Refusal::Invalid(diagnostics) = &refusal else { return refusal.into() };
+        let line = |at: usize| at.checked_sub(1).and_then(|at| self.source.text.lines().nth(at));
+        let shown = diagnostics.iter().map(|diagnostic| Shown { snippet: line(diagnostic.line), diagnostic });
+        let shown: Vec<_> = shown.map(|shown| json!(shown)).collect();
+        let hint = "; the body came as one line: to send a file, write `--data-binary @FILE`, not `-d @FILE`";
+        let detail = format!("{refusal}{}", if self.joined { hint } else { "" });
+        Problem::new(Code::Invalid, detail).with("diagnostics", shown)
+    }
+}
+
+/// A diagnostic with the line that it speaks of.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    diagnostic: &'a Diagnostic,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snippet: Option<&'a str>,
+}
+
+impl FromRequest for Document {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = request.headers().get(CONTENT_TYPE).is_some_and(|media_type| {
+            media_type.to_str().is_ok_and(|media_type| media_type.starts_with("application/x-www-form-urlencoded"))
+        });
+        let body = Limited::<DOCUMENT_BYTES_MAX>::from_request(request, payload);
+        Box::pin(async move {
+            let text = text(body.await?.0.into())?;
+            if text.trim().is_empty() {
+                let detail = "the body is empty; send the document as JSON or YAML, as in \
+                              `curl -X PUT … --data-binary @flag.yaml`";
+                return Err(Problem::new(Code::Invalid, detail));
+            }
+            let joined = form && !text.contains('\n') && !text.trim_start().starts_with(['{', '[']);
+            Ok(Self { source: Source { name: SOURCE_NAME.to_owned(), text }, joined })
+        })
+    }
+}
+
+/// The options of a command, all of them optional; so is the body.
+#[derive(Debug)]
+pub struct Command<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for Command<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Limited::<COMMAND_BYTES_MAX>::from_request(request, payload);
+        Box::pin(async move { options(body.await?.0).map(Self) })
+    }
+}
+
+/// Reads options from a body; an empty one asks for nothing.
+///
+/// # Errors
+/// When it is neither JSON nor YAML, or not what is asked for.
+pub fn options<T: DeserializeOwned + Default>(body: Bytes) -> Result<T, Problem> {
+    let text = text(body.into())?;
+    if text.trim().is_empty() { Ok(T::default()) } else { read(&text) }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Problem::new(Code::BadRequest, format!("the body is not UTF-8: byte {at} fits no character; send UTF-8"))
+    })
+}
+
+/// Reads options as JSON, or else as YAML.
+///
+/// # Errors
+/// When it is neither, or not what the command takes: with the place, and what it takes.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    let json = match serde_json::from_str(text) {
+        Ok(Mapping(options)) => return Ok(options),
+        Err(error) => error,
+    };
+    let yaml = match serde_yaml::from_str(text) {
+        Ok(Mapping(options)) => return Ok(options),
+        Err(error) => error,
+    };
+    let (why, line, column) = if text.trim_start().starts_with("{\"") {
+        (json.to_string(), json.line(), json.column())
+    } else {
+        let place = yaml.location();
+        (yaml.to_string(), place.as_ref().map_or(1, |at| at.line()), place.as_ref().map_or(1, |at| at.column()))
+    };
+    let why = without_place(&why);
+    let detail = format!("{why} (line {line}, column {column}); send JSON or YAML, as in `-d '{{\"reason\": \"…\"}}'`");
+    Err(Problem::new(Code::BadRequest, detail).with("line", line).with("column", column))
+}
+
+/// Reads a mapping only: serde's derived structures would take a list, too, for their fields in order.
+pub(crate) struct Mapping<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Mapping<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MappingVisitor(PhantomData))
+    }
+}
+
+struct MappingVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MappingVisitor<T> {
+    type Value = Mapping<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Mapping<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Mapping)
+    }
+}
+
+fn without_place(message: &str) -> String {
+    message.rfind(" at line ").map_or(message, |at| &message[..at]).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default, deny_unknown_fields)]
+    struct Options {
+        reason: Option<String>,
+    }
+
+    #[test]
+    fn commands_in_json_and_yaml() {
+        let cases = [
+            (r#"{"reason": "why"}"#, Ok(Some("why"))),
+            ("\t{\"reason\":\t\"why\"}\n", Ok(Some("why"))),
+            ("{reason: why}", Ok(Some("why"))),
+            ("reason: why not", Ok(Some("why not"))),
+            ("reason: 12", Ok(Some("12"))),
+            ("{}", Ok(None)),
+            (r#"{"reson": "why"}"#, Err("unknown field `reson`, expected `reason` (line 1, column 8)")),
+            (r#"{"reason": "#, Err("(line 1")),
+            ("reason=why", Err("invalid type: string")),
+            ("[1, 2, 3]", Err("expected an object")),
+            ("[why]", Err("expected an object")),
+            ("- why", Err("expected an object")),
+        ];
+        for (text, expected) in cases {
+            match (read::<Options>(text), expected) {
+                (Ok(options), Ok(reason)) => assert_eq!(options.reason.as_deref(), reason, "{text}"),
+                (Err(problem), Err(why)) => assert!(problem.to_string().contains(why), "{text}: {problem}"),
+                (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What every request and every answer passes.
+
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError, web};
+use daybreak_control::Control;
+
+use crate::access;
+use crate::problem::{Code, Problem};
+
+const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
+
+/// The page under /docs/ asks nobody but this server, whatever it holds.
+const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                           frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position on every answer, and turns the
+/// framework's own errors into problem details.
+///
+/// # Errors
+/// None of its own: what is refused is answered.
+pub async fn pass<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let control = request.app_data::<web::Data<Control>>().cloned();
+    let head = request.method() == Method::HEAD;
+    if head {
+        // The encoder leaves the body out, and the length in.
+        request.head_mut().method = Method::GET;
+    }
+    let page = request.path().starts_with("/docs");
+    let mut response = match access::check(request.head()) {
+        Ok(()) => mend(next.call(request).await?, head),
+        Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if page {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    }
+    if let Some(control) = control
+        && let Ok(position) = HeaderValue::from_str(&control.position().to_string())
+    {
+        headers.insert(POSITION, position);
+    }
+    Ok(response)
+}
+
+/// Replaces errors that carry no JSON, and bodies without end that nobody will read.
+fn mend<B: MessageBody>(response: ServiceResponse<B>, head: bool) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let status = response.status();
+    if (status.is_client_error() || status.is_server_error()) && !is_json(&response) {
+        let problem = of_status(status);
+        return response.into_response(problem.error_response()).map_into_right_body();
+    }
+    if head && response.response().body().size() == BodySize::Stream {
+        return response.map_body(|_, _| BoxBody::new(())).map_into_right_body();
+    }
+    response.map_into_left_body()
+}
+
+fn is_json<B>(response: &ServiceResponse<B>) -> bool {
+    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|media_type| media_type.contains("json"))
+}
+
+fn of_status(status: StatusCode) -> Problem {
+    let code = match status {
+        StatusCode::NOT_FOUND => Code::NoRoute,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+        _ if status.is_client_error() => Code::BadRequest,
+        _ => Code::Internal,
+    };
+    Problem::new(code, status.canonical_reason().unwrap_or("no more is known"))
+}

@@ -1,0 +1,69 @@
+//! What one client, or all of them, may ask of the server.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::web::{Bytes, Payload as Body};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+
+use crate::problem::{Code, Problem};
+
+/// Connections of one worker.
+pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
+/// Streams open at once.
+pub const STREAMS_MAX: usize = 20_000;
+/// The silence after which a stream shows that it lives.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The time that a client has to send the head of a request.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that a client has to send a body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time for which an idle connection is kept.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The time that a closing connection has to finish.
+pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time that requests in flight have to finish when the server stops.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections that wait to be accepted.
+pub const BACKLOG: u32 = 4_096;
+/// A body of a command such as `start`, `enable` or `halt`, in bytes.
+pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
+
+/// A body of at most `MAX` bytes.
+#[derive(Debug)]
+pub struct Limited<const MAX: usize>(pub Bytes);
+
+impl<const MAX: usize> FromRequest for Limited<MAX> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let body = Body::from_request(request, payload);
+        Box::pin(async move {
+            if announced.is_some_and(|length: usize| length > MAX) {
+                return Err(too_large(MAX));
+            }
+            let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+            let read = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX));
+            match read.await {
+                Ok(Ok(Ok(bytes))) => Ok(Self(bytes)),
+                Ok(Ok(Err(error))) => {
+                    Err(Problem::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
+                }
+                Ok(Err(_)) => Err(too_large(MAX)),
+                Err(_) => {
+                    let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
+                    Err(Problem::new(Code::BadRequest, detail))
+                }
+            }
+        })
+    }
+}
+
+fn too_large(max: usize) -> Problem {
+    let detail = format!("a body of this route has at most {max} bytes; send less, or several requests");
+    Problem::new(Code::TooLarge, detail).with("limit", max)
+}

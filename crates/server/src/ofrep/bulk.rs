@@ -1,0 +1,76 @@
+//! All flags at once, for clients whose context seldom changes.
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use daybreak_control::Control;
+use daybreak_model::limits::CONTEXT_BYTES_MAX;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::evaluation::{Evaluation, EvaluationSchema};
+use super::request::{EvaluationRequest, Failure, context};
+use crate::etag::{Tags, quoted};
+use crate::limits::Limited;
+
+/// The form of a bulk answer, for the API's description.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only its schema is used; the answer is written flag by flag")]
+pub struct BulkSchema {
+    /// One item a flag; a broken flag is an item too.
+    flags: Vec<EvaluationSchema>,
+}
+
+/// Evaluates all flags.
+#[utoipa::path(
+    tag = "OFREP",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
+    request_body = EvaluationRequest,
+    responses(
+        (status = 200, body = BulkSchema, headers(("ETag" = String))),
+        (status = 304, description = "Neither flags nor context have changed"),
+        (status = 400, description = "PARSE_ERROR or INVALID_CONTEXT", body = Failure),
+    ),
+)]
+#[post("/ofrep/v1/evaluate/flags")]
+pub(crate) async fn evaluate_flags(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    body: Limited<CONTEXT_BYTES_MAX>,
+) -> HttpResponse {
+    let state = control.state();
+    // The context as sent: one written otherwise costs an answer, never a wrong 304.
+    let tag = format!("{}-{}-{:032x}", state.position().store, state.flags_revision(), xxh3_128(&body.0));
+    if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
+        return HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish();
+    }
+    match context(&body.0) {
+        Ok(context) => HttpResponse::Ok()
+            .insert_header((ETAG, quoted(&tag)))
+            .insert_header((CACHE_CONTROL, "private, no-cache"))
+            .json(Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } }),
+        Err(failure) => failure.respond(),
+    }
+}
+
+#[derive(Serialize)]
+struct Bulk<'a> {
+    flags: Flags<'a>,
+}
+
+struct Flags<'a> {
+    snapshot: &'a daybreak_engine::Snapshot,
+    context: &'a daybreak_model::Context,
+}
+
+impl Serialize for Flags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut items = serializer.serialize_seq(None)?;
+        for flag in self.snapshot.flags() {
+            let detail = self.snapshot.evaluate_at(flag.index, self.context);
+            items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail })?;
+        }
+        items.end()
+    }
+}

@@ -1,0 +1,64 @@
+//! The body of a request: an evaluation context.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use daybreak_model::{Context, ErrorCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::body::Mapping;
+
+/// Why a whole request failed, rather than one flag.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The flag that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What went wrong, in OpenFeature's words.
+    #[schema(value_type = String, example = "INVALID_CONTEXT")]
+    pub error_code: ErrorCode,
+    /// The same for people.
+    pub error_details: String,
+}
+
+/// An evaluation request.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct EvaluationRequest {
+    /// The evaluation context: `targetingKey` and any other attributes.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"targetingKey": "user-7", "country": "DE"}))]
+    context: Option<serde_json::Value>,
+}
+
+/// Reads the context of a request. An absent one is empty.
+///
+/// # Errors
+/// With `PARSE_ERROR` where the body is no JSON, and `INVALID_CONTEXT` where the context is malformed.
+pub(super) fn context(body: &[u8]) -> Result<Context, Failure> {
+    let failure = |error_code, error_details| Failure { key: None, error_code, error_details };
+    if body.is_empty() {
+        return Ok(Context::default());
+    }
+    let Mapping(request): Mapping<EvaluationRequest> = serde_json::from_slice(body).map_err(|error| {
+        failure(ErrorCode::ParseError, format!("the body is not the JSON `{{\"context\": {{…}}}}`: {error}"))
+    })?;
+    let Some(context) = request.context else { return Ok(Context::default()) };
+    Context::from_json(&context).map_err(|error| failure(ErrorCode::InvalidContext, error.to_string()))
+}
+
+impl Failure {
+    /// The failure of the one flag asked for.
+    pub(super) fn of(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
+    }
+
+    /// As an answer, with the status that OFREP gives the code.
+    pub(super) fn respond(&self) -> HttpResponse {
+        let status = match self.error_code {
+            ErrorCode::FlagNotFound => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        HttpResponse::build(status).json(self)
+    }
+}

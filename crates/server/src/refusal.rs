@@ -1,0 +1,65 @@
+//! Refusals of control as problems: the one place where they meet HTTP.
+
+use daybreak_control::Refusal;
+use daybreak_model::Reference;
+use serde::Serialize;
+
+use crate::etag::quoted;
+use crate::problem::{Code, Problem};
+
+/// Who names a resource.
+#[derive(Serialize)]
+struct User {
+    /// The path of the resource: `flags/new-checkout`; `protect` is the list of that name.
+    user: String,
+    /// What it names.
+    names: String,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Invalid(diagnostics) => Self::new(Code::Invalid, detail).with("diagnostics", diagnostics),
+            Refusal::NotFound { nearest, .. } => {
+                let problem = Self::new(Code::NotFound, detail);
+                nearest.iter().fold(problem, |problem, nearest| problem.with("nearest", nearest))
+            }
+            Refusal::PreconditionFailed { revision } => {
+                let problem = Self::new(Code::PreconditionFailed, detail);
+                match revision {
+                    Some(revision) => {
+                        problem.with("revision", revision).header(actix_web::http::header::ETAG, &quoted(revision))
+                    }
+                    None => problem,
+                }
+            }
+            Refusal::Referenced(references) => {
+                Self::new(Code::InUse, detail).with("users", references.iter().map(user).collect::<Vec<_>>())
+            }
+            Refusal::Key { .. } | Refusal::NoSwitch { .. } => Self::new(Code::BadRequest, detail),
+            Refusal::NotAdmitted { refusals, warnings } => {
+                Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings)
+            }
+            Refusal::StoppedNotRecorded { runs, .. } => Self::new(Code::StoppedNotRecorded, detail).with("runs", runs),
+            Refusal::HaltedNotDurable { halt, .. } => Self::new(Code::HaltedNotDurable, detail).with("halt", halt),
+            Refusal::StoppedMeanwhile(_) => Self::new(Code::StoppedMeanwhile, detail),
+            Refusal::OtherEnvironment { .. } => Self::new(Code::OtherEnvironment, detail),
+            Refusal::NotCounted(_) => Self::new(Code::NotCounted, detail),
+            Refusal::NotInHistory(_) => Self::new(Code::NotInHistory, detail),
+            Refusal::Conflict { .. } => Self::new(Code::Conflict, detail),
+            Refusal::Store(_) => Self::new(Code::StoreFailed, detail),
+            Refusal::ShuttingDown => Self::new(Code::ShuttingDown, detail),
+        }
+    }
+}
+
+fn user(reference: &Reference) -> User {
+    User {
+        user: reference
+            .from
+            .as_ref()
+            .map_or_else(|| "protect".to_owned(), |(kind, key)| format!("{}/{key}", kind.path())),
+        names: format!("{}/{}", reference.kind.path(), reference.key),
+    }
+}

@@ -1,0 +1,127 @@
+//! The paths that exist, read off the OpenAPI document, for answers to those that don't.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use strsim::osa_distance;
+use utoipa::openapi::PathItem;
+
+use crate::problem::{Code, Problem};
+
+/// Every path template and its methods.
+#[derive(Clone, Debug)]
+pub struct Routes(BTreeMap<String, Vec<&'static str>>);
+
+impl Routes {
+    /// Reads them off a document.
+    #[must_use]
+    pub fn new(document: &utoipa::openapi::OpenApi) -> Self {
+        let paths = document.paths.paths.iter();
+        Self(paths.map(|(template, item)| (template.clone(), methods(item))).collect())
+    }
+
+    /// Every template with its methods.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[&'static str])> {
+        self.0.iter().map(|(template, methods)| (template.as_str(), methods.as_slice()))
+    }
+
+    /// The methods of the template that a path fits; the one with the fewest parameters first.
+    fn methods(&self, path: &str) -> Option<&[&'static str]> {
+        let fitting = self.iter().filter(|(template, _)| fits(template, path));
+        fitting.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, methods)| methods)
+    }
+
+    /// The path that was perhaps meant.
+    fn nearest(&self, path: &str) -> Option<String> {
+        let candidates = self.0.keys().map(|template| filled(template, path));
+        let (distance, nearest) = candidates.map(|meant| (osa_distance(&meant, path), meant)).min()?;
+        (distance * 2 <= path.len()).then_some(nearest)
+    }
+
+    /// Why nothing answered this request.
+    #[must_use]
+    pub fn explain(&self, method: &str, path: &str) -> Problem {
+        if let Some(methods) = self.methods(path) {
+            let allowed = methods.join(", ");
+            let detail = format!("`{path}` does not know {method}; it knows {allowed}");
+            return Problem::new(Code::MethodNotAllowed, detail).header(ALLOW, &allowed);
+        }
+        let hint = match self.nearest(path) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "see /docs/ for the paths that exist".to_owned(),
+        };
+        Problem::new(Code::NoRoute, format!("there is no `{path}`; {hint}"))
+    }
+}
+
+/// Answers what no route took.
+pub async fn unrouted(request: HttpRequest, routes: actix_web::web::Data<Routes>) -> HttpResponse {
+    // A path may hold anything, and is quoted in the answer: bound it.
+    let path: String = request.path().chars().take(200).collect();
+    routes.explain(request.method().as_str(), &path).error_response()
+}
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    let known = [
+        ("GET", &item.get),
+        ("HEAD", &item.get),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("POST", &item.post),
+        ("DELETE", &item.delete),
+    ];
+    known.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method).collect()
+}
+
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{')
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    template.split('/').all(|part| {
+        segments.next().is_some_and(|segment| if is_parameter(part) { !segment.is_empty() } else { part == segment })
+    }) && segments.next().is_none()
+}
+
+/// The template with the path's own segments in place of its parameters, where it has them.
+fn filled(template: &str, path: &str) -> String {
+    let mut segments = path.split('/');
+    let parts = template.split('/').map(|part| {
+        let segment = segments.next().unwrap_or_default();
+        if is_parameter(part) && !segment.is_empty() { segment } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant() {
+        let routes = [
+            ("/api/v1/flags", vec!["GET", "HEAD"]),
+            ("/api/v1/flags/{key}", vec!["GET", "HEAD", "PUT"]),
+            ("/api/v1/flags/{key}/enable", vec!["POST"]),
+            ("/api/v1/halt", vec!["PUT"]),
+        ];
+        let routes = Routes(routes.into_iter().map(|(path, methods)| (path.to_owned(), methods)).collect());
+        let cases = [
+            ("GET", "/api/v1/flag", "did you mean `/api/v1/flags`?"),
+            ("POST", "/api/v1/flags/layout/enabel", "did you mean `/api/v1/flags/layout/enable`?"),
+            ("POST", "/api/v1/flgs/layout/enable", "did you mean `/api/v1/flags/layout/enable`?"),
+            ("POST", "/v1/halt", "did you mean `/api/v1/halt`?"),
+            ("GET", "/wp-login.php", "see /docs/"),
+            ("GET", "/api/v1/flags/", "did you mean `/api/v1/flags`?"),
+            ("PATCH", "/api/v1/flags/a", "it knows GET, HEAD, PUT"),
+            ("GET", "/api/v1/flags/a/enable", "it knows POST"),
+            ("BREW", "/api/v1/halt", "it knows PUT"),
+        ];
+        for (method, path, expected) in cases {
+            let problem = routes.explain(method, path).to_string();
+            assert!(problem.contains(expected), "{method} {path}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The server itself: sockets, workers, and how it stops.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::http::KeepAlive;
+use daybreak_model::Millis;
+
+use crate::app::{Shared, app};
+use crate::limits;
+
+/// How far clients spread their new connections when the server stops.
+const RECONNECT_JITTER: Millis = Millis::from_secs(5);
+/// The time for which the farewell may be on its way before connections are closed.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Serves on a listener until `shutdown` is ready; then tells clients to connect elsewhere, and ends.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Shared,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (control, closing) = (shared.control().clone(), shared.closing().clone());
+    let farewell = async move {
+        shutdown.await;
+        tracing::info!("stopping: clients are told to connect again");
+        control.shut_down(RECONNECT_JITTER);
+        closing.close();
+        tokio::time::sleep(FAREWELL).await;
+    };
+    HttpServer::new(move || app(&shared))
+        .keep_alive(KeepAlive::Timeout(limits::KEEP_ALIVE))
+        .client_request_timeout(limits::HEAD_TIMEOUT)
+        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+        .max_connections(limits::CONNECTIONS_PER_WORKER_MAX)
+        .backlog(limits::BACKLOG)
+        .tcp_nodelay(true)
+        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
+        .shutdown_signal(farewell)
+        .listen(listener)?
+        .run()
+        .await
+}

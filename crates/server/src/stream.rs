@@ -1,0 +1,134 @@
+//! The SDKs' side: the stream, the snapshot that is polled where no stream gets through, and reports.
+
+use std::convert::Infallible;
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, RETRY_AFTER};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use daybreak_control::{Control, Subscription};
+use daybreak_model::limits::REPORT_BYTES_MAX;
+use daybreak_model::wire::{Position, Report};
+use futures_util::Stream;
+use tokio::sync::watch;
+
+use crate::etag::{Tags, quoted};
+use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
+use crate::problem::{Code, Problem};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// nginx passes a response on at once only where this says `no`.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Whether the streams of this server are to end.
+#[derive(Clone, Debug)]
+pub struct Closing(watch::Sender<bool>);
+
+impl Default for Closing {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Closing {
+    /// Ends every stream once it has written what is on its way.
+    pub fn close(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// The stream of changes: a snapshot, or what was missed since `Last-Event-ID`, and then every change.
+#[utoipa::path(
+    tag = "SDK",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The position of the last event")),
+    responses(
+        (status = 200, description = "Server-sent events: snapshot, change, runs, heartbeat, goodbye",
+         body = String, content_type = "text/event-stream"),
+        (status = 503, description = "Too many streams"),
+    ),
+)]
+#[get("/api/v1/stream")]
+pub(crate) async fn stream(
+    control: web::Data<Control>,
+    closing: web::Data<Closing>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    if control.open_streams() >= STREAMS_MAX {
+        let detail = format!("{STREAMS_MAX} streams are open already; connect elsewhere, or poll /api/v1/snapshot");
+        return Err(Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10"));
+    }
+    let subscription = control.subscribe(last_event_id(&request));
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
+        .insert_header((BUFFERING, "no"))
+        .streaming(frames(subscription, control.heartbeat(), closing.0.subscribe())))
+}
+
+/// Where the client stood. What is no position asks for everything, as its absence does.
+fn last_event_id(request: &HttpRequest) -> Option<Position> {
+    request.headers().get(LAST_EVENT_ID)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The frames of one stream, until the server stops or the client lags behind. A silent stream shows by
+/// heartbeats that it lives.
+fn frames(
+    subscription: Subscription,
+    heartbeat: Bytes,
+    closing: watch::Receiver<bool>,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let Subscription { backlog, live, open } = subscription;
+    let state = (backlog.into_iter(), live, closing, heartbeat, open);
+    futures_util::stream::unfold(state, |mut state| async move {
+        let (backlog, live, closing, heartbeat, _) = &mut state;
+        if let Some(frame) = backlog.next() {
+            return Some((Ok(frame), state));
+        }
+        let frame = tokio::select! {
+            biased;
+            // An error says that the client lags behind: it is dropped, and connects again.
+            frame = live.recv() => frame.ok()?,
+            _ = closing.wait_for(|closing| *closing) => return None,
+            () = tokio::time::sleep(HEARTBEAT) => heartbeat.clone(),
+        };
+        Some((Ok(frame), state))
+    })
+}
+
+/// All flags and segments, for clients that poll.
+#[utoipa::path(
+    tag = "SDK",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
+    responses(
+        (status = 200, description = "A snapshot", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "Nothing has changed"),
+    ),
+)]
+#[get("/api/v1/snapshot")]
+pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) -> HttpResponse {
+    let state = control.state();
+    let tag = state.position().to_string();
+    if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
+        return HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish();
+    }
+    HttpResponse::Ok()
+        .insert_header((ETAG, quoted(&tag)))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .content_type("application/json")
+        .body(state.wire_snapshot())
+}
+
+/// What a client tells, answered with the runs that it may act on.
+#[utoipa::path(
+    tag = "SDK",
+    request_body(content = Object, description = "A report"),
+    responses((status = 200, description = "The lease and the next interval", body = Object)),
+)]
+#[post("/api/v1/reports")]
+pub(crate) async fn report(
+    control: web::Data<Control>,
+    body: Limited<REPORT_BYTES_MAX>,
+) -> Result<HttpResponse, Problem> {
+    let report: Report = serde_json::from_slice(&body.0)
+        .map_err(|error| Problem::new(Code::BadRequest, format!("the body is no report: {error}")))?;
+    Ok(HttpResponse::Ok().json(control.report(&report)?))
+}

@@ -1,0 +1,147 @@
+//! Changes: what they answer, and under which conditions they are made.
+
+use serde_json::json;
+
+use crate::harness::Server;
+
+#[actix_web::test]
+async fn enable_and_disable_are_one_short_line_and_idempotent() {
+    let server = Server::start().await;
+    let start = server.shared.control().position().revision;
+    let cases = [
+        ("disable", "", false, true, start + 1),
+        ("disable", "", false, false, start + 1),
+        ("enable", r#"{"reason": "back again"}"#, true, true, start + 2),
+        ("enable", "reason: YAML will do", true, false, start + 2),
+    ];
+    for (verb, body, enabled, changed, revision) in cases {
+        let answer = server.post(&format!("/api/v1/flags/plain/{verb}"), body).await.expect(200);
+        let json = answer.json();
+        assert_eq!((&json["enabled"], &json["changed"]), (&json!(enabled), &json!(changed)), "{verb} {json}");
+        assert!(answer.header("daybreak-revision").ends_with(&format!(":{revision}")), "{verb} {:?}", answer.headers);
+        let value = server.post("/ofrep/v1/evaluate/flags/plain", "").await.json();
+        assert_eq!(value["value"], json!(enabled), "{value}");
+    }
+    server.post("/api/v1/flags/nowhere/enable", "").await.expect_problem(
+        404,
+        "not_found",
+        "there is no flag `nowhere`",
+    );
+}
+
+#[actix_web::test]
+async fn what_was_read_can_be_sent_back() {
+    let server = Server::start().await;
+    let paths = ["flags/new-checkout", "flags/layout", "segments/vip", "hours/office", "faults/slow"];
+    for path in paths.map(|path| format!("/api/v1/{path}")) {
+        let read = server.get(&path).await.expect(200);
+        let sent = server.send("PUT", &path, &[("if-match", read.header("etag"))], read.text.clone()).await.expect(200);
+        assert_eq!(sent.json()["changed"], json!(false), "{path}: {}", sent.text);
+    }
+    let export = server.get("/api/v1/export").await.expect(200);
+    let applied = server.post("/api/v1/apply?prune=true", &export.text).await.expect(200);
+    assert_eq!(applied.json()["changed"], json!(false), "{}", applied.text);
+}
+
+#[actix_web::test]
+async fn put_patch_delete() {
+    let server = Server::start().await;
+    let put = server.send("PUT", "/api/v1/flags/fresh", &[], "default: off\n").await.expect(201);
+    assert_eq!(put.json()["changed"], json!(true));
+    let put = server.send("PUT", "/api/v1/flags/fresh", &[], r#"{"default": "on"}"#).await.expect(200);
+    assert_eq!(put.json()["resource"]["default"], json!("on"), "{}", put.text);
+
+    let patch = r#"{"rules": {"eu-pro": {"percentage": "50%"}, "acme": {"when": {"company": "acme"}, "serve": "on"}}}"#;
+    let patched = server.send("PATCH", "/api/v1/flags/new-checkout", &[], patch).await.expect(200);
+    assert!(patched.text.contains("50%") && patched.text.contains("acme"), "{}", patched.text);
+    assert!(patched.text.contains("staff"), "rules that are not named stay: {}", patched.text);
+
+    server.send("DELETE", "/api/v1/flags/fresh", &[], "").await.expect(200);
+    server.get("/api/v1/flags/fresh").await.expect_problem(404, "not_found", "fresh");
+    server.send("DELETE", "/api/v1/flags/fresh", &[], "").await.expect_problem(404, "not_found", "fresh");
+    let used = server.send("DELETE", "/api/v1/hours/always", &[], "").await;
+    used.expect_problem(409, "in_use", "the fault `slow`");
+}
+
+#[actix_web::test]
+async fn preconditions() {
+    let server = Server::start().await;
+    let path = "/api/v1/flags/plain";
+    let first = server.get(path).await.expect(200).header("etag").to_owned();
+    server.post("/api/v1/flags/layout/disable", "").await.expect(200);
+    assert_eq!(server.get(path).await.header("etag"), first, "another's change does not move it");
+    server.post("/api/v1/flags/plain/disable", "").await.expect(200);
+    let second = server.get(path).await.header("etag").to_owned();
+    assert_ne!(first, second);
+
+    let weak = format!("W/{second}");
+    let several = format!("{first}, {second}");
+    let cases = [
+        ("if-match", first.as_str(), 412),
+        ("if-match", "\"not-a-revision\"", 412),
+        ("if-match", "\"", 400),
+        ("if-none-match", "*", 412),
+        ("if-none-match", &second, 400),
+        ("if-match", &several, 200),
+        ("if-match", &weak, 200),
+        ("if-match", "*", 200),
+    ];
+    for (name, value, status) in cases {
+        let answer = server.send("PUT", path, &[(name, value)], "{default: on, enabled: false}").await;
+        assert_eq!(answer.status.as_u16(), status, "{name}: {value}: {}", answer.text);
+    }
+    let absent = [("if-match", "*", 412), ("if-match", "\"1\"", 412), ("if-none-match", "*", 201)];
+    for (name, value, status) in absent {
+        server.send("PUT", "/api/v1/flags/fresh", &[(name, value)], "default: on").await.expect(status);
+    }
+    server.send("DELETE", path, &[("if-match", &first)], "").await.expect_problem(412, "precondition_failed", "");
+    server.send("GET", path, &[("if-none-match", &second)], "").await.expect(304);
+    server.send("GET", path, &[("if-none-match", &first)], "").await.expect(200);
+}
+
+#[actix_web::test]
+async fn apply_is_all_or_nothing_and_can_be_tried() {
+    let server = Server::start().await;
+    let before = server.everything().await;
+    let document = "flags:\n  one: { default: on }\n  two: { default: on }\n";
+    let tried = server.post("/api/v1/apply?dry_run=true", document).await.expect(200);
+    assert!(tried.text.contains("one") && tried.text.contains("two"), "{}", tried.text);
+    assert_eq!(server.everything().await, before);
+
+    let broken = "flags:\n  one: { default: on }\n  two: { default: maybe }\n";
+    server.post("/api/v1/apply", broken).await.expect_problem(422, "invalid", "");
+    assert_eq!(server.everything().await, before);
+
+    let revision = server.shared.control().position().revision;
+    server.post("/api/v1/apply", document).await.expect(200);
+    assert_eq!(server.shared.control().position().revision, revision + 1, "one revision");
+    server.get("/api/v1/flags/plain").await.expect(200);
+}
+
+#[actix_web::test]
+async fn evaluate_tells_why_and_why_not() {
+    let server = Server::start().await;
+    let body = r#"{"context": {"email": "ada@shop.example"}}"#;
+    let answer = server.post("/api/v1/flags/new-checkout/evaluate", body).await.expect(200).json();
+    assert_eq!(
+        (&answer["variant"], &answer["reason"], &answer["rule"]),
+        (&json!("on"), &json!("TARGETING_MATCH"), &json!("staff"))
+    );
+    let answer = server.post("/api/v1/flags/new-checkout/evaluate", "").await.expect(200).json();
+    assert_eq!((&answer["variant"], &answer["reason"]), (&json!("off"), &json!("DEFAULT")), "{answer}");
+    assert!(answer["trace"].to_string().contains("eu-pro"), "{answer}");
+    server.post("/api/v1/flags/nowhere/evaluate", "").await.expect_problem(404, "not_found", "nowhere");
+    let bad = server.post("/api/v1/flags/plain/evaluate", "context: { targetingKey: [1] }").await;
+    bad.expect_problem(400, "invalid_context", "targetingKey");
+}
+
+#[actix_web::test]
+async fn every_change_is_in_the_audit_log() {
+    let server = Server::start().await;
+    server.post("/api/v1/flags/plain/disable", r#"{"reason": "the gateway is on fire"}"#).await.expect(200);
+    let events = server.get("/api/v1/events?subject=flags/plain&limit=1").await.expect(200).json();
+    assert_eq!(events["events"][0]["reason"], json!("the gateway is on fire"), "{events}");
+    assert!(events["next"].is_u64(), "{events}");
+    let older = server.get(&format!("/api/v1/events?subject=flags/plain&before={}", events["next"])).await.json();
+    assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
+}

@@ -1,0 +1,114 @@
+//! The API's description: complete, and frozen.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use actix_web::http::StatusCode;
+use daybreak_model::Kind;
+use serde_json::Value as Json;
+
+use crate::harness::Server;
+
+#[actix_web::test]
+async fn the_description_is_as_recorded() {
+    let server = Server::start().await;
+    let text = server.get("/openapi.json").await.expect(200).text;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&golden, &text).unwrap();
+    }
+    let recorded = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert!(
+        text == recorded,
+        "the API has changed; if it was meant to: UPDATE=1 cargo test -p daybreak-server openapi"
+    );
+}
+
+/// Every operation of the description is one of the server's, and answers.
+#[actix_web::test]
+async fn every_operation_is_routed() {
+    let server = Server::start().await;
+    let document = server.get("/openapi.json").await.json();
+    for (template, method) in operations(&document) {
+        let path = template.replace("{key}", "zzz").replace("{id}", "zzz");
+        // The stream's body has no end.
+        let method = if template == "/api/v1/stream" { "HEAD" } else { method.as_str() };
+        let answer = server.send(method, &path, &[], "{").await;
+        let unrouted = answer.status == StatusCode::METHOD_NOT_ALLOWED || answer.text.contains("no_route");
+        assert!(!unrouted, "{method} {template}: {}", answer.text);
+    }
+}
+
+/// Every route that the design names is described, each operation with a summary, a tag and an id of its own.
+#[actix_web::test]
+async fn every_route_is_described() {
+    let server = Server::start().await;
+    let document = server.get("/openapi.json").await.json();
+    let described = operations(&document);
+    let mut wanted: BTreeSet<(String, String)> = [
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/openapi.json"),
+        ("POST", "/api/v1/flags/{key}/enable"),
+        ("POST", "/api/v1/flags/{key}/disable"),
+        ("POST", "/api/v1/flags/{key}/evaluate"),
+        ("POST", "/api/v1/faults/{key}/start"),
+        ("POST", "/api/v1/faults/{key}/stop"),
+        ("GET", "/api/v1/runs"),
+        ("GET", "/api/v1/runs/{id}"),
+        ("PUT", "/api/v1/halt"),
+        ("GET", "/api/v1/halt"),
+        ("DELETE", "/api/v1/halt"),
+        ("POST", "/api/v1/apply"),
+        ("GET", "/api/v1/export"),
+        ("GET", "/api/v1/hours/{key}/status"),
+        ("GET", "/api/v1/events"),
+        ("GET", "/api/v1/clients"),
+        ("GET", "/api/v1/fault-points"),
+        ("GET", "/api/v1/stream"),
+        ("GET", "/api/v1/snapshot"),
+        ("POST", "/api/v1/reports"),
+        ("POST", "/ofrep/v1/evaluate/flags"),
+        ("POST", "/ofrep/v1/evaluate/flags/{key}"),
+    ]
+    .map(|(method, path)| (path.to_owned(), method.to_owned()))
+    .into();
+    for kind in Kind::ALL {
+        let path = format!("/api/v1/{}", kind.path());
+        wanted.insert((path.clone(), "GET".to_owned()));
+        wanted.insert((format!("{path}/{{key}}/history"), "GET".to_owned()));
+        wanted.insert((format!("{path}/{{key}}/revert"), "POST".to_owned()));
+        wanted.extend(["GET", "PUT", "PATCH", "DELETE"].map(|method| (format!("{path}/{{key}}"), method.to_owned())));
+    }
+    assert_eq!(described, wanted);
+
+    let mut ids = BTreeSet::new();
+    for (path, method) in &described {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path}: {operation}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}: {operation}");
+        assert!(operation["responses"].get("default").is_some(), "{method} {path} describes no problem");
+    }
+}
+
+/// The page and all it needs come out of the binary.
+#[actix_web::test]
+async fn the_page_needs_no_network() {
+    let server = Server::start().await;
+    let page = server.get("/docs/").await.expect(200);
+    assert!(page.header("content-security-policy").starts_with("default-src 'self';"), "{:?}", page.headers);
+    let initializer = server.get("/docs/swagger-initializer.js").await.expect(200).text;
+    assert!(
+        initializer.contains("/openapi.json") && initializer.contains("\"validatorUrl\": \"none\""),
+        "{initializer}"
+    );
+    assert_eq!(server.get("/docs").await.expect(307).header("location"), "/docs/");
+}
+
+fn operations(document: &Json) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(move |method| (path.clone(), method.to_uppercase()))
+    });
+    operations.collect()
+}

@@ -1,0 +1,91 @@
+//! Faults: start, stop, halt, and the refusals, over HTTP.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::Server;
+
+/// A live client that passes the fixture's fault point.
+fn report(sequence: u64) -> Json {
+    json!({
+        "client": "0123456789abcdef0123456789abcdef",
+        "sequence": sequence,
+        "service": "shop",
+        "sdk": {"name": "daybreak-sdk", "version": "0.1.0"},
+        "level": 1,
+        "state": "streaming",
+        "faults": {"allowed": true, "in_flight": 0},
+        "operations": {"POST /checkout": {"requests": 5_000 * sequence, "open": 0}},
+        "points": {"payment.gateway": {
+            "passes": 5_000 * sequence, "requests": {"POST /checkout": 5_000 * sequence}, "permitted": true}},
+    })
+}
+
+#[actix_web::test]
+async fn a_run_from_start_to_stop() {
+    let server = Server::start().await;
+    for sequence in 1..=2 {
+        server.post("/api/v1/reports", &report(sequence).to_string()).await.expect(200);
+    }
+    let before = server.everything().await;
+    server.post("/api/v1/faults/slow/start?dry_run=true", "").await.expect(200);
+    assert_eq!(server.everything().await, before);
+
+    let body = r#"{"duration": "5m", "percentage": "1%", "hypothesis": "checkout falls back"}"#;
+    let started = server.post("/api/v1/faults/slow/start", body).await.expect(201);
+    let location = started.header("location").to_owned();
+    let run = server.get(&location).await.expect(200).json();
+    assert_eq!((&run["fault"], &run["percentage"], &run["active"]), (&json!("slow"), &json!("1%"), &json!(true)));
+    assert_eq!(server.get("/api/v1/runs").await.expect(200).json()["runs"][0]["id"], run["id"]);
+
+    let reply = server.post("/api/v1/reports", &report(3).to_string()).await.expect(200).json();
+    assert_eq!(reply["runs"][0]["id"], run["id"], "{reply}");
+
+    let busy = server.post("/api/v1/faults/slow/start", "").await.expect_problem(409, "not_admitted", "");
+    assert!(busy.text.contains("point_busy"), "{}", busy.text);
+
+    let revision = server.shared.control().position();
+    server.post("/api/v1/faults/slow/stop", r#"{"reason": "seen enough"}"#).await.expect(200);
+    assert!(server.shared.control().position() != revision);
+    assert_eq!(server.get(&location).await.json()["active"], json!(false));
+    let again = server.shared.control().position();
+    server.post("/api/v1/faults/slow/stop", "").await.expect(200);
+    assert_eq!(server.shared.control().position(), again, "what changes nothing makes no revision");
+}
+
+#[actix_web::test]
+async fn a_start_is_refused_with_every_reason() {
+    let server = Server::start().await;
+    server.send("PUT", "/api/v1/halt", &[], "").await.expect(200);
+    let refused = server.post("/api/v1/faults/slow/start", "").await.expect_problem(409, "not_admitted", "");
+    let codes: Vec<_> =
+        refused.json()["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].clone()).collect();
+    assert!(codes.contains(&json!("halted")) && codes.contains(&json!("no_clients")), "{codes:?}");
+
+    let cases = [
+        (r#"{"percentage": "6%"}"#, 409, "percentage_raised"),
+        (r#"{"duration": "11m"}"#, 409, "duration_raised"),
+        (r#"{"percentage": "6"}"#, 400, "write `6%`"),
+        (r#"{"duration": 600}"#, 400, "unit"),
+        (r#"{"percent": "1%"}"#, 400, "unknown field `percent`"),
+    ];
+    for (body, status, why) in cases {
+        let answer = server.post("/api/v1/faults/slow/start", body).await.expect(status);
+        assert!(answer.text.contains(why), "{body}: {}", answer.text);
+    }
+    server.post("/api/v1/faults/nowhere/start", "").await.expect_problem(404, "not_found", "nowhere");
+    server.post("/api/v1/faults/nowhere/stop", "").await.expect_problem(404, "not_found", "nowhere");
+}
+
+#[actix_web::test]
+async fn halt_and_lift() {
+    let server = Server::start().await;
+    assert_eq!(server.get("/api/v1/halt").await.expect(200).json()["halted"], json!(false));
+    let halted = server.send("PUT", "/api/v1/halt", &[], r#"{"reason": "enough"}"#).await.expect(200).json();
+    assert_eq!((&halted["halted"], &halted["reason"]), (&json!(true), &json!("enough")), "{halted}");
+    let reply = server.post("/api/v1/reports", &report(1).to_string()).await.expect(200).json();
+    assert_eq!(reply["halted"], json!(true), "{reply}");
+    for _ in 0..2 {
+        let lifted = server.send("DELETE", "/api/v1/halt", &[], "").await.expect(200).json();
+        assert_eq!(lifted["halted"], json!(false), "{lifted}");
+    }
+}
