@@ -1,2 +1,46 @@
-//! To come.
-fn main() {}
+//! The `daybreak` binary: the server, and tools for its documents.
+
+mod args;
+mod check;
+mod eval;
+mod folder;
+mod hours;
+mod remote;
+mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.len() <= 1 {
+        words = vec!["daybreak".into(), "serve".into()];
+    }
+    // Nothing else has chosen a provider for TLS yet, so this cannot fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(Arguments::parse_from(words).command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(options) => serve::run(options),
+        Command::Check(options) => check::run(&options),
+        Command::Schema => schema(),
+        Command::Eval(options) => eval::run(&options),
+        Command::Hours(options) => hours::run(&options),
+    }
+}
+
+fn schema() -> anyhow::Result<ExitCode> {
+    println!("{}", serde_json::to_string_pretty(&daybreak_document::schema())?);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,166 @@
+//! What may be written after `daybreak`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_MAX, RUN_DURATION_MAX_DEFAULT};
+use daybreak_model::{Millis, Percentage};
+use jiff::Timestamp;
+
+/// Feature flags whose flags can also break things on purpose.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, after_help = "Without a command, `daybreak` serves.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve flags and faults to applications and operators.
+    Serve(Serve),
+    /// Check documents, and name every fault with its place.
+    Check(Check),
+    /// Print the JSON Schema of documents, for editors.
+    Schema,
+    /// Evaluate a flag here, with the engine that the server and the SDKs use.
+    Eval(Eval),
+    /// Tell whether a calendar is open, and when it closes and opens.
+    Hours(Hours),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder of documents; they are watched and applied as they change.
+    #[arg(long, env = "DAYBREAK_FLAGS", value_name = "DIR", default_value = "flags")]
+    pub(crate) flags: PathBuf,
+    /// The folder for what must survive a restart.
+    #[arg(long, env = "DAYBREAK_DATA", value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Where to listen; without tokens only loopback is possible.
+    #[arg(long, env = "DAYBREAK_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// The environment: nothing done here reaches the clients of another.
+    #[arg(long, env = "DAYBREAK_ENVIRONMENT", value_name = "NAME", default_value = "development")]
+    pub(crate) environment: String,
+    /// The largest share of one service's requests of one operation that runs may strike together.
+    #[arg(long, env = "DAYBREAK_MAX_BLAST_RADIUS", value_name = "PERCENTAGE", default_value = "5%")]
+    pub(crate) max_blast_radius: Percentage,
+    /// The longest run that a start may ask for, up to 4h.
+    #[arg(long, env = "DAYBREAK_MAX_RUN", value_name = "DURATION", value_parser = max_run,
+          default_value_t = RUN_DURATION_MAX_DEFAULT)]
+    pub(crate) max_run: Millis,
+    /// How long clients may go on injecting without hearing from the server, from 3s to 30s.
+    #[arg(long, env = "DAYBREAK_LEASE", value_name = "DURATION", value_parser = lease, default_value_t = LEASE_DEFAULT)]
+    pub(crate) lease: Millis,
+    /// What to log: `error`, `warn`, `info`, `debug`, or by module.
+    #[arg(long, env = "DAYBREAK_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+    /// How to log.
+    #[arg(long, env = "DAYBREAK_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Check {
+    /// Folders, searched through, and files: together they are one document.
+    #[arg(value_name = "PATH", default_value = "flags")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print what was found.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// As a compiler does, with the lines in question.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Eval {
+    /// The flag.
+    pub(crate) key: String,
+    /// The evaluation context, as JSON.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) context: String,
+    /// The folder of documents.
+    #[arg(long, env = "DAYBREAK_FLAGS", value_name = "DIR", default_value = "flags")]
+    pub(crate) flags: PathBuf,
+    /// Also tell, rule by rule, why it matched or why not.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Hours {
+    /// The calendar.
+    pub(crate) key: String,
+    /// The folder of documents.
+    #[arg(long, env = "DAYBREAK_FLAGS", value_name = "DIR", default_value = "flags")]
+    pub(crate) flags: PathBuf,
+    /// Ask a server instead of a folder.
+    #[arg(long, env = "DAYBREAK_URL", value_name = "URL", conflicts_with = "at")]
+    pub(crate) url: Option<String>,
+    /// At this moment instead of now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+fn within(text: &str, min: Millis, max: Millis) -> Result<Millis, String> {
+    let duration: Millis = text.parse().map_err(|error| format!("{error}"))?;
+    if (min..=max).contains(&duration) { Ok(duration) } else { Err(format!("{duration} is not within {min} to {max}")) }
+}
+
+fn lease(text: &str) -> Result<Millis, String> {
+    within(text, LEASE_MIN, LEASE_MAX)
+}
+
+fn max_run(text: &str) -> Result<Millis, String> {
+    within(text, Millis::from_secs(1), RUN_DURATION_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_are_checked() {
+        let cases = [
+            ("--lease 10s", None),
+            ("--lease 2s", Some("3s to 30s")),
+            ("--lease 10", Some("unit")),
+            ("--max-run 4h", None),
+            ("--max-run 5h", Some("4h")),
+            ("--max-blast-radius 100%", None),
+            ("--max-blast-radius 100", Some("write `100%`")),
+            ("--listen 8080", Some("socket address")),
+        ];
+        for (options, expected) in cases {
+            let line = format!("daybreak serve {options}");
+            match (Arguments::try_parse_from(line.split(' ')), expected) {
+                (Ok(_), None) => {}
+                (Err(error), Some(why)) => assert!(error.to_string().contains(why), "{line}: {error}"),
+                (parsed, _) => panic!("{line}: {parsed:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `daybreak check`: the documents' faults, as a good compiler prints them.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use daybreak_document::{Diagnostic, Severity, decode, render};
+use daybreak_model::{Kind, Resources};
+use serde_json::json;
+
+use crate::args::{Check, CheckFormat};
+use crate::folder;
+
+pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
+    let sources = folder::read_all(&options.paths)?;
+    let decoded = decode(&sources);
+    let failed = decoded.has_errors();
+    match options.format {
+        CheckFormat::Text => {
+            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            print!("{}", render(&decoded.diagnostics, &sources, color));
+            println!("{}", summary(sources.len(), &decoded.resources, &decoded.diagnostics));
+        }
+        CheckFormat::Json => {
+            let report = json!({ "ok": !failed, "files": sources.len(), "diagnostics": decoded.diagnostics });
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn summary(files: usize, resources: &Resources, diagnostics: &[Diagnostic]) -> String {
+    let of = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let files = counted(files, "file");
+    let warnings = match of(Severity::Warning) {
+        0 => String::new(),
+        warnings => format!(", {}", counted(warnings, "warning")),
+    };
+    match of(Severity::Error) {
+        0 => {
+            let kinds = Kind::ALL.into_iter().filter_map(|kind| match resources.keys(kind).len() {
+                0 => None,
+                count if kind == Kind::Hours => Some(counted(count, "calendar")),
+                count => Some(counted(count, kind.noun())),
+            });
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            format!("{files} checked: {}{warnings}", if kinds.is_empty() { "no resources".to_owned() } else { kinds })
+        }
+        errors => format!("{files} checked: {}{warnings}", counted(errors, "error")),
+    }
+}
+
+/// `1 flag`, `2 flags`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,49 @@
+//! `daybreak hours`: open now? closes when? opens when?
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use daybreak_guard::hours::{HoursStatus, SEARCH_DAYS, status};
+use jiff::Timestamp;
+
+use crate::args::Hours;
+use crate::{folder, remote};
+
+pub(crate) fn run(options: &Hours) -> anyhow::Result<ExitCode> {
+    if let Some(url) = &options.url {
+        let answer = remote::get(url, &format!("/api/v1/hours/{}/status", options.key))?;
+        print!("{answer}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let resources = folder::decode(&options.flags)?;
+    let Some(hours) = resources.hours.get(options.key.as_str()) else {
+        let known = resources.hours.keys().map(|key| key.as_str());
+        bail!(
+            "there are no hours `{}` in {}{}",
+            options.key,
+            options.flags.display(),
+            folder::hint(&options.key, known)
+        );
+    };
+    let now = options.at.unwrap_or_else(Timestamp::now);
+    println!("{}", describe(&options.key, &hours.time_zone, &status(hours, now)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The status in a sentence or two.
+fn describe(key: &str, time_zone: &str, status: &HoursStatus) -> String {
+    let local = |at: Timestamp| match at.in_tz(time_zone) {
+        Ok(local) => local.strftime("%A, %-d %B %Y at %H:%M (%Z)").to_string(),
+        Err(_) => at.to_string(),
+    };
+    let mut text = match (status.open, status.closes_at, status.opens_at) {
+        (true, Some(closes), _) => format!("`{key}` is open; it closes on {}", local(closes)),
+        (true, None, _) => format!("`{key}` is open; it does not close within {SEARCH_DAYS} days"),
+        (false, _, Some(opens)) => format!("`{key}` is closed; it opens on {}", local(opens)),
+        (false, _, None) => format!("`{key}` is closed; it does not open within {SEARCH_DAYS} days"),
+    };
+    if let Some(known_until) = status.known_until {
+        text.push_str(&format!("\nholidays are known until {}; after that it counts as closed", local(known_until)));
+    }
+    text
+}

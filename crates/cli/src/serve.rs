@@ -1,0 +1,122 @@
+//! `daybreak serve`.
+
+use std::io::IsTerminal;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use daybreak_control::clock::SystemClock;
+use daybreak_control::{Control, LoadError, Options, Refusal};
+use daybreak_document::render;
+use daybreak_model::Kind;
+use daybreak_model::wire::StoreId;
+use daybreak_server::{Offload, Shared, access};
+use daybreak_store::{MemoryOptions, MemoryStore};
+use rand::RngExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{LogFormat, Serve};
+use crate::check::counted;
+
+/// Threads beside those that answer requests: for documents, for the guard's tick, for the files.
+const THREADS: usize = 2;
+/// How often the guard looks.
+const TICK: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
+    log(&options)?;
+    if !access::may_listen(options.listen) {
+        bail!(
+            "without tokens the server listens on loopback only, and {} is not; write `--listen 127.0.0.1:{}`",
+            options.listen.ip(),
+            options.listen.port()
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Serve) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind(options.listen)
+        .with_context(|| format!("cannot listen on {}; `--listen 127.0.0.1:0` takes any free port", options.listen))?;
+    let control = open(&options).await?;
+    let _watch = match control.watch_files(options.flags.clone()).await {
+        Ok(watch) => watch,
+        Err(LoadError::Refused { refusal: Refusal::Invalid(diagnostics), sources }) => {
+            eprint!("{}", render(&diagnostics, &sources, std::io::stderr().is_terminal()));
+            bail!("{} cannot be served; `daybreak check {0}` says the same", options.flags.display());
+        }
+        Err(why) => return Err(why).context("the documents cannot be served; `--flags DIR` names their folder"),
+    };
+    tokio::spawn(tick(control.clone()));
+    println!("{}", greeting(&control, listener.local_addr()?, &options));
+    let shared = Shared::new(control, Offload::new(tokio::runtime::Handle::current()));
+    daybreak_server::serve(listener, shared, stop_signal()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The control on a store in memory; what must survive a restart is in `--data`.
+async fn open(options: &Serve) -> anyhow::Result<Control> {
+    let mut random = rand::rng();
+    let id = StoreId::new(random.random());
+    let store = MemoryStore::open(MemoryOptions { data: Some(&options.data), ..MemoryOptions::new(id) })
+        .with_context(|| format!("cannot use the data folder {}; see `--data`", options.data.display()))?;
+    let conduct = Options {
+        environment: options.environment.clone(),
+        lease: options.lease,
+        max_blast_radius: options.max_blast_radius,
+        max_run: options.max_run,
+    };
+    let seed = random.random();
+    Ok(Control::open(conduct, Arc::new(store), Arc::new(SystemClock), seed).await?)
+}
+
+/// The guard's tick, each second, until the server ends.
+async fn tick(control: Control) {
+    let mut seconds = tokio::time::interval(TICK);
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        control.tick().await;
+    }
+}
+
+/// What somebody who starts it wants to know first.
+fn greeting(control: &Control, address: SocketAddr, options: &Serve) -> String {
+    let state = control.state();
+    let count = |kind: Kind| counted(state.resources().keys(kind).len(), kind.noun());
+    format!(
+        "daybreak {} listening on http://{address} (loopback only, as there are no tokens)\n\
+         {} and {} from {}, environment {}\n\
+         the API: http://{address}/docs/    stop everything: curl -X PUT http://{address}/api/v1/halt",
+        env!("CARGO_PKG_VERSION"),
+        count(Kind::Flag),
+        count(Kind::Fault),
+        options.flags.display(),
+        options.environment,
+    )
+}
+
+/// Ready at the first SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn log(options: &Serve) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&options.log).with_context(|| format!("`{}` is no log filter", options.log))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match options.log_format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}
