@@ -55,7 +55,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "DAYBREAK_LEASE", value_name = "DURATION", value_parser = lease, default_value_t = LEASE_DEFAULT)]
     pub(crate) lease: Millis,
     /// What to log: `error`, `warn`, `info`, `debug`, or by module.
-    #[arg(long, env = "DAYBREAK_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "DAYBREAK_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub(crate) log: String,
     /// How to log.
     #[arg(long, env = "DAYBREAK_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]

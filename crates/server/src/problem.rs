@@ -95,7 +95,10 @@ codes! {
 
 /// One problem, ready to be answered.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     code: Code,
     detail: String,
     members: serde_json::Map<String, Json>,
@@ -106,14 +109,14 @@ impl Problem {
     /// A problem of this code; `detail` says what is wrong here and what to do instead.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), members: serde_json::Map::new(), headers: Vec::new() }
+        Self(Box::new(Parts { code, detail: detail.into(), members: serde_json::Map::new(), headers: Vec::new() }))
     }
 
     /// The same problem with one more member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
         if let Ok(value) = serde_json::to_value(value) {
-            self.members.insert(name.to_owned(), value);
+            self.0.members.insert(name.to_owned(), value);
         }
         self
     }
@@ -122,41 +125,41 @@ impl Problem {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
+            self.0.headers.push((name, value));
         }
         self
     }
 
     /// Its code.
     #[must_use]
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.title(), self.detail)
+        write!(f, "{}: {}", self.0.code.title(), self.0.detail)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.status()
+        self.0.code.status()
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        for header in &self.headers {
+        for header in &self.0.headers {
             response.append_header(header.clone());
         }
         let body = Details {
-            r#type: format!("urn:daybreak:problem:{}", self.code.as_str()),
-            title: self.code.title(),
-            status: self.code.status().as_u16(),
-            code: self.code.as_str(),
-            detail: &self.detail,
-            members: &self.members,
+            r#type: format!("urn:daybreak:problem:{}", self.0.code.as_str()),
+            title: self.0.code.title(),
+            status: self.0.code.status().as_u16(),
+            code: self.0.code.as_str(),
+            detail: &self.0.detail,
+            members: &self.0.members,
         };
         response.content_type(MEDIA_TYPE).body(answer::pretty(&body))
     }

@@ -1,11 +1,20 @@
 //! The API in process: what it answers to good and to bad requests.
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod changes;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod ofrep;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
 mod problems;
+#[cfg(test)]
 mod runs;
+#[cfg(test)]
 mod sdk;
