@@ -21,6 +21,7 @@ mod client;
 mod detail;
 pub mod faults;
 mod flag;
+pub mod middleware;
 pub mod scope;
 mod served;
 mod usage;

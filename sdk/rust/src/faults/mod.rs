@@ -6,6 +6,8 @@
 //! selects and draws. Whatever ends one of them ends waits in progress too.
 
 mod clock;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod grants;
 mod in_flight;
 mod injected;
@@ -18,6 +20,8 @@ mod report;
 mod run;
 mod settings;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod wish;
 
@@ -27,6 +31,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+#[cfg(test)]
+pub(crate) use clock::test::TestClock;
 pub use clock::{Clock, Moment, SystemClock};
 use grants::Grants;
 use in_flight::InFlight;

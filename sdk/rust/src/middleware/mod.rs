@@ -1,0 +1,13 @@
+//! Middleware: what opens scopes on the way in, and passes fault points on the way out.
+
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "tower")]
+pub mod tower;
+
+/// The fault point that every request passes on its way in.
+pub const SERVER_POINT: &str = "http.server";
+/// The fault point that every call to another service passes on its way out.
+pub const CLIENT_POINT: &str = "http.client";
+/// Says on an injected answer which fault it is of.
+pub const INJECTED_HEADER: &str = "daybreak-injected";
