@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::change::Proposal;
 use crate::{Actor, Changed, Control, Refusal};
 
-pub use read::FilesError;
+pub use read::{FilesError, read_documents};
 pub use watch::FilesWatch;
 
 /// Who changes things in the log when it is the files.

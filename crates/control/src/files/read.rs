@@ -37,16 +37,20 @@ pub enum FilesError {
     TooDeep(String),
 }
 
-/// Reads all documents of a folder and of those in it, in the order of their names, away from the runtime.
-/// Files and folders whose name begins with a dot are left out: editors and Kubernetes keep theirs there. Links
-/// are followed. A path that is a file is that one document.
+/// As [`read_documents`], away from the runtime.
 pub(super) async fn read(folder: PathBuf) -> Result<Vec<Source>, FilesError> {
     let shown = folder.display().to_string();
-    let read = tokio::task::spawn_blocking(move || read_now(&folder)).await;
+    let read = tokio::task::spawn_blocking(move || read_documents(&folder)).await;
     read.unwrap_or_else(|error| Err(FilesError::Read { path: shown, why: error.to_string() }))
 }
 
-fn read_now(folder: &Path) -> Result<Vec<Source>, FilesError> {
+/// Reads all documents of a folder and of those in it, in the order of their names. Files and folders whose name
+/// begins with a dot are left out: editors and Kubernetes keep theirs there. Links are followed. A path that is
+/// a file is that one document.
+///
+/// # Errors
+/// When anything cannot be read, is too large, or there is no document at all.
+pub fn read_documents(folder: &Path) -> Result<Vec<Source>, FilesError> {
     let mut paths = Vec::new();
     if fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.is_file() {
         paths.push(folder.to_owned());
