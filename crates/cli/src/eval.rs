@@ -5,12 +5,18 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use daybreak_engine::{Snapshot, compile};
 use daybreak_model::{Context, Resources};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Eval;
 use crate::folder;
 
 pub(crate) fn run(options: &Eval) -> anyhow::Result<ExitCode> {
+    let answer = answer(options)?;
+    println!("{}", serde_json::to_string_pretty(&answer)?);
+    Ok(if answer.get("error").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn answer(options: &Eval) -> anyhow::Result<Value> {
     let resources = folder::decode(&options.flags)?;
     let context = serde_json::from_str(&options.context).context("`--context` is no JSON")?;
     let context = Context::from_json(&context).context("`--context` is no evaluation context")?;
@@ -38,8 +44,7 @@ pub(crate) fn run(options: &Eval) -> anyhow::Result<ExitCode> {
     if options.explain {
         answer["trace"] = serde_json::to_value(snapshot.explain(&options.key, &context))?;
     }
-    println!("{}", serde_json::to_string_pretty(&answer)?);
-    Ok(if detail.error.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(answer)
 }
 
 /// The compiled flags; without a server there are no revisions.
@@ -47,4 +52,43 @@ fn snapshot(resources: &Resources) -> Snapshot {
     let flags = resources.flags.iter().map(|(key, flag)| (key, flag, 0));
     let segments = resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone())).collect();
     compile(flags, &segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(document: &str, key: &str, context: &str) -> anyhow::Result<Value> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("flags.yaml"), document)?;
+        let flags = folder.path().to_owned();
+        answer(&Eval { key: key.into(), context: context.into(), flags, explain: true })
+    }
+
+    const DOCUMENT: &str =
+        "flags:\n  search: { default: off, rules: [{ name: pro, when: { plan: pro }, serve: on }] }\n";
+
+    #[test]
+    fn invariant_7_the_answer_is_the_engines() {
+        for (context, variant, reason) in [(r#"{"plan": "pro"}"#, "on", "TARGETING_MATCH"), ("{}", "off", "DEFAULT")] {
+            let answer = check(DOCUMENT, "search", context).unwrap();
+            assert_eq!((&answer["variant"], &answer["reason"]), (&json!(variant), &json!(reason)), "{answer}");
+            assert!(answer["trace"].to_string().contains("pro"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let cases = [
+            (DOCUMENT, "serach", "{}", "did you mean `search`?"),
+            (DOCUMENT, "search", "{", "no JSON"),
+            (DOCUMENT, "search", "[]", "no evaluation context"),
+            ("flags:\n  search: { default: of }\n", "search", "{}", "write `off`"),
+            ("flags: {}\n", "search", "{}", "none at all"),
+        ];
+        for (document, key, context, expected) in cases {
+            let why = check(document, key, context).unwrap_err().to_string();
+            assert!(why.contains(expected), "{why}");
+        }
+    }
 }

@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use daybreak_control::read_documents;
 use daybreak_document::Source;
 use daybreak_model::Resources;
-
-/// The extensions of documents.
-const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Reads folders, searched through, and files.
 ///
@@ -16,11 +14,7 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 pub(crate) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
-        let found = sources.len();
-        collect(path, true, &mut sources)?;
-        if sources.len() == found {
-            bail!("{} holds no document; documents end in .yaml, .yml or .json", path.display());
-        }
+        sources.extend(read_documents(path)?);
     }
     Ok(sources)
 }
@@ -37,23 +31,6 @@ pub(crate) fn decode(folder: &Path) -> anyhow::Result<Resources> {
         bail!("{} has faults\n{faults}", folder.display());
     }
     Ok(decoded.resources)
-}
-
-fn collect(path: &Path, named: bool, sources: &mut Vec<Source>) -> anyhow::Result<()> {
-    let unreadable = || format!("{} cannot be read", path.display());
-    if path.is_dir() {
-        let mut entries =
-            path.read_dir().with_context(unreadable)?.collect::<Result<Vec<_>, _>>().with_context(unreadable)?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        let shown = entries.iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
-        return shown.map(std::fs::DirEntry::path).try_for_each(|path| collect(&path, false, sources));
-    }
-    let document = path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
-    if named || document {
-        let text = std::fs::read_to_string(path).with_context(unreadable)?;
-        sources.push(Source::new(path.display().to_string(), text));
-    }
-    Ok(())
 }
 
 /// What was perhaps meant, or what there is.

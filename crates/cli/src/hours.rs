@@ -47,3 +47,28 @@ fn describe(key: &str, time_zone: &str, status: &HoursStatus) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let none = HoursStatus { open: false, closes_at: None, opens_at: None, known_until: None };
+        let cases = [
+            (
+                HoursStatus { open: true, closes_at: at("2026-11-23T11:00:00Z"), ..none },
+                "`office` is open; it closes on Monday, 23 November 2026 at 12:00 (CET)",
+            ),
+            (
+                HoursStatus { opens_at: at("2026-07-01T08:00:00Z"), ..none },
+                "`office` is closed; it opens on Wednesday, 1 July 2026 at 10:00 (CEST)",
+            ),
+            (none, "`office` is closed; it does not open within 400 days"),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(describe("office", "Europe/Berlin", &status), expected);
+        }
+    }
+}
