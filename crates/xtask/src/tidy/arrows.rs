@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("daybreak-sdk", &["daybreak-engine", "daybreak-model"]),
-    ("daybreak-tests", &["daybreak-guard", "daybreak-model", "daybreak-sdk"]),
+    ("daybreak-tests", &["daybreak-sdk"]),
     ("daybreak-xtask", &[]),
 ];
 

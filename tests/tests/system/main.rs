@@ -1,0 +1,11 @@
+//! The whole system: the real binary, real curl, the real SDK in a process of its own.
+
+mod application;
+mod bad_input;
+mod documents;
+mod files;
+mod flags;
+mod leases;
+mod runs;
+mod share;
+mod stop;
