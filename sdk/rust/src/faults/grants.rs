@@ -170,9 +170,9 @@ impl Faults {
                     grants.halted_at = Some(now);
                 }
             });
-            self.0.wish.now();
         }
-        if !changed.started.is_empty() {
+        // Either way the server waits to hear of it: that it has stopped, or to grant the lease.
+        if changed.halted || !changed.ended.is_empty() || !changed.started.is_empty() {
             self.0.wish.within(changed.jitter.to_duration());
         }
     }

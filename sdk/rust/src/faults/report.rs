@@ -1,5 +1,7 @@
 //! What the faults' side of a report says.
 
+use std::time::Duration;
+
 use daybreak_model::wire::{FaultSupport, PointCounts, Report};
 
 use super::Faults;
@@ -21,6 +23,11 @@ impl Faults {
             (point.key.clone(), PointCounts { passes, unscoped, requests, permitted: point.permitted })
         });
         report.points = points.collect();
+    }
+
+    /// Makes a report due at a random moment within this time: somebody waits for it.
+    pub fn want_report(&self, within: Duration) {
+        self.0.wish.within(within);
     }
 
     /// Waits until a report is due before its interval is over: a start was announced, a point was named for

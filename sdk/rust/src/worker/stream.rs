@@ -13,6 +13,9 @@ use tokio::time::timeout;
 use super::backoff::Backoff;
 use crate::client::Core;
 
+/// How soon a client says that it has what somebody waits for it to have.
+const ACK_WITHIN: Duration = Duration::from_millis(50);
+
 /// How a stream ended.
 pub(super) enum End {
     /// The server asks to connect again, within this time.
@@ -80,6 +83,9 @@ fn take(core: &Core, message: Message) -> Next {
             let infallible =
                 core.update(false, |documents| Ok::<_, std::convert::Infallible>(documents.change(&change)));
             let Ok(()) = infallible;
+            if change.ack {
+                core.faults.want_report(ACK_WITHIN);
+            }
             Next::Kept
         }
         Message::Runs(news) => {

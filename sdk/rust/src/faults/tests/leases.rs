@@ -82,6 +82,24 @@ async fn invariant_2_stream_messages_renew_nothing() {
     assert!(is_struck(&faults).await, "a reply does");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_the_server_waits_to_hear_is_reported_soon() {
+    let wanted = |faults: Faults| async move {
+        tokio::time::timeout(Duration::from_secs(1), faults.wants_report()).await.is_ok()
+    };
+    let (faults, _) = faults(Settings::default());
+    assert!(!wanted(faults.clone()).await, "nothing is new");
+    let started = RunsChanged { started: vec![RunId::new(1)], jitter: Millis::new(500), ..RunsChanged::default() };
+    for news in [started, ended(), halted()] {
+        faults.runs_changed(&news);
+        assert!(wanted(faults.clone()).await, "{news:?}");
+        report(&faults);
+        assert!(!wanted(faults.clone()).await, "a report was made after {news:?}");
+    }
+    faults.halt();
+    assert!(wanted(faults.clone()).await, "this process was halted");
+}
+
 #[tokio::test]
 async fn invariant_3_no_late_reply_brings_a_stopped_run_back() {
     for stop in [ended(), halted()] {
