@@ -1,4 +1,4 @@
-//! Where the real binaries are.
+//! Where the real binary is.
 //!
 //! `cargo xtask test` builds everything once and says where in `DAYBREAK_BIN_DIR`. Run alone, as by
 //! `cargo test -p daybreak-tests`, the tests build what they need first, so that they never run a stale binary.
@@ -20,41 +20,25 @@ const BIN_DIR: &str = "DAYBREAK_BIN_DIR";
 /// When it does not build.
 pub fn binary() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    once(&BUILT, &["-p", "daybreak-cli", "--bin", "daybreak"], "daybreak")
-}
-
-/// An example of the SDK.
-///
-/// # Errors
-/// When it does not build.
-pub fn example(name: &'static str) -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let folder = once(&BUILT, &["-p", "daybreak-sdk", "--all-features", "--examples"], "examples")?;
-    let path = folder.join(name);
-    ensure!(path.is_file(), "the SDK has no example `{name}`");
-    Ok(path)
-}
-
-fn once(built: &OnceLock<Result<PathBuf, String>>, arguments: &[&str], name: &str) -> Result<PathBuf> {
-    let path = built.get_or_init(|| build(arguments, name).map_err(|error| format!("{error:#}")));
+    let path = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     path.clone().map_err(anyhow::Error::msg)
 }
 
-fn build(arguments: &[&str], name: &str) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     let folder = match std::env::var_os(BIN_DIR) {
         Some(folder) => PathBuf::from(folder),
         None => {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             // Benchmarks are built for release, and measure what is.
             let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-            let build = ["build", "--profile", profile];
-            let output = Command::new(cargo).current_dir(root()).args(build).args(arguments).output()?;
+            let build = ["build", "--profile", profile, "-p", "daybreak-cli", "--bin", "daybreak"];
+            let output = Command::new(cargo).current_dir(root()).args(build).output()?;
             ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             beside_us()?
         }
     };
-    let path = folder.join(name);
-    ensure!(path.exists(), "{} is missing", path.display());
+    let path = folder.join("daybreak");
+    ensure!(path.is_file(), "{} is missing", path.display());
     Ok(path)
 }
 

@@ -12,7 +12,7 @@ fn daybreak(arguments: &[&str], path: &Path) -> Result<Output> {
 }
 
 /// The fenced blocks of a language in a Markdown text.
-fn blocks(markdown: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(markdown: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut block: Option<Vec<&str>> = None;
     for line in markdown.lines() {

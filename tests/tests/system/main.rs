@@ -9,3 +9,4 @@ mod leases;
 mod runs;
 mod share;
 mod stop;
+mod tour;
