@@ -24,14 +24,16 @@ mod flag;
 pub mod middleware;
 pub mod scope;
 mod served;
+mod test_client;
 mod usage;
 mod worker;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Client, Status};
 pub use daybreak_model::wire::ClientState;
-pub use daybreak_model::{Context, ContextValue, ErrorCode, Reason};
+pub use daybreak_model::{Context, ContextValue, ErrorCode, Key, KeyError, Reason, Value};
 pub use detail::Detail;
 pub use faults::{Faults, InjectedFault, Pass, Point};
 pub use flag::{Flag, FlagType};
 pub use scope::Scope;
+pub use test_client::TestClient;

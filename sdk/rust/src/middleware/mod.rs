@@ -1,5 +1,7 @@
 //! Middleware: what opens scopes on the way in, and passes fault points on the way out.
 
+#[cfg(feature = "actix")]
+pub mod actix;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 #[cfg(feature = "tower")]

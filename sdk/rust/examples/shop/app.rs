@@ -1,0 +1,172 @@
+//! The shop's routes, and how the SDK is wired into them.
+
+use std::net::SocketAddr;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
+use daybreak_sdk::Client;
+use daybreak_sdk::Context;
+use daybreak_sdk::middleware::actix::Daybreak;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cart::{self, Carts};
+use crate::checkout::{CheckoutError, Desk};
+use crate::payments::Gateway;
+use crate::{catalogue, gateway, page};
+
+/// What every handler can reach.
+struct Shop {
+    daybreak: Client,
+    carts: Carts,
+    desk: Desk,
+}
+
+/// Who is shopping, as the query says. A real shop would know it from a session.
+#[derive(Deserialize)]
+struct Customer {
+    #[serde(default)]
+    user: String,
+    country: Option<String>,
+    plan: Option<String>,
+    email: Option<String>,
+    app_version: Option<String>,
+}
+
+impl Customer {
+    /// What flags and faults are evaluated with.
+    fn context(&self) -> Context {
+        let optional = [
+            ("country", &self.country),
+            ("plan", &self.plan),
+            ("email", &self.email),
+            ("app_version", &self.app_version),
+        ];
+        let present = optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        present.fold(Context::new(&self.user), |context, (name, value)| context.with(name, value))
+    }
+}
+
+/// The context of a request, for its scope. A request that has none is evaluated with an empty one.
+fn context(request: &HttpRequest) -> Context {
+    web::Query::<Customer>::from_query(request.query_string()).map(|customer| customer.context()).unwrap_or_default()
+}
+
+/// Serves the shop until it is told to stop.
+pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
+    let daybreak = Client::builder(daybreak_url).service("shop").build()?;
+    let gateway = Gateway::new(gateway::start()?, daybreak.clone());
+    let desk = Desk::new(daybreak.clone(), gateway);
+    let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk });
+
+    let scope = Daybreak::new(daybreak).context(|request: &ServiceRequest| context(request.request()));
+    let app = move || {
+        App::new().wrap(scope.clone()).app_data(shop.clone()).service((
+            front,
+            shelf,
+            search,
+            cart_of,
+            add_to_cart,
+            check_out,
+            healthz,
+        ))
+    };
+    let server = HttpServer::new(app).bind(listen)?;
+    for address in server.addrs() {
+        println!("the shop is open on http://{address}, its flags come from {daybreak_url}");
+    }
+    Ok(server.run().await?)
+}
+
+#[get("/")]
+async fn front(shop: web::Data<Shop>, customer: web::Query<Customer>) -> HttpResponse {
+    let context = customer.context();
+    let html = page::catalogue(columns(&shop.daybreak, &context), &banner(&shop.daybreak, &context));
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html)
+}
+
+#[get("/catalogue")]
+async fn shelf(shop: web::Data<Shop>, customer: web::Query<Customer>) -> HttpResponse {
+    let context = customer.context();
+    ok(&json!({
+        "columns": columns(&shop.daybreak, &context),
+        "banner": banner(&shop.daybreak, &context),
+        "products": catalogue::PRODUCTS,
+    }))
+}
+
+#[derive(Deserialize)]
+struct Words {
+    #[serde(default)]
+    q: String,
+}
+
+#[get("/search")]
+async fn search(shop: web::Data<Shop>, words: web::Query<Words>) -> HttpResponse {
+    match shop.daybreak.fault_point("catalogue.search").await {
+        // A fault of effect `data` hands us what to answer with.
+        Ok(pass) => match pass.data() {
+            Some(data) => ok(data),
+            None => ok(&json!({ "results": catalogue::search(&words.q) })),
+        },
+        Err(injected) => HttpResponse::ServiceUnavailable().body(format!("{injected}\n")),
+    }
+}
+
+#[get("/cart")]
+async fn cart_of(shop: web::Data<Shop>, customer: web::Query<Customer>) -> HttpResponse {
+    cart(&shop.carts.get(&customer.user))
+}
+
+#[derive(Deserialize)]
+struct Addition {
+    product: String,
+}
+
+#[post("/cart")]
+async fn add_to_cart(
+    shop: web::Data<Shop>,
+    customer: web::Query<Customer>,
+    addition: web::Json<Addition>,
+) -> HttpResponse {
+    match catalogue::product(&addition.product) {
+        Some(product) => cart(&shop.carts.add(&customer.user, product)),
+        None => HttpResponse::NotFound().body(format!("there is no `{}`; see /catalogue\n", addition.product)),
+    }
+}
+
+#[post("/checkout")]
+async fn check_out(shop: web::Data<Shop>, customer: web::Query<Customer>) -> HttpResponse {
+    match shop.desk.check_out(&shop.carts, &customer.user, &customer.context()).await {
+        Ok(receipt) => ok(&json!(receipt)),
+        Err(CheckoutError::EmptyCart) => HttpResponse::Conflict().body("the cart is empty; POST /cart first\n"),
+        Err(CheckoutError::Payment(error)) => HttpResponse::BadGateway().body(format!("{error}\n")),
+    }
+}
+
+#[get("/healthz")]
+async fn healthz(shop: web::Data<Shop>) -> HttpResponse {
+    let (waiting, settled) = shop.desk.queue_counts();
+    ok(&json!({ "payments_waiting": waiting, "payments_settled_late": settled }))
+}
+
+fn columns(daybreak: &Client, context: &Context) -> u64 {
+    #[derive(Deserialize)]
+    struct Layout {
+        columns: u64,
+    }
+    daybreak.json("layout", context, Layout { columns: 1 }).columns.clamp(1, 6)
+}
+
+fn banner(daybreak: &Client, context: &Context) -> String {
+    daybreak.string("search-banner", context, "").to_string()
+}
+
+fn cart(cart: &cart::Cart) -> HttpResponse {
+    ok(&json!({ "cart": cart, "total": cart::total(cart) }))
+}
+
+/// A JSON answer that ends in a newline, for those who use curl.
+fn ok(body: &Value) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(format!("{body}\n"))
+}

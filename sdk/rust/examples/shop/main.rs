@@ -1,0 +1,78 @@
+//! A small web shop that is wired with the Daybreak SDK, and a load generator for it.
+//!
+//! ```text
+//! cargo run --release -p daybreak-sdk --example shop --features actix,reqwest
+//! cargo run --release -p daybreak-sdk --example shop --features actix,reqwest -- load --duration 10s
+//! ```
+//!
+//! `app.rs` shows how the SDK is wired in, `checkout.rs` how flags are asked for, `payments.rs` how a fault
+//! point is passed. The rest is a shop.
+
+mod app;
+mod cart;
+mod catalogue;
+mod checkout;
+mod gateway;
+mod load;
+mod page;
+mod payments;
+mod queue;
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+use daybreak_model::Millis;
+
+/// A small web shop that is wired with the Daybreak SDK.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the shop, and the payment gateway that it calls (the default)
+    Serve(Serve),
+    /// Shop at a steady rate for a while, and say what it was like
+    Load(Load),
+}
+
+/// Serve the shop, and the payment gateway that it calls.
+#[derive(Args, Clone)]
+struct Serve {
+    /// Where customers come in
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Where the Daybreak server is
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "DAYBREAK_URL")]
+    daybreak: String,
+}
+
+/// Shop at a steady rate for a while, and say what it was like.
+#[derive(Args)]
+struct Load {
+    /// Where the shop is
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    shop: String,
+    /// Orders begun per second, whether or not earlier ones are done
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    rate: u32,
+    /// For how long, at most 10 minutes
+    #[arg(long, default_value = "10s")]
+    duration: Millis,
+}
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let cli = Cli::parse();
+    match cli.command {
+        None => app::serve(cli.serve.listen, &cli.serve.daybreak).await,
+        Some(Command::Serve(serve)) => app::serve(serve.listen, &serve.daybreak).await,
+        Some(Command::Load(load)) => load::run(&load.shop, load.rate, load.duration.to_duration()).await,
+    }
+}

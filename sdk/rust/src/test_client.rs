@@ -1,0 +1,157 @@
+//! A client for users' own tests.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use daybreak_model::wire::{Enveloped, Position, Snapshot, StoreId};
+use daybreak_model::{Flag, InstanceId, Key, KeyError, Value};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::Client;
+use crate::client::{Core, Settings};
+use crate::faults::{self, Faults};
+
+/// A [`Client`] without a server: it serves what a test sets, and strikes nothing.
+///
+/// ```
+/// use daybreak_sdk::{Client, Context, TestClient};
+///
+/// fn greeting(client: &Client) -> &'static str {
+///     if client.bool("new-greeting", &Context::default(), false) { "Good morning!" } else { "Hello." }
+/// }
+///
+/// let client = TestClient::new();
+/// assert_eq!(greeting(&client), "Hello.");
+/// client.set("new-greeting", true)?;
+/// assert_eq!(greeting(&client), "Good morning!");
+/// # Ok::<(), daybreak_sdk::KeyError>(())
+/// ```
+#[derive(Debug)]
+pub struct TestClient {
+    client: Client,
+    flags: Mutex<Overrides>,
+}
+
+#[derive(Debug, Default)]
+struct Overrides {
+    revision: u64,
+    values: BTreeMap<Key, Value>,
+}
+
+impl TestClient {
+    /// A client that has no flags: each getter answers with its default.
+    #[must_use]
+    pub fn new() -> Self {
+        let settings = Settings {
+            url: "http://test".to_owned(),
+            service: "test".to_owned(),
+            token: None,
+            instance: InstanceId::new(0),
+            stale_after: None,
+        };
+        let faults = Faults::new(faults::Settings::default());
+        let (stop, _) = watch::channel(());
+        let client = Client::new(Arc::new(Core::new(settings, faults)), stop);
+        Self { client, flags: Mutex::default() }
+    }
+
+    /// Serves this value for a flag, to whomever asks.
+    ///
+    /// # Errors
+    /// When the key is none.
+    pub fn set(&self, key: &str, value: impl Into<Value>) -> Result<(), KeyError> {
+        let (key, value) = (Key::new(key)?, value.into());
+        self.change(|values| drop(values.insert(key, value)));
+        Ok(())
+    }
+
+    /// Serves no value for a flag any more: getters answer with their defaults.
+    pub fn unset(&self, key: &str) {
+        self.change(|values| drop(values.remove(key)));
+    }
+
+    /// The client, for code that wants to own one.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<Key, Value>)) {
+        let mut overrides = self.flags.lock();
+        change(&mut overrides.values);
+        overrides.revision += 1;
+        let revision = overrides.revision;
+        let flags = overrides.values.iter();
+        let flags = flags.filter_map(|(key, value)| Some((key.clone(), Enveloped::new(revision, &flag(value)?).ok()?)));
+        let snapshot = Snapshot {
+            position: Position { store: StoreId::new(0), revision },
+            environment: "test".to_owned(),
+            flags: flags.collect(),
+            segments: BTreeMap::new(),
+        };
+        // A later snapshot of the same environment is never refused.
+        let _ = self.client.core().update(false, |documents| documents.replace(&snapshot));
+    }
+}
+
+/// A flag that serves one value.
+fn flag(value: &Value) -> Option<Flag> {
+    let variant = Key::new("set").ok()?;
+    Some(Flag {
+        description: None,
+        owner: None,
+        tags: Vec::new(),
+        metadata: BTreeMap::new(),
+        client: false,
+        enabled: true,
+        expires: None,
+        variants: BTreeMap::from([(variant.clone(), value.clone())]),
+        off: None,
+        default: variant,
+        rules: Vec::new(),
+        prerequisites: BTreeMap::new(),
+        salt: None,
+    })
+}
+
+impl Default for TestClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for TestClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybreak_model::Context;
+
+    use super::*;
+
+    #[test]
+    fn what_is_set_is_served_until_it_is_unset() {
+        let client = TestClient::new();
+        let context = Context::default();
+        let handle = client.flag::<bool>("b");
+        assert!(!handle.get(&context, false), "nothing is set yet");
+        client.set("b", true).unwrap();
+        client.set("n", 2.5).unwrap();
+        client.set("s", "text").unwrap();
+        assert!(handle.get(&context, false), "a handle that was made before sees it");
+        assert!(client.bool("b", &context, false));
+        assert!((client.number("n", &context, 0.0) - 2.5).abs() < f64::EPSILON);
+        assert_eq!(client.string("s", &context, ""), "text");
+        client.unset("b");
+        assert!(!client.bool("b", &context, false));
+        assert!(!handle.get(&context, false));
+        assert!(client.set("no key", true).is_err());
+    }
+}
