@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use daybreak_model::limits::BUCKETS;
 use daybreak_model::{Condition as Source, Flag, Key, Serve as ServeSource, TARGETING_KEY};
 
 use crate::operand::Operand;
@@ -82,7 +83,11 @@ fn rule(source: &daybreak_model::Rule, flag: &Flag, segments: &SegmentIndex) -> 
                 end += share.thousandths();
                 Ok((end, variant(flag, name)?))
             };
-            Serve::Rollout(shares.iter().map(share).collect::<Result<_, String>>()?)
+            let shares = shares.iter().map(share).collect::<Result<_, String>>()?;
+            if end != BUCKETS {
+                return Err(format!("the rollout of rule `{}` does not sum to 100%", source.name));
+            }
+            Serve::Rollout(shares)
         }
     };
     Ok(Rule {
