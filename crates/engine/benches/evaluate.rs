@@ -104,7 +104,7 @@ fn evaluation(criterion: &mut Criterion) {
     assert_eq!(snapshot.evaluate("w2", &context).rule, Some(&key("pilots")), "the last rule matches");
     for (name, flag) in [("W1 boolean, no rules", "w1"), ("W2 five rules, the last matches", "w2")] {
         criterion.bench_function(name, |bencher| {
-            bencher.iter(|| snapshot.evaluate(black_box(flag), &context).variant_index)
+            bencher.iter(|| snapshot.evaluate(black_box(flag), &context).variant_index);
         });
     }
     let users: Vec<Context> = (0..1_000).map(|number| Context::new(&format!("user-{number}"))).collect();
