@@ -7,12 +7,12 @@ use std::time::Duration;
 use daybreak_model::{InstanceId, Key};
 use tokio::sync::watch;
 
-use crate::client::{Core, Settings};
+use crate::client::Evaluation;
+use crate::core::{Core, EvaluationHook, Settings};
 use crate::faults::{self, Faults};
 use crate::{Client, worker};
 
 /// What a client is built from: see [`Client::builder`].
-#[derive(Debug)]
 pub struct Builder {
     url: String,
     service: Option<String>,
@@ -21,16 +21,19 @@ pub struct Builder {
     cache: Option<PathBuf>,
     stale_after: Option<Duration>,
     faults: faults::Settings,
+    on_evaluation: Option<EvaluationHook>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { url, service, faults, .. } = self;
+        let mut shown = f.debug_struct("Builder");
+        shown.field("url", url).field("service", service).field("faults", faults).finish_non_exhaustive()
+    }
 }
 
 /// A secret that is never printed.
 struct Token(String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// Why a client cannot be built. A server that is down is no reason.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,7 @@ impl Builder {
             bootstrap: None,
             cache: None,
             stale_after: None,
+            on_evaluation: None,
             faults: faults::Settings::from_env(),
         }
     }
@@ -149,6 +153,14 @@ impl Builder {
         self
     }
 
+    /// Calls a function with each evaluation, on the thread that evaluates: keep it short. It costs nothing
+    /// where there is none. One that panics is caught.
+    #[must_use]
+    pub fn on_evaluation(mut self, hook: impl Fn(&Evaluation<'_>) + Send + Sync + 'static) -> Self {
+        self.on_evaluation = Some(Box::new(hook));
+        self
+    }
+
     /// Starts the client. It begins at once, whether or not the server answers.
     ///
     /// # Errors
@@ -167,6 +179,7 @@ impl Builder {
                 token: self.token.map(|Token(token)| token),
                 instance: InstanceId::new(rand::random()),
                 stale_after: self.stale_after,
+                on_evaluation: self.on_evaluation,
             };
             let faults = Faults::new(self.faults);
             let core = Arc::new(Core::new(settings, faults));

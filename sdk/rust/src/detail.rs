@@ -1,6 +1,8 @@
 //! Answers with their reasons.
 
-use daybreak_model::{ErrorCode, Reason};
+use std::collections::BTreeMap;
+
+use daybreak_model::{ErrorCode, Reason, Scalar};
 
 /// The answer to an evaluation, with why it is so: OpenFeature's evaluation details.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,4 +21,6 @@ pub struct Detail<T> {
     pub rule: Option<String>,
     /// The revision that last changed the flag.
     pub revision: Option<u64>,
+    /// The flag's own metadata.
+    pub metadata: BTreeMap<String, Scalar>,
 }

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use crate::Client;
 
-/// The types that flags have: `bool`, `f64` and [`SmolStr`].
+/// The types that flags have: `bool`, `f64`, `i64` and [`SmolStr`].
 pub trait FlagType: Sized {
     /// Reads a value of this type; `None` where it is of another.
     fn read(value: &Value) -> Option<Self>;
@@ -49,6 +49,15 @@ impl FlagType for f64 {
         match value {
             Value::Integer(integer) => Some(*integer as Self),
             Value::Float(float) => Some(*float),
+            _ => None,
+        }
+    }
+}
+
+impl FlagType for i64 {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(integer) => Some(*integer),
             _ => None,
         }
     }
@@ -121,7 +130,7 @@ impl<T: FlagType> Flag<T> {
             self.slot.store(generation | self.pack(&served, index), Ordering::Relaxed);
             index
         };
-        core.read(&served, served.snapshot.evaluate_at(index, context))
+        core.read(&served, &self.key, &served.snapshot.evaluate_at(index, context))
     }
 
     fn pack(&self, served: &crate::served::Served, index: FlagIndex) -> u64 {
@@ -135,7 +144,9 @@ impl<T: FlagType> Flag<T> {
             let index = index.position() as u64;
             if index <= PACKED_MAX { RESOLVED | index << SHIFT } else { 0 }
         };
-        fixed().unwrap_or_else(resolved)
+        // Who wants to hear of each evaluation hears of each.
+        let heard = self.client.core().settings.on_evaluation.is_some();
+        fixed().filter(|_| !heard).unwrap_or_else(resolved)
     }
 }
 

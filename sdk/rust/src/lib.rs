@@ -18,6 +18,7 @@
 
 mod builder;
 mod client;
+mod core;
 mod detail;
 pub mod faults;
 mod flag;
@@ -29,7 +30,7 @@ mod usage;
 mod worker;
 
 pub use builder::{BuildError, Builder};
-pub use client::{Client, Status};
+pub use client::{Client, Evaluation, Status};
 pub use daybreak_model::wire::ClientState;
 pub use daybreak_model::{Context, ContextValue, ErrorCode, Key, KeyError, Reason, Value};
 pub use detail::Detail;

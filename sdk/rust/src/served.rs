@@ -107,6 +107,15 @@ impl Documents {
         change.flags.keys().cloned().collect()
     }
 
+    /// The server stands there, and no document changed.
+    pub(crate) fn reach(&mut self, position: Position) {
+        if let Some(ours) = &mut self.position
+            && ours.store == position.store
+        {
+            ours.revision = ours.revision.max(position.revision);
+        }
+    }
+
     /// Compiles what is here.
     pub(crate) fn compile(&self) -> Snapshot {
         let segments = self.segments.iter().map(|(key, (_, when))| (key.clone(), when.clone())).collect();
@@ -164,5 +173,106 @@ impl Served {
     /// The usage counter of a flag's errors.
     pub(crate) fn error_counter(&self, flag: FlagIndex) -> Option<u32> {
         self.counters.get(flag.position()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybreak_model::wire::StoreId;
+
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::new(text).unwrap()
+    }
+
+    fn flag(default: &str) -> serde_json::Value {
+        serde_json::json!({"variants": {"off": false, "on": true}, "default": default})
+    }
+
+    fn enveloped(level: u32, revision: u64, resource: &serde_json::Value) -> Enveloped {
+        Enveloped { level, revision, resource: serde_json::value::to_raw_value(resource).unwrap() }
+    }
+
+    fn at(store: u64, revision: u64) -> Position {
+        Position { store: StoreId::new(store), revision }
+    }
+
+    fn snapshot(position: Position, environment: &str, flags: &[(&str, Enveloped)]) -> WireSnapshot {
+        let flags = flags.iter().map(|(name, flag)| (key(name), flag.clone())).collect();
+        WireSnapshot { position, environment: environment.into(), flags, segments: BTreeMap::new() }
+    }
+
+    fn default_of(documents: &Documents, name: &str) -> Option<String> {
+        documents.flags.get(name).map(|(_, flag)| flag.default.to_string())
+    }
+
+    #[test]
+    fn a_lower_revision_is_taken_only_under_another_store() {
+        let mut documents = Documents::default();
+        documents.replace(&snapshot(at(1, 5), "test", &[("f", enveloped(1, 5, &flag("on")))])).unwrap();
+        let lower = snapshot(at(1, 4), "test", &[("f", enveloped(1, 4, &flag("off")))]);
+        assert!(matches!(documents.replace(&lower), Err(Refused::Older { .. })));
+        assert_eq!(default_of(&documents, "f").as_deref(), Some("on"));
+        documents.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
+        assert_eq!(default_of(&documents, "f").as_deref(), Some("off"));
+    }
+
+    #[test]
+    fn another_environment_is_refused_and_changes_nothing() {
+        let mut documents = Documents::default();
+        documents.replace(&snapshot(at(1, 1), "staging", &[("f", enveloped(1, 1, &flag("on")))])).unwrap();
+        let refused = documents.replace(&snapshot(at(2, 9), "production", &[])).unwrap_err();
+        assert!(refused.to_string().contains("`production`"), "{refused}");
+        assert_eq!((documents.position, default_of(&documents, "f").as_deref()), (Some(at(1, 1)), Some("on")));
+    }
+
+    #[test]
+    fn a_flag_that_is_too_new_keeps_its_last_version_and_spoils_no_other() {
+        let mut documents = Documents::default();
+        let old = [("f", enveloped(1, 1, &flag("on"))), ("g", enveloped(1, 1, &flag("on")))];
+        documents.replace(&snapshot(at(1, 1), "test", &old)).unwrap();
+        let nonsense = serde_json::json!({"variants": 7});
+        let new = [
+            ("f", enveloped(2, 2, &flag("off"))),
+            ("g", enveloped(1, 2, &flag("off"))),
+            ("h", enveloped(1, 2, &nonsense)),
+        ];
+        documents.replace(&snapshot(at(1, 2), "test", &new)).unwrap();
+        assert_eq!(default_of(&documents, "f").as_deref(), Some("on"), "level 2 is not understood");
+        assert_eq!(default_of(&documents, "g").as_deref(), Some("off"));
+        assert_eq!(default_of(&documents, "h"), None);
+    }
+
+    #[test]
+    fn changes_apply_once_and_in_order() {
+        let mut documents = Documents::default();
+        let change = |revision, flag: Option<&serde_json::Value>| Change {
+            position: at(1, revision),
+            flags: BTreeMap::from([(key("f"), flag.map(|flag| enveloped(1, revision, flag)))]),
+            segments: BTreeMap::new(),
+            ack: false,
+        };
+        assert!(documents.change(&change(1, Some(&flag("on")))).is_empty(), "nothing applies before a snapshot");
+        documents.replace(&snapshot(at(1, 1), "test", &[])).unwrap();
+        assert_eq!(documents.change(&change(2, Some(&flag("on")))), [key("f")]);
+        assert!(documents.change(&change(2, Some(&flag("off")))).is_empty(), "a repeat changes nothing");
+        assert_eq!(default_of(&documents, "f").as_deref(), Some("on"));
+        assert_eq!(documents.change(&change(4, None)), [key("f")]);
+        assert_eq!((default_of(&documents, "f"), documents.position), (None, Some(at(1, 4))));
+        documents.reach(at(1, 7));
+        documents.reach(at(1, 6));
+        documents.reach(at(2, 9));
+        assert_eq!(documents.position, Some(at(1, 7)));
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_served() {
+        let mut documents = Documents::default();
+        documents.replace(&snapshot(at(1, 5), "test", &[("f", enveloped(1, 5, &flag("on")))])).unwrap();
+        let mut begun = Documents::default();
+        begun.begin_with(&documents.to_wire().unwrap()).unwrap();
+        assert_eq!(default_of(&begun, "f").as_deref(), Some("on"));
+        assert_eq!((begun.position, begun.environment), (None, None), "where the server stands is not known by that");
     }
 }

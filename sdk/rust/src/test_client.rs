@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::Client;
-use crate::client::{Core, Settings};
+use crate::core::{Core, Settings};
 use crate::faults::{self, Faults};
 
 /// A [`Client`] without a server: it serves what a test sets, and strikes nothing.
@@ -50,6 +50,7 @@ impl TestClient {
             token: None,
             instance: InstanceId::new(0),
             stale_after: None,
+            on_evaluation: None,
         };
         let faults = Faults::new(faults::Settings::default());
         let (stop, _) = watch::channel(());
@@ -135,6 +136,25 @@ mod tests {
     use daybreak_model::Context;
 
     use super::*;
+
+    /// Invariant 6: what goes wrong is told with its reason, and the caller's default is served.
+    #[test]
+    fn invariant_6_an_error_serves_the_default_with_the_reason() {
+        use daybreak_model::{ErrorCode, Reason};
+
+        let client = TestClient::new();
+        let context = Context::default();
+        let before = client.bool_detail("b", &context, true);
+        assert_eq!((before.value, before.error_code), (true, Some(ErrorCode::ProviderNotReady)));
+        client.set("b", true).unwrap();
+        let detail = client.bool_detail("b", &context, false);
+        assert_eq!((detail.value, detail.reason, detail.variant.as_deref()), (true, Reason::Static, Some("set")));
+        let mismatch = client.number_detail("b", &context, 7.0);
+        assert_eq!((mismatch.reason, mismatch.error_code), (Reason::Error, Some(ErrorCode::TypeMismatch)));
+        assert!(mismatch.message.is_some() && mismatch.variant.is_none());
+        let unknown = client.string_detail("x", &context, "default");
+        assert_eq!((unknown.value.as_str(), unknown.error_code), ("default", Some(ErrorCode::FlagNotFound)));
+    }
 
     #[test]
     fn what_is_set_is_served_until_it_is_unset() {

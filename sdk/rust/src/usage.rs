@@ -12,9 +12,13 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 /// Counters come in chunks, so that a thread pays only for the flags that it asks for.
-const CHUNK: usize = 512;
+const CHUNK: usize = CHUNK_U32 as usize;
+const CHUNK_U32: u32 = 512;
 /// Chunks of one client: 131,072 counters. Flags beyond that are served, and not counted.
 const CHUNKS: usize = 256;
+
+/// Changes of variants whose earlier counts are kept.
+const REPLACED_MAX: usize = 1_000;
 
 /// The counters of one client.
 #[derive(Debug, Default)]
@@ -128,6 +132,9 @@ impl Names {
         let first = self.next;
         self.next = self.next.saturating_add(1).saturating_add(u32::try_from(variants.len()).unwrap_or(u32::MAX));
         if let Some((before, known)) = self.flags.insert(key.clone(), (first, variants)) {
+            if self.replaced.len() >= REPLACED_MAX {
+                self.replaced.remove(0);
+            }
             self.replaced.push((key.clone(), before, known));
         }
         first
@@ -159,7 +166,7 @@ impl Drop for Mine {
             for (offset, counter) in (0_u32..).zip(chunk.iter()) {
                 let count = counter.load(Ordering::Relaxed);
                 if count > 0 {
-                    *threads.retired.entry(number * 512 + offset).or_default() += count;
+                    *threads.retired.entry(number * CHUNK_U32 + offset).or_default() += count;
                 }
             }
         }

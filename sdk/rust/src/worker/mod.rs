@@ -17,7 +17,7 @@ use std::time::Duration;
 use daybreak_model::wire::ClientState;
 use tokio::sync::watch;
 
-use crate::client::Core;
+use crate::core::Core;
 use cache::Cache;
 
 /// How long a connection may take to come about.

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 
 use super::stream::chain;
-use crate::client::Core;
+use crate::core::Core;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -7,7 +7,7 @@ use daybreak_model::limits::{ENGINE_LEVEL, REPORT_INTERVAL_ACTIVE, REPORT_INTERV
 use daybreak_model::wire::{FaultSupport, Reply, Report, Sdk};
 
 use super::stream::chain;
-use crate::client::Core;
+use crate::core::Core;
 
 /// A report that is not answered by then is lost; the next one says the same and more.
 const TIMEOUT: Duration = Duration::from_secs(2);

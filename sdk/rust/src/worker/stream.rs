@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::backoff::Backoff;
-use crate::client::Core;
+use crate::core::Core;
 
 /// How soon a client says that it has what somebody waits for it to have.
 const ACK_WITHIN: Duration = Duration::from_millis(50);
@@ -90,6 +90,9 @@ fn take(core: &Core, message: Message) -> Next {
         }
         Message::Runs(news) => {
             core.faults.runs_changed(&news);
+            if let Some(position) = news.position {
+                core.reach(position);
+            }
             Next::Go
         }
         Message::Heartbeat => Next::Go,

@@ -1,0 +1,260 @@
+//! What the clients of one server and the thread behind them share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use daybreak_model::wire::{ClientState, Position};
+use daybreak_model::{Context, ErrorCode, InstanceId, Key, Reason};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::Detail;
+use crate::client::{Evaluation, Status};
+use crate::faults::Faults;
+use crate::flag::FlagType;
+use crate::served::{Documents, Served};
+use crate::usage::Usage;
+
+/// What the clients of one server and the thread behind them share.
+pub(crate) struct Core {
+    pub(crate) served: ArcSwap<Served>,
+    /// The generation of what is served, for handles.
+    pub(crate) generation: AtomicU32,
+    pub(crate) usage: Arc<Usage>,
+    pub(crate) faults: Faults,
+    pub(crate) settings: Settings,
+    documents: Mutex<Documents>,
+    contact: Mutex<Contact>,
+    pub(crate) ready: watch::Sender<bool>,
+    pub(crate) listeners: Mutex<Vec<Listener>>,
+}
+
+type Listener = Arc<dyn Fn(&[Key]) + Send + Sync>;
+/// What is called with each evaluation.
+pub(crate) type EvaluationHook = Box<dyn Fn(&Evaluation<'_>) + Send + Sync>;
+
+/// What the builder set.
+pub(crate) struct Settings {
+    pub(crate) url: String,
+    pub(crate) service: String,
+    pub(crate) token: Option<String>,
+    pub(crate) instance: InstanceId,
+    pub(crate) stale_after: Option<Duration>,
+    pub(crate) on_evaluation: Option<EvaluationHook>,
+}
+
+/// How things stand with the server.
+struct Contact {
+    state: ClientState,
+    last: Option<Instant>,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings, faults: Faults) -> Self {
+        Self {
+            served: ArcSwap::default(),
+            generation: AtomicU32::new(0),
+            usage: Arc::default(),
+            faults,
+            settings,
+            documents: Mutex::default(),
+            contact: Mutex::new(Contact { state: ClientState::Starting, last: None }),
+            ready: watch::Sender::new(false),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// The value of a flag, counted; `None` where the caller's default is to be served.
+    pub(crate) fn value<T: FlagType>(&self, key: &str, context: &Context) -> Option<T> {
+        let served = self.served.load();
+        self.read(&served, key, &served.snapshot.evaluate(key, context))
+    }
+
+    /// Counts an answer and reads its value.
+    #[inline]
+    pub(crate) fn read<T: FlagType>(
+        &self,
+        served: &Served,
+        key: &str,
+        answer: &daybreak_engine::Detail<'_>,
+    ) -> Option<T> {
+        let value = answer.value.and_then(T::read);
+        self.count(served, answer, value.is_some());
+        if self.settings.on_evaluation.is_some() {
+            let error_code = error_code(served, answer, value.is_some());
+            self.tell_of_evaluation(served, key, answer, error_code);
+        }
+        value
+    }
+
+    /// Counts an answer, as served or as an error.
+    #[inline]
+    fn count(&self, served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) {
+        let counter = match (answer.flag, answer.variant_index) {
+            (Some(flag), Some(variant)) if has_value => served.counter(flag, variant),
+            (Some(flag), _) => served.error_counter(flag),
+            (None, _) => None,
+        };
+        if let Some(counter) = counter {
+            self.usage.count(counter);
+        }
+    }
+
+    #[cold]
+    fn tell_of_evaluation(
+        &self,
+        served: &Served,
+        key: &str,
+        answer: &daybreak_engine::Detail<'_>,
+        error_code: Option<ErrorCode>,
+    ) {
+        let Some(hook) = &self.settings.on_evaluation else { return };
+        let evaluation = Evaluation {
+            flag: key,
+            variant: answer.variant.filter(|_| error_code.is_none()).map(Key::as_str),
+            reason: if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason) },
+            rule: answer.rule.map(Key::as_str),
+            error_code,
+        };
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook(&evaluation))).is_err() {
+            tracing::error!("the on_evaluation hook panicked");
+        }
+    }
+
+    /// The answer of a flag, counted, with why.
+    pub(crate) fn detail<T>(
+        &self,
+        key: &str,
+        context: &Context,
+        default: T,
+        read: impl FnOnce(&daybreak_model::Value) -> Option<T>,
+    ) -> Detail<T> {
+        let served = self.served.load();
+        let answer = served.snapshot.evaluate(key, context);
+        let value = answer.value.and_then(read);
+        self.count(&served, &answer, value.is_some());
+        let error_code = error_code(&served, &answer, value.is_some());
+        self.tell_of_evaluation(&served, key, &answer, error_code);
+        let message = match error_code {
+            Some(ErrorCode::TypeMismatch) => Some("the flag is of another type than asked for".to_owned()),
+            Some(ErrorCode::ProviderNotReady) => Some("no flags have come from the server yet".to_owned()),
+            _ => answer.message(),
+        };
+        Detail {
+            reason: if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason) },
+            variant: answer.variant.filter(|_| value.is_some()).map(ToString::to_string),
+            value: value.unwrap_or(default),
+            error_code,
+            message,
+            rule: answer.rule.map(ToString::to_string),
+            revision: answer.flag.map(|_| answer.revision),
+            metadata: answer.metadata.cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The reason, unless the flags are not the server's own, or older than tolerated.
+    fn reason(&self, served: &Served, reason: Reason) -> Reason {
+        let contact = self.contact.lock();
+        let heard = contact.last.map(|last| last.elapsed());
+        match (self.settings.stale_after, heard) {
+            _ if served.cached => Reason::Cached,
+            (Some(tolerance), Some(age)) if age > tolerance => Reason::Stale,
+            _ => reason,
+        }
+    }
+
+    /// Takes what changes the documents, compiles and serves it, and tells who listens.
+    pub(crate) fn update<E>(
+        &self,
+        cached: bool,
+        change: impl FnOnce(&mut Documents) -> Result<Vec<Key>, E>,
+    ) -> Result<(), E> {
+        let mut documents = self.documents.lock();
+        let before = documents.position;
+        let changed = change(&mut documents)?;
+        if documents.position == before && changed.is_empty() && self.served.load().cached == cached {
+            return Ok(());
+        }
+        let snapshot = documents.compile();
+        let generation = self.served.load().generation.wrapping_add(1);
+        let counters = self.usage.counters(&snapshot);
+        let position = documents.position;
+        self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
+        #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]
+        self.generation.store(generation as u32, Ordering::Release);
+        drop(documents);
+        if !cached {
+            self.ready.send_replace(true);
+        }
+        self.tell(&changed);
+        Ok(())
+    }
+
+    /// The server stands there, and no document changed.
+    pub(crate) fn reach(&self, position: Position) {
+        self.documents.lock().reach(position);
+    }
+
+    fn tell(&self, changed: &[Key]) {
+        if changed.is_empty() {
+            return;
+        }
+        let listeners = self.listeners.lock().clone();
+        for listener in listeners {
+            let call = std::panic::AssertUnwindSafe(|| listener(changed));
+            if std::panic::catch_unwind(call).is_err() {
+                tracing::error!("an on_change listener panicked; it is called no more");
+                self.listeners.lock().retain(|known| !Arc::ptr_eq(known, &listener));
+            }
+        }
+    }
+
+    /// Something was heard from the server.
+    pub(crate) fn heard(&self, state: ClientState) {
+        let mut contact = self.contact.lock();
+        contact.state = state;
+        contact.last = Some(Instant::now());
+    }
+
+    /// The server is out of reach.
+    pub(crate) fn lost(&self) {
+        let mut contact = self.contact.lock();
+        if contact.state != ClientState::Starting {
+            contact.state = ClientState::Disconnected;
+        }
+    }
+
+    pub(crate) fn state(&self) -> ClientState {
+        self.contact.lock().state
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let (position, environment) = self.stand();
+        let contact = self.contact.lock();
+        Status { state: contact.state, position, environment, age: contact.last.map(|last| last.elapsed()) }
+    }
+
+    /// Where the documents stand, and their environment.
+    pub(crate) fn stand(&self) -> (Option<Position>, Option<String>) {
+        let documents = self.documents.lock();
+        (documents.position, documents.environment.clone())
+    }
+
+    /// The documents in the form of a snapshot, for the cache.
+    pub(crate) fn to_wire(&self) -> Option<daybreak_model::wire::Snapshot> {
+        self.documents.lock().to_wire()
+    }
+}
+
+/// What went wrong, if anything did: with the flag, or with the type that was asked for.
+fn error_code(served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) -> Option<ErrorCode> {
+    match answer.error {
+        Some(ErrorCode::FlagNotFound) if served.position.is_none() && !served.cached => {
+            Some(ErrorCode::ProviderNotReady)
+        }
+        None if !has_value => Some(ErrorCode::TypeMismatch),
+        other => other,
+    }
+}
