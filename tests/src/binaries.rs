@@ -1,4 +1,4 @@
-//! Where the real binary is.
+//! Where the real binaries are.
 //!
 //! `cargo xtask test` builds everything once and says where in `DAYBREAK_BIN_DIR`. Run alone, as by
 //! `cargo test -p daybreak-tests`, the tests build what they need first, so that they never run a stale binary.
@@ -20,24 +20,38 @@ const BIN_DIR: &str = "DAYBREAK_BIN_DIR";
 /// When it does not build.
 pub fn binary() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let path = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    once(&BUILT, &["-p", "daybreak-cli", "--bin", "daybreak"], "daybreak")
+}
+
+/// The shop: the SDK's example.
+///
+/// # Errors
+/// When it does not build.
+pub fn shop() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, &["-p", "daybreak-sdk", "--all-features", "--example", "shop"], "examples/shop")
+}
+
+fn once(built: &OnceLock<Result<PathBuf, String>>, target: &[&str], path: &str) -> Result<PathBuf> {
+    let path = built.get_or_init(|| build(target, path).map_err(|error| format!("{error:#}")));
     path.clone().map_err(anyhow::Error::msg)
 }
 
-fn build() -> Result<PathBuf> {
+fn build(target: &[&str], path: &str) -> Result<PathBuf> {
     let folder = match std::env::var_os(BIN_DIR) {
         Some(folder) => PathBuf::from(folder),
         None => {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             // Benchmarks are built for release, and measure what is.
             let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-            let build = ["build", "--profile", profile, "-p", "daybreak-cli", "--bin", "daybreak"];
-            let output = Command::new(cargo).current_dir(root()).args(build).output()?;
+            let mut build = Command::new(cargo);
+            build.current_dir(root()).args(["build", "--profile", profile]).args(target);
+            let output = build.output()?;
             ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             beside_us()?
         }
     };
-    let path = folder.join("daybreak");
+    let path = folder.join(path);
     ensure!(path.is_file(), "{} is missing", path.display());
     Ok(path)
 }

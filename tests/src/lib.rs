@@ -11,7 +11,7 @@ mod process;
 mod proxy;
 mod server;
 
-pub use binaries::binary;
+pub use binaries::{binary, shop};
 pub use boot_time::BootTime;
 pub use curl::{Answer, curl, shell};
 pub use patience::{PATIENCE, eventually, within};

@@ -1,7 +1,7 @@
 //! A small application with the SDK, as the whole-system tests run it: it passes one fault point again and again,
 //! each time in a request of its own, and prints what it met.
 //!
-//! `application URL SERVICE [BURST]` prints
+//! `application URL BURST` prints
 //!
 //! * `pass BEGAN` right before a pass, in microseconds on CLOCK_BOOTTIME;
 //! * `passed BEGAN ENDED struck|spared on|off` right after it, with the flag `feature`;
@@ -22,10 +22,8 @@ const WORKERS: usize = 3;
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments.next().context("the server's URL comes first")?;
-    let service = arguments.next().context("the service's name comes second")?;
-    let burst =
-        arguments.next().map_or(Ok(0), |requests| requests.parse()).context("a burst is a number of requests")?;
-    let client = Client::builder(&url).service(&service).build()?;
+    let burst = arguments.next().context("the requests of a burst come second")?.parse()?;
+    let client = Client::builder(&url).service("application").build()?;
     for _ in 0..WORKERS {
         tokio::spawn(pass_again_and_again(client.clone()));
     }

@@ -45,19 +45,10 @@ impl Application {
         Self::with_burst(url, 0)
     }
 
-    /// Starts it as another service.
-    pub(crate) fn start_as(service: &str, url: &str) -> Result<Self> {
-        Self::with(&[url, service])
-    }
-
     /// Starts it, for bursts of so many requests.
     pub(crate) fn with_burst(url: &str, requests: u64) -> Result<Self> {
-        Self::with(&[url, "application", &requests.to_string()])
-    }
-
-    fn with(arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_application"));
-        Ok(Self(Process::start("application", command.args(arguments))?))
+        Ok(Self(Process::start("application", command.args([url, &requests.to_string()]))?))
     }
 
     /// The process.

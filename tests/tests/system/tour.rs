@@ -1,9 +1,10 @@
 //! The README's tour, line by line, as a reader would type it.
 
-use anyhow::{Context, Result, ensure};
-use daybreak_tests::{Server, eventually, root, shell};
+use std::process::Command;
 
-use crate::application::Application;
+use anyhow::{Context, Result, ensure};
+use daybreak_tests::{Process, Server, eventually, root, shell, shop};
+
 use crate::documents::blocks;
 
 /// Where the README's server listens.
@@ -52,7 +53,29 @@ fn the_tour_is_true() -> Result<()> {
     let shop_at = steps.iter().position(|step| step.line.contains("/start -d")).context("the tour starts a fault")?;
     let (before, after) = steps.split_at(shop_at);
     before.iter().try_for_each(|step| take(step, &server))?;
-    // In the shop's place: it passes the same fault point, under the same name.
-    let _shop = Application::start_as("shop", &server.url(""))?;
+    let (_shop, url) = open_shop(&server)?;
+    shop_for_a_while(&url)?;
     after.iter().try_for_each(|step| take(step, &server))
+}
+
+/// The real shop, and where it is.
+fn open_shop(server: &Server) -> Result<(Process, String)> {
+    let mut command = Command::new(shop()?);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--daybreak", &server.url("")]);
+    let process = Process::start("shop", &mut command)?;
+    let address = process.wait_for(|line| {
+        let (_, rest) = line.split_once("the shop is open on ")?;
+        rest.split(',').next().map(str::to_owned)
+    })?;
+    Ok((process, address))
+}
+
+/// Its load, for a moment: every order goes through.
+fn shop_for_a_while(url: &str) -> Result<()> {
+    let mut load = Command::new(shop()?);
+    let output = load.args(["load", "--shop", url, "--rate", "50", "--duration", "1s"]).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    ensure!(printed.contains("50 orders") && printed.contains("paid"), "{printed}{output:?}");
+    ensure!(!printed.contains("connection") && !printed.contains("timeout"), "{printed}");
+    Ok(())
 }

@@ -55,7 +55,7 @@ fn context(request: &HttpRequest) -> Context {
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
     let daybreak = Client::builder(daybreak_url).service("shop").build()?;
-    let gateway = Gateway::new(gateway::start()?, daybreak.clone());
+    let gateway = Gateway::new(gateway::start()?, &daybreak);
     let desk = Desk::new(daybreak.clone(), gateway);
     let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk });
 

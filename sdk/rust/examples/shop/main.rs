@@ -1,8 +1,8 @@
 //! A small web shop that is wired with the Daybreak SDK, and a load generator for it.
 //!
 //! ```text
-//! cargo run --release -p daybreak-sdk --example shop --features actix,reqwest
-//! cargo run --release -p daybreak-sdk --example shop --features actix,reqwest -- load --duration 10s
+//! cargo run --release -p daybreak-sdk --example shop --features actix
+//! cargo run --release -p daybreak-sdk --example shop --features actix -- load --duration 10s
 //! ```
 //!
 //! `app.rs` shows how the SDK is wired in, `checkout.rs` how flags are asked for, `payments.rs` how a fault
