@@ -14,6 +14,8 @@ const LEASE: Duration = Duration::from_secs(3);
 const OPTIONS: &[&str] = &["--lease", "3s", "--max-blast-radius", "100%"];
 /// How much longer than the lease things stay broken.
 const LONGER: Duration = Duration::from_secs(1);
+/// How long a process is suspended, or a proxy holds what it has: ten leases.
+const HELD: Duration = Duration::from_secs(30);
 
 /// A server and an application whose every pass is struck.
 fn broken() -> Result<(Server, Application)> {
@@ -70,7 +72,7 @@ fn invariant_2_a_process_that_was_suspended() -> Result<()> {
     application.process().suspend()?;
     let suspended = BootTime::now();
     server.process().kill()?;
-    wait_until(suspended + LEASE + LONGER)?;
+    wait_until(suspended + HELD)?;
     application.process().resume()?;
     inert_after(&application, suspended + LEASE)
 }
@@ -82,6 +84,7 @@ fn invariant_2_a_proxy_that_holds_and_releases() -> Result<()> {
     proxy.hold();
     let held = BootTime::now();
     inert_after(&application, held + LEASE)?;
+    wait_until(held + HELD)?;
     // What is on its way now tells of a run that has ended.
     server.post("/api/v1/faults/broken/stop", "")?.expect_status(200)?;
     server.post("/api/v1/flags/feature/disable", "")?.expect_status(200)?;
