@@ -60,7 +60,7 @@ pub(crate) fn flag(key: &Key, flag: &Flag, revision: u64, segments: &SegmentInde
         value_type: flag.value_type(),
         variants: flag.variants.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         broken: broken.cloned(),
-        off: off.unwrap_or_default(),
+        off: off.ok(),
         default: default.unwrap_or_default(),
         rules: rules.unwrap_or_default(),
         prerequisites: flag.prerequisites.iter().map(|(key, variant)| (key.clone(), variant.clone())).collect(),

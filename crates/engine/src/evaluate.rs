@@ -32,14 +32,15 @@ pub(crate) fn evaluate<'s>(
             metadata: Some(&program.metadata),
         }
     };
-    if program.broken.is_some() {
+    // Turning a flag off works also where its rules are broken.
+    if let (false, Some(off)) = (program.enabled, program.off) {
+        return answer(off, Reason::Disabled, None, None);
+    }
+    let (None, Some(off)) = (&program.broken, program.off) else {
         return Detail::failed(program, index, ErrorCode::ParseError);
-    }
-    if !program.enabled {
-        return answer(program.off, Reason::Disabled, None, None);
-    }
+    };
     if let Some(failed) = failed_prerequisite(snapshot, program, context) {
-        return answer(program.off, Reason::Disabled, None, Some(failed));
+        return answer(off, Reason::Disabled, None, Some(failed));
     }
     for rule in &program.rules {
         match apply(snapshot, program, rule, context) {

@@ -93,7 +93,8 @@ pub(crate) struct Program {
     pub(crate) enabled: bool,
     pub(crate) value_type: ValueType,
     pub(crate) variants: Box<[(Key, Value)]>,
-    pub(crate) off: u16,
+    /// `None` where there is no such variant, which breaks the flag.
+    pub(crate) off: Option<u16>,
     pub(crate) default: u16,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) prerequisites: Box<[(Key, Key)]>,

@@ -175,8 +175,9 @@ impl Snapshot {
     #[must_use]
     pub fn static_answer(&self, index: FlagIndex) -> Option<Detail<'_>> {
         let program = self.programs.get(index.0 as usize)?;
-        let fixed = program.broken.is_some() || !program.enabled || program.rules.is_empty();
-        (fixed && program.prerequisites.is_empty()).then(|| self.evaluate_at(index, &Context::default()))
+        let closed = program.broken.is_some() || !program.enabled;
+        (closed || program.rules.is_empty() && program.prerequisites.is_empty())
+            .then(|| self.evaluate_at(index, &Context::default()))
     }
 
     /// What is known of the flag at an index.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use daybreak_engine::bucket::{Purpose, bucket};
 use daybreak_engine::{Snapshot, compile};
-use daybreak_model::{Condition, Context, Flag, Key};
+use daybreak_model::{Condition, Context, ErrorCode, Flag, Key, Reason};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -181,6 +181,18 @@ fn answers_say_why() {
         assert_eq!(got, (variant, reason, error), "{flag}");
     }
     assert_eq!(snapshot.evaluate("needs-disabled", &nobody).prerequisite, Some(&key("disabled")));
+}
+
+#[test]
+fn a_flag_that_is_broken_can_still_be_turned_off() {
+    let mut flag = boolean(json!([rule("r", json!({"segment": "missing"}))]));
+    let broken = snapshot(&json!({ "f": flag }), &json!({}));
+    let context = Context::default();
+    assert_eq!(broken.evaluate("f", &context).error, Some(ErrorCode::ParseError));
+    flag["enabled"] = json!(false);
+    let off = snapshot(&json!({ "f": flag }), &json!({}));
+    let detail = off.evaluate("f", &context);
+    assert_eq!((detail.reason, detail.error, detail.value.is_some()), (Reason::Disabled, None, true));
 }
 
 #[test]

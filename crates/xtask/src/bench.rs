@@ -29,12 +29,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     steps.take("release build", || {
         run_command(workspace::cargo(root).args(["build", "--release", "--locked", "-p", "daybreak-cli"]))
     })?;
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
     for (name, arguments) in BENCHES {
         let mut bench = workspace::cargo(root);
+        bench.env("DAYBREAK_BIN_DIR", metadata.target_directory.join("release"));
         steps.take(name, || run_command(bench.args(["bench", "--locked"]).args(*arguments)))?;
     }
     println!("{}", steps.table());
-    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
     println!("{}", criterion::table(metadata.target_directory.join("criterion").as_std_path(), began)?);
     Ok(())
 }

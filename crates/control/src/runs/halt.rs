@@ -165,7 +165,7 @@ impl Control {
     pub async fn lift(&self, actor: Actor) -> Result<Lifted, Refusal> {
         let control = self.clone();
         self.to_the_end(async move {
-            let _turn = control.inner.halt_writer.lock().await;
+            let turn = control.inner.halt_writer.lock().await;
             let changes = {
                 let mut runs = control.inner.runs.lock();
                 if !runs.halted() {
@@ -187,7 +187,12 @@ impl Control {
                 runs.push_pending(None, event_of("halt.lifted", control.inner.clock.now(), &actor, &[]));
             }
             tracing::warn!(actor = actor.name, reason = actor.reason, "the halt is lifted");
-            control.record().await?;
+            // A halt that is pressed from now on waits for nobody. What is not recorded now is tried again at
+            // each tick: the halt is lifted all the same.
+            drop(turn);
+            if let Err(why) = control.record().await {
+                tracing::warn!(%why, "the lift is not recorded yet");
+            }
             Ok(Lifted { position: control.position(), changed: true })
         })
         .await

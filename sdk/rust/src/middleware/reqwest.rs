@@ -8,6 +8,7 @@ use reqwest::{Client, Request, RequestBuilder, Response};
 use super::{CLIENT_POINT, INJECTED_HEADER};
 use crate::Scope;
 use crate::faults::{Faults, InjectedFault};
+use crate::scope::OFF_HEADER;
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
@@ -61,8 +62,13 @@ pub async fn execute(client: &Client, mut request: Request, faults: &Faults) -> 
         Err(fault) if fault.is_abort() => return Err(fault.into()),
         Err(fault) => return Ok(answer(&fault)),
     }
+    let scope = Scope::current();
+    if scope.as_ref().is_some_and(|scope| !scope.eligible()) {
+        // Who is exempt here is exempt in every service behind: this can only lower.
+        request.headers_mut().insert(OFF_HEADER, HeaderValue::from_static("off"));
+    }
     if faults.settings().send_baggage {
-        let own = Scope::current().and_then(|scope| scope.baggage());
+        let own = scope.and_then(|scope| scope.baggage());
         if let Some(value) = own.and_then(|own| HeaderValue::from_str(&own.to_string()).ok()) {
             // Other members of the baggage travel in headers of their own, which HTTP allows.
             request.headers_mut().append(BAGGAGE, value);
@@ -125,5 +131,27 @@ mod tests {
             |host: &str| daybreak_model::wire::RunSpec { host: Some(host.into()), ..spec(CLIENT_POINT, abort.clone()) };
         assert!(matches!(call(&faults(at(HOST))).await, Err(Error::Injected(_))));
         assert!(matches!(call(&faults(at("pay.example"))).await, Err(Error::Call(_))));
+    }
+
+    /// Invariant 4: a header can only lower, and it does so in every service behind.
+    #[tokio::test]
+    async fn invariant_4_who_is_exempt_stays_exempt_downstream() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let heard = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&head[..length]).to_lowercase()
+        });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().build().unwrap();
+        let faults = Faults::new(Settings::default());
+        let open = faults.open(crate::scope::RootRequest::new("GET /", Context::default()).exempt());
+        open.scope().clone().instrument(http.get(url).send_through(&faults)).await.unwrap();
+        assert!(heard.await.unwrap().contains("\r\ndaybreak-fault: off\r\n"));
     }
 }
