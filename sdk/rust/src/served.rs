@@ -54,11 +54,13 @@ impl Documents {
         {
             return Err(Refused::Older { ours, theirs: snapshot.position });
         }
+        // Revisions of two stores cannot be compared: the same one may be another flag.
+        let same_store = self.position.is_some_and(|ours| ours.store == snapshot.position.store);
         let before = std::mem::take(&mut self.flags);
-        self.flags = decode_all(&snapshot.flags, &before, "flag");
+        self.flags = decode_all(&snapshot.flags, &before, same_store, "flag");
         let segments = std::mem::take(&mut self.segments);
         let segments = segments.into_iter().map(|(key, (revision, when))| (key, (revision, segment(when)))).collect();
-        let segments = decode_all(&snapshot.segments, &segments, "segment");
+        let segments = decode_all(&snapshot.segments, &segments, same_store, "segment");
         self.segments =
             segments.into_iter().map(|(key, (revision, segment))| (key, (revision, segment.when))).collect();
         self.environment = Some(snapshot.environment.clone());
@@ -146,11 +148,12 @@ const fn segment(when: Condition) -> Segment {
 fn decode_all<T: DeserializeOwned + Clone>(
     enveloped: &BTreeMap<Key, Enveloped>,
     before: &BTreeMap<Key, (u64, T)>,
+    same_store: bool,
     noun: &str,
 ) -> BTreeMap<Key, (u64, T)> {
     let one = |(key, enveloped): (&Key, &Enveloped)| {
         let known = before.get(key);
-        if let Some(known) = known.filter(|(revision, _)| *revision == enveloped.revision) {
+        if let Some(known) = known.filter(|(revision, _)| same_store && *revision == enveloped.revision) {
             return Some((key.clone(), known.clone()));
         }
         let decoded = decode(key, enveloped, noun).map(|resource| (enveloped.revision, resource));
@@ -216,6 +219,18 @@ mod tests {
         assert_eq!(default_of(&documents, "f").as_deref(), Some("on"));
         documents.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
         assert_eq!(default_of(&documents, "f").as_deref(), Some("off"));
+    }
+
+    #[test]
+    fn the_same_revision_of_another_store_is_another_flag() {
+        let mut documents = Documents::default();
+        documents.replace(&snapshot(at(1, 1), "test", &[("f", enveloped(1, 1, &flag("on")))])).unwrap();
+        documents.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
+        assert_eq!(default_of(&documents, "f").as_deref(), Some("off"), "after a restart of the server");
+        let mut begun = Documents::default();
+        begun.begin_with(&snapshot(at(1, 1), "test", &[("f", enveloped(1, 1, &flag("on")))])).unwrap();
+        begun.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
+        assert_eq!(default_of(&begun, "f").as_deref(), Some("off"), "after a start from a cache");
     }
 
     #[test]
