@@ -4,121 +4,126 @@ use daybreak_model::limits::BUCKETS;
 use daybreak_model::{Context, ContextValue, ErrorCode, Key, Reason};
 
 use crate::bucket::{Purpose, bucket};
-use crate::program::{Attribute, Program, Rule, Serve};
+use crate::code::{Attribute, Code};
+use crate::program::{Program, Rule, Serve, Split};
 use crate::{Detail, FlagIndex, Snapshot};
 
 /// A split's key is missing.
 #[derive(Debug)]
 pub(crate) struct KeyMissing;
 
+#[inline]
 pub(crate) fn evaluate<'s>(
     snapshot: &'s Snapshot,
     index: FlagIndex,
     program: &'s Program,
     context: &Context,
 ) -> Detail<'s> {
-    let answer = |variant: u16, reason: Reason, rule: Option<&'s Key>, prerequisite: Option<&'s Key>| {
-        let chosen = program.variants.get(usize::from(variant));
-        Detail {
-            value: chosen.map(|(_, value)| value),
-            variant: chosen.map(|(name, _)| name),
-            variant_index: Some(variant),
-            reason,
-            rule,
-            error: None,
-            prerequisite,
-            flag: Some(index),
-            revision: program.revision,
-            metadata: Some(&program.metadata),
-        }
-    };
+    let answer = |variant: u16, reason: Reason| Detail::answer(program, index, variant, reason);
     // Turning a flag off works also where its rules are broken.
     if let (false, Some(off)) = (program.enabled, program.off) {
-        return answer(off, Reason::Disabled, None, None);
+        return answer(off, Reason::Disabled);
     }
-    let (None, Some(off)) = (&program.broken, program.off) else {
+    let (false, Some(off)) = (program.broken, program.off) else {
         return Detail::failed(program, index, ErrorCode::ParseError);
     };
-    if let Some(failed) = failed_prerequisite(snapshot, program, context) {
-        return answer(off, Reason::Disabled, None, Some(failed));
+    if program.has_prerequisites {
+        if snapshot.endless.contains_key(&index) {
+            return Detail::failed(program, index, ErrorCode::ParseError);
+        }
+        if let Some(failed) = failed_prerequisite(snapshot, program, context) {
+            return answer(off, Reason::Disabled).for_want_of(failed);
+        }
     }
-    for rule in &program.rules {
+    for (at, rule) in (0..).zip(&program.rules) {
         match apply(snapshot, program, rule, context) {
-            Ok(Some((variant, reason))) => return answer(variant, reason, Some(&rule.name), None),
             Ok(None) => {}
+            Ok(Some((variant, reason))) => return answer(variant, reason).by_rule(at),
             Err(KeyMissing) => {
-                let detail = Detail::failed(program, index, ErrorCode::TargetingKeyMissing);
-                return Detail { rule: Some(&rule.name), ..detail };
+                return Detail::failed(program, index, ErrorCode::TargetingKeyMissing).by_rule(at);
             }
         }
     }
-    let reason = if program.rules.is_empty() { Reason::Static } else { Reason::Default };
-    answer(program.default, reason, None, None)
+    answer(program.default, if program.rules.is_empty() { Reason::Static } else { Reason::Default })
 }
 
 /// The first prerequisite that does not serve the wanted variant. One that is disabled or in error has failed,
 /// even if its off variant is the wanted one.
-fn failed_prerequisite<'s>(snapshot: &'s Snapshot, program: &'s Program, context: &Context) -> Option<&'s Key> {
-    let failed = |(key, wanted): &&(Key, Key)| !meets(&snapshot.evaluate(key.as_str(), context), wanted);
-    program.prerequisites.iter().find(failed).map(|(key, _)| key)
+#[cold]
+fn failed_prerequisite(snapshot: &Snapshot, program: &Program, context: &Context) -> Option<u16> {
+    let failed = |(key, wanted): &(Key, Key)| !meets(&snapshot.evaluate(key.as_str(), context), wanted);
+    program.facts.prerequisites.iter().position(failed).map(|at| u16::try_from(at).unwrap_or(u16::MAX))
 }
 
 /// Whether an answer meets a prerequisite.
 pub(crate) fn meets(detail: &Detail<'_>, wanted: &Key) -> bool {
-    !matches!(detail.reason, Reason::Disabled | Reason::Error) && detail.variant == Some(wanted)
+    !matches!(detail.reason(), Reason::Disabled | Reason::Error) && detail.variant() == Some(wanted)
 }
 
 /// What a rule serves to a context, if it takes it.
+#[inline]
 fn apply(
     snapshot: &Snapshot,
     program: &Program,
     rule: &Rule,
     context: &Context,
 ) -> Result<Option<(u16, Reason)>, KeyMissing> {
-    if !rule.condition.as_ref().is_none_or(|condition| condition.holds(context, &snapshot.segments).is_true()) {
-        return Ok(None);
-    }
-    if let Some(share) = rule.percentage
-        && !within(share, Purpose::Rule, program, rule, context)?
+    if let Some(when) = rule.when
+        && !program.code.holds(when, context, &snapshot.segments).is_true()
     {
         return Ok(None);
     }
-    Ok(match &rule.serve {
-        Serve::One(variant) if rule.percentage.is_some() => Some((*variant, Reason::Split)),
-        Serve::One(variant) => Some((*variant, Reason::TargetingMatch)),
-        Serve::Rollout(shares) => Some((split(shares, program, rule, context)?, Reason::Split)),
-    })
-}
-
-fn within(share: u32, purpose: Purpose, program: &Program, rule: &Rule, context: &Context) -> Result<bool, KeyMissing> {
-    match share {
-        0 => Ok(false),
-        BUCKETS => Ok(true),
-        share => Ok(bucket_by(&rule.by, purpose, &program.salt, context).ok_or(KeyMissing)? < share),
+    let (split, one) = match rule.serve {
+        Serve::One(variant) => return Ok(Some((variant, Reason::TargetingMatch))),
+        Serve::Share(variant, split) => (split, Some(variant)),
+        Serve::Rollout(split) => (split, None),
+    };
+    let split = program.facts.splits.get(usize::from(split)).ok_or(KeyMissing)?;
+    if !split.takes(program, context)? {
+        return Ok(None);
     }
+    let variant = one.map_or_else(|| split.falls_to(program, context), Ok)?;
+    Ok(Some((variant, Reason::Split)))
 }
 
-pub(crate) fn split(
-    shares: &[(u32, u16)],
-    program: &Program,
-    rule: &Rule,
-    context: &Context,
-) -> Result<u16, KeyMissing> {
-    // A variant that has everybody needs no key.
-    let mut begin = 0;
-    for (end, variant) in shares {
-        if end - begin == BUCKETS {
-            return Ok(*variant);
+impl Split {
+    /// Whether its percentage takes a context.
+    fn takes(&self, program: &Program, context: &Context) -> Result<bool, KeyMissing> {
+        match self.percentage {
+            0 => Ok(false),
+            BUCKETS => Ok(true),
+            share => Ok(self.bucket(Purpose::Rule, program, context).ok_or(KeyMissing)? < share),
         }
-        begin = *end;
     }
-    let bucket = bucket_by(&rule.by, Purpose::Rollout, &program.salt, context).ok_or(KeyMissing)?;
-    shares.iter().find(|(end, _)| bucket < *end).map(|(_, variant)| *variant).ok_or(KeyMissing)
+
+    /// The variant of a rollout that a context falls to.
+    pub(crate) fn falls_to(&self, program: &Program, context: &Context) -> Result<u16, KeyMissing> {
+        // A variant that has everybody needs no key.
+        let mut begin = 0;
+        for (end, variant) in &self.shares {
+            if end - begin == BUCKETS {
+                return Ok(*variant);
+            }
+            begin = *end;
+        }
+        let bucket = self.bucket(Purpose::Rollout, program, context).ok_or(KeyMissing)?;
+        self.shares.iter().find(|(end, _)| bucket < *end).map(|(_, variant)| *variant).ok_or(KeyMissing)
+    }
+
+    pub(crate) fn bucket(&self, purpose: Purpose, program: &Program, context: &Context) -> Option<u32> {
+        bucket_by(&self.by, &program.code, purpose, &program.facts.salt, context)
+    }
 }
 
 /// The bucket of an attribute: of a text, or of an integer as decimal text. An empty text is absent.
-pub(crate) fn bucket_by(by: &Attribute, purpose: Purpose, salt: &str, context: &Context) -> Option<u32> {
-    match by.of(context)? {
+pub(crate) fn bucket_by(
+    by: &Attribute,
+    code: &Code,
+    purpose: Purpose,
+    salt: &str,
+    context: &Context,
+) -> Option<u32> {
+    match by.of(code, context)? {
         ContextValue::Text(text) if !text.is_empty() => Some(bucket(purpose, salt, text.as_bytes())),
         ContextValue::Number(number) if number.fract() == 0.0 && number.abs() <= 2_f64.powi(53) => {
             #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2⁵³")]

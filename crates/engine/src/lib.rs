@@ -5,15 +5,23 @@
 //!
 //! This crate does no I/O, reads no clock and owns no randomness.
 
+mod assemble;
 pub mod bucket;
-mod compile;
+mod code;
+mod cost;
 mod detail;
 mod evaluate;
 mod explain;
+mod flags;
 mod operand;
 mod program;
+mod rare;
 mod run;
+mod segments;
+mod set;
 mod snapshot;
+mod text;
+mod time;
 mod truth;
 
 pub use detail::Detail;

@@ -5,17 +5,17 @@ use std::time::Duration;
 use daybreak_model::limits::{BUCKETS, EFFECT_DURATION_MAX};
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{
-    Arm, Context, Distribution, DrawBy, DrawKey, ErrorEffect, Key, Latency, Millis, Percentage, RunId,
+    Arm, Condition, Context, Distribution, DrawBy, DrawKey, ErrorEffect, Key, Latency, Millis, Percentage, RunId,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal, Normal, Pareto, Uniform};
 
 use crate::bucket::{Purpose, bucket, hash};
-use crate::compile;
+use crate::assemble::Assembler;
+use crate::code::{Attribute, Code, Segments};
 use crate::evaluate::bucket_by;
-use crate::program::{Attribute, Condition};
-use crate::snapshot::compile_segments;
+use crate::segments;
 use crate::truth::Truth;
 
 /// A compiled run.
@@ -23,9 +23,11 @@ use crate::truth::Truth;
 pub struct Run {
     id: RunId,
     spec: RunSpec,
-    when: Option<Condition>,
-    protect: Box<[Condition]>,
-    segments: Box<[Condition]>,
+    code: Code,
+    segments: Segments,
+    /// Where its condition begins in the code.
+    when: Option<u32>,
+    protect: Box<[u32]>,
     by: Option<Attribute>,
 }
 
@@ -65,17 +67,17 @@ impl Run {
     /// # Errors
     /// When it names a segment that it does not bring along.
     pub fn compile(id: RunId, spec: RunSpec) -> Result<Self, RunError> {
-        let (index, segments) = compile_segments(&spec.segments);
+        let segments = segments::compile(&spec.segments);
         let error = |why| RunError { fault: spec.fault.clone(), why };
-        let when = spec.when.as_ref().map(|when| compile::condition(when, &index)).transpose().map_err(error)?;
-        let protect =
-            spec.protect.iter().map(|key| compile::condition(&daybreak_model::Condition::Segment(key.clone()), &index));
-        let protect = protect.collect::<Result<_, _>>().map_err(error)?;
+        let mut code = Assembler::default();
+        let when = spec.when.as_ref().map(|when| code.condition(when, &segments)).transpose().map_err(error)?;
+        let mut protected = |key: &Key| code.condition(&Condition::Segment(key.clone()), &segments);
+        let protect = spec.protect.iter().map(&mut protected).collect::<Result<_, _>>().map_err(error)?;
         let by = match &spec.by {
             DrawBy::Request => None,
-            DrawBy::Attribute(name) => Some(Attribute::new(name)),
+            DrawBy::Attribute(name) => Some(code.attribute(name).map_err(error)?),
         };
-        Ok(Self { id, when, protect, segments, by, spec })
+        Ok(Self { id, code: code.finish(), segments, when, protect, by, spec })
     }
 
     /// Its identifier.
@@ -96,11 +98,11 @@ impl Run {
     pub fn selects(&self, operation: &str, host: Option<&str>, context: &Context) -> bool {
         let operation = self.spec.operation.as_deref().is_none_or(|own| own == operation);
         let host = self.spec.host.as_deref().is_none_or(|own| host.is_some_and(|host| own.eq_ignore_ascii_case(host)));
-        let holds = |condition: &Condition| condition.holds(context, &self.segments);
+        let holds = |at: u32| self.code.holds(at, context, &self.segments);
         operation
             && host
-            && self.when.as_ref().is_none_or(|when| holds(when).is_true())
-            && self.protect.iter().all(|protected| holds(protected) == Truth::False)
+            && self.when.is_none_or(|when| holds(when).is_true())
+            && self.protect.iter().all(|protected| holds(*protected) == Truth::False)
     }
 
     /// Which arm a request is in; `None` where the draw is sticky and its key is missing.
@@ -109,7 +111,7 @@ impl Run {
         let share = percentage.thousandths();
         let bucket = match &self.by {
             None => bucket(Purpose::Fault, &self.spec.salt, &key.digits()),
-            Some(by) => bucket_by(by, Purpose::Fault, &self.spec.salt, context)?,
+            Some(by) => bucket_by(by, &self.code, Purpose::Fault, &self.spec.salt, context)?,
         };
         debug_assert!(bucket < BUCKETS, "a bucket is below 100,000");
         Some(if bucket < share { Arm::Treated } else { Arm::Control })

@@ -64,7 +64,7 @@ fn evaluating_allocates_nothing() {
         let before = COUNT.with(Cell::get);
         let detail = snapshot.evaluate("f", &context);
         let after = COUNT.with(Cell::get);
-        assert!(detail.rule.is_some());
+        assert!(detail.rule().is_some());
         assert_eq!(after - before, 0, "{json}");
     }
 }

@@ -41,7 +41,7 @@ fn truth(when: &Json, context: &Json) -> &'static str {
     let flags = json!({"f": boolean(json!([rule("yes", when.clone()), rule("no", json!({"not": when}))]))});
     let snapshot = snapshot(&flags, &json!({"s": test(json!({"equals": 1}))}));
     let context = Context::from_json(context).unwrap();
-    match snapshot.evaluate("f", &context).rule.map(Key::as_str) {
+    match snapshot.evaluate("f", &context).rule().map(Key::as_str) {
         Some("yes") => "true",
         Some(_) => "false",
         None => "unknown",
@@ -177,10 +177,10 @@ fn answers_say_why() {
     let nobody = Context::new("");
     for (flag, variant, reason, error) in cases {
         let detail = snapshot.evaluate(flag, &nobody);
-        let got = (detail.variant.map(Key::as_str), detail.reason.as_str(), detail.error.map(|error| error.as_str()));
+        let got = (detail.variant().map(Key::as_str), detail.reason().as_str(), detail.error().map(|error| error.as_str()));
         assert_eq!(got, (variant, reason, error), "{flag}");
     }
-    assert_eq!(snapshot.evaluate("needs-disabled", &nobody).prerequisite, Some(&key("disabled")));
+    assert_eq!(snapshot.evaluate("needs-disabled", &nobody).prerequisite(), Some(&key("disabled")));
 }
 
 #[test]
@@ -188,11 +188,11 @@ fn a_flag_that_is_broken_can_still_be_turned_off() {
     let mut flag = boolean(json!([rule("r", json!({"segment": "missing"}))]));
     let broken = snapshot(&json!({ "f": flag }), &json!({}));
     let context = Context::default();
-    assert_eq!(broken.evaluate("f", &context).error, Some(ErrorCode::ParseError));
+    assert_eq!(broken.evaluate("f", &context).error(), Some(ErrorCode::ParseError));
     flag["enabled"] = json!(false);
     let off = snapshot(&json!({ "f": flag }), &json!({}));
     let detail = off.evaluate("f", &context);
-    assert_eq!((detail.reason, detail.error, detail.value.is_some()), (Reason::Disabled, None, true));
+    assert_eq!((detail.reason(), detail.error(), detail.value().is_some()), (Reason::Disabled, None, true));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_long_chain_of_prerequisites_is_broken_and_does_not_overflow() {
         flags.insert(format!("f{at}"), flag);
     }
     let snapshot = snapshot(&flags.into(), &json!({}));
-    assert_eq!(snapshot.evaluate("f0", &Context::default()).error.map(|error| error.as_str()), Some("PARSE_ERROR"));
+    assert_eq!(snapshot.evaluate("f0", &Context::default()).error().map(|error| error.as_str()), Some("PARSE_ERROR"));
 }
 
 proptest! {
@@ -214,7 +214,7 @@ proptest! {
         let of = |share: u32| {
             let rules = json!([{"name": "r", "percentage": share, "serve": "on"}]);
             let snapshot = snapshot(&json!({"f": boolean(rules)}), &json!({}));
-            snapshot.evaluate("f", &Context::new(&user)).variant.cloned()
+            snapshot.evaluate("f", &Context::new(&user)).variant().cloned()
         };
         prop_assert!(of(small) != Some(key("on")) || of(large) == Some(key("on")));
     }

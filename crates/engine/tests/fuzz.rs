@@ -122,8 +122,8 @@ fn invariant_6_no_context_makes_an_evaluation_panic() {
             let explanation = snapshot.explain(flag.key.as_str(), &context).unwrap();
             let answered =
                 |outcome| explanation.rules.iter().find(|trace| trace.outcome == outcome).map(|trace| &trace.rule);
-            let expected = if detail.reason == Reason::Error { RuleOutcome::Failed } else { RuleOutcome::Matched };
-            assert_eq!(answered(expected), detail.rule, "{json}");
+            let expected = if detail.reason() == Reason::Error { RuleOutcome::Failed } else { RuleOutcome::Matched };
+            assert_eq!(answered(expected), detail.rule(), "{json}");
         }
     });
 }

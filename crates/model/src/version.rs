@@ -59,27 +59,36 @@ impl<'t> Version<&'t str> {
     #[must_use]
     pub fn parse(text: &'t str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        let (text, build) = match text.split_once('+') {
-            Some((text, build)) => (text, Some(build)),
-            None => (text, None),
-        };
-        let (core, pre) = match text.split_once('-') {
-            Some((core, pre)) => (core, Some(pre)),
-            None => (text, None),
-        };
-        if [pre, build].into_iter().flatten().any(|identifiers| !are_identifiers(identifiers)) {
-            return None;
+        let (numbers, rest) = numbers(text)?;
+        if rest.is_empty() {
+            return Some(Self { numbers, pre: "" });
         }
-        let mut numbers = [0; 3];
-        let mut parts = core.split('.');
-        for (index, part) in parts.by_ref().take(3).enumerate() {
-            numbers[index] = number(part)?;
-        }
-        match parts.next() {
-            Some(_) => None,
-            None => Some(Self { numbers, pre: pre.unwrap_or("") }),
+        let (rest, build) = match rest.split_once('+') {
+            Some((rest, build)) => (rest, Some(build)),
+            None => (rest, None),
+        };
+        let pre = rest.strip_prefix('-');
+        let valid = [pre, build].into_iter().flatten().all(are_identifiers) && (pre.is_some() || rest.is_empty());
+        valid.then(|| Self { numbers, pre: pre.unwrap_or("") })
+    }
+}
+
+/// One to three numbers, and what follows them. Most versions are nothing else, so one pass reads them.
+fn numbers(text: &str) -> Option<([u64; 3], &str)> {
+    let mut numbers = [0_u64; 3];
+    let (mut part, mut has_digit) = (0, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                numbers[part] = numbers[part].checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+                has_digit = true;
+            }
+            b'.' if has_digit && part < 2 => (part, has_digit) = (part + 1, false),
+            b'-' | b'+' if has_digit => return Some((numbers, &text[at..])),
+            _ => return None,
         }
     }
+    has_digit.then_some((numbers, ""))
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -126,7 +135,14 @@ impl VersionRange {
     /// Whether a version keeps every bound.
     #[must_use]
     pub fn contains(&self, version: &Version<&str>) -> bool {
-        self.bounds.iter().all(|(comparator, bound)| {
+        Self::keeps(&self.bounds, version)
+    }
+
+    /// Whether a version keeps every one of some range's [bounds](Self::bounds).
+    #[must_use]
+    #[inline]
+    pub fn keeps(bounds: &[(VersionComparator, Version)], version: &Version<&str>) -> bool {
+        bounds.iter().all(|(comparator, bound)| {
             let ordering = version.precedence(bound);
             match comparator {
                 VersionComparator::Equal => ordering.is_eq(),
@@ -136,6 +152,12 @@ impl VersionRange {
                 VersionComparator::GreaterOrEqual => ordering.is_ge(),
             }
         })
+    }
+
+    /// Its bounds, in the order in which they were written.
+    #[must_use]
+    pub fn bounds(&self) -> &[(VersionComparator, Version)] {
+        &self.bounds
     }
 
     /// The range as written.
@@ -195,6 +217,29 @@ impl From<VersionRange> for String {
 impl PartialEq for VersionRange {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
+    }
+}
+
+impl fmt::Display for VersionComparator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equal => "=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        })
+    }
+}
+
+impl<S: AsRef<str>> fmt::Display for Version<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.numbers;
+        write!(f, "{major}.{minor}.{patch}")?;
+        match self.pre.as_ref() {
+            "" => Ok(()),
+            pre => write!(f, "-{pre}"),
+        }
     }
 }
 

@@ -2,18 +2,17 @@
 
 use daybreak_model::Context;
 
-use super::words;
-use crate::program::{Condition, Node};
+use super::words::{self, Asked};
+use crate::code::{Code, Node, Segments};
 use crate::{Snapshot, Truth};
 
 /// Alternatives of an `any` that are written out.
 const SHOWN: usize = 3;
 
 impl Snapshot {
-    /// Nothing where the condition is *true*, else why it is not.
-    pub(super) fn why_not(&self, condition: &Condition, context: &Context) -> Result<(), String> {
-        let why = Why { condition, context, segments: &self.segments, names: &self.segment_names };
-        match why.at(0) {
+    /// Nothing where the condition that begins there is *true*, else why it is not.
+    pub(super) fn why_not(&self, code: &Code, at: u32, context: &Context) -> Result<(), String> {
+        match (Why { code, context, segments: &self.segments }).at(at as usize) {
             (Truth::True, ..) => Ok(()),
             (_, why, _) => Err(why),
         }
@@ -21,40 +20,38 @@ impl Snapshot {
 }
 
 struct Why<'w> {
-    condition: &'w Condition,
+    code: &'w Code,
     context: &'w Context,
-    segments: &'w [Condition],
-    names: &'w [daybreak_model::Key],
+    segments: &'w Segments,
 }
 
 impl Why<'_> {
     /// The truth of the node at `at`, what decided it, and where the next node begins.
     fn at(&self, at: usize) -> (Truth, String, usize) {
-        match &self.condition.nodes[at] {
+        match &self.code.nodes[at] {
             Node::Test(attribute, operand) => {
-                let value = attribute.of(self.context);
-                let truth = operand.ask(value);
-                let name = attribute.name();
+                let value = attribute.of(self.code, self.context);
+                let truth = operand.ask(self.code, value);
+                let name = attribute.name(self.code);
+                let asked = Asked(operand, self.code);
                 let why = match (truth, value) {
                     (Truth::Unknown, None) => format!("`{name}` is missing"),
                     (Truth::Unknown, Some(value)) => {
-                        format!("`{name}` is {}, of which one cannot ask to be {operand}", words::value(value))
+                        format!("`{name}` is {}, of which one cannot ask to be {asked}", words::value(value))
                     }
-                    (Truth::True, Some(value)) => format!("`{name}` is {}, which is {operand}", words::value(value)),
+                    (Truth::True, Some(value)) => format!("`{name}` is {}, which is {asked}", words::value(value)),
                     (Truth::False, Some(value)) => {
-                        format!("`{name}` is {}, which is not {operand}", words::value(value))
+                        format!("`{name}` is {}, which is not {asked}", words::value(value))
                     }
-                    (_, None) => format!("`{name}` is missing, and asked to be {operand}"),
+                    (_, None) => format!("`{name}` is missing, and asked to be {asked}"),
                 };
                 (truth, why, at + 1)
             }
             Node::Segment(index) => {
-                let (Some(condition), Some(name)) =
-                    (self.segments.get(*index as usize), self.names.get(*index as usize))
-                else {
+                let Some((name, code)) = self.segments.at(*index) else {
                     return (Truth::Unknown, "there is no such segment".to_owned(), at + 1);
                 };
-                let (truth, why, _) = Why { condition, ..*self }.at(0);
+                let (truth, why, _) = Why { code, ..*self }.at(0);
                 let side = if truth.is_true() { "in" } else { "not in" };
                 (truth, format!("{side} the segment `{name}`: {why}"), at + 1)
             }

@@ -11,8 +11,8 @@ use daybreak_model::{Context, Key, Percentage, Reason, TARGETING_KEY};
 use serde::Serialize;
 
 use crate::bucket::Purpose;
-use crate::evaluate::{self, bucket_by};
-use crate::program::{Program, Rule, Serve};
+use crate::evaluate;
+use crate::program::{Program, Rule, Serve, Split};
 use crate::{Detail, Snapshot};
 
 pub(crate) use words::quoted;
@@ -71,31 +71,31 @@ impl Snapshot {
     pub fn explain(&self, key: &str, context: &Context) -> Option<Explanation> {
         let index = self.index(key)?;
         let program = self.programs.get(index.position())?;
+        let facts = &program.facts;
         let detail = self.evaluate_at(index, context);
-        let asked = program.broken.is_none() && program.enabled;
+        let broken = self.why_broken(index, program);
+        let asked = broken.is_none() && program.enabled;
         let prerequisites = match asked {
-            true => {
-                program.prerequisites.iter().map(|(flag, wanted)| self.prerequisite(flag, wanted, context)).collect()
-            }
+            true => facts.prerequisites.iter().map(|(flag, wanted)| self.prerequisite(flag, wanted, context)).collect(),
             false => Vec::new(),
         };
-        let mut answered = !asked || detail.prerequisite.is_some();
+        let mut answered = !asked || detail.prerequisite().is_some();
         let mut rules = Vec::with_capacity(program.rules.len());
-        for rule in &program.rules {
+        for (name, rule) in facts.names.iter().zip(&program.rules) {
             let (outcome, why) = match answered {
                 true => (RuleOutcome::NotAsked, "the flag had answered before".to_owned()),
                 false => self.rule(program, rule, context),
             };
             answered |= matches!(outcome, RuleOutcome::Matched | RuleOutcome::Failed);
-            rules.push(RuleTrace { rule: rule.name.clone(), outcome, why });
+            rules.push(RuleTrace { rule: name.clone(), outcome, why });
         }
-        Some(Explanation { summary: summary(program, &detail), prerequisites, rules })
+        Some(Explanation { summary: summary(broken, &detail), prerequisites, rules })
     }
 
     fn prerequisite(&self, flag: &Key, wanted: &Key, context: &Context) -> PrerequisiteTrace {
         let detail = self.evaluate(flag.as_str(), context);
         let met = evaluate::meets(&detail, wanted);
-        let why = match (detail.variant, detail.reason) {
+        let why = match (detail.variant(), detail.reason()) {
             (_, Reason::Disabled) => format!("`{flag}` is disabled, which never counts as met"),
             (Some(variant), _) if met => format!("it serves `{variant}`"),
             (Some(variant), _) => format!("it serves `{variant}`, not `{wanted}`"),
@@ -105,47 +105,58 @@ impl Snapshot {
     }
 
     fn rule(&self, program: &Program, rule: &Rule, context: &Context) -> (RuleOutcome, String) {
-        if let Some(when) = &rule.condition
-            && let Err(why) = self.why_not(when, context)
+        if let Some(when) = rule.when
+            && let Err(why) = self.why_not(&program.code, when, context)
         {
             return (RuleOutcome::NotMatched, why);
         }
-        let mut reasons = match &rule.condition {
-            Some(_) => vec!["its condition holds".to_owned()],
-            None => vec!["it takes everybody".to_owned()],
+        let selected = match rule.when {
+            Some(_) => "its condition holds",
+            None => "it takes everybody",
         };
-        let by = rule.by.name();
-        if let Some(share) = rule.percentage {
-            match (share, bucket_by(&rule.by, Purpose::Rule, &program.salt, context)) {
-                (0, _) => return (RuleOutcome::NotMatched, "its percentage is 0%".to_owned()),
-                (BUCKETS, _) => {}
-                (_, None) => return (RuleOutcome::Failed, key_missing(by)),
-                (share, Some(bucket)) => {
-                    let (inside, percentage) = (bucket < share, percent(share));
-                    let side = if inside { "within" } else { "not within" };
-                    let why = format!("the bucket {bucket} of its `{by}` is {side} the first {share} ({percentage})");
-                    match inside {
-                        true => reasons.push(why),
-                        false => return (RuleOutcome::NotMatched, why),
-                    }
-                }
+        let split = match rule.serve {
+            Serve::One(_) => None,
+            Serve::Share(_, split) | Serve::Rollout(split) => program.facts.splits.get(usize::from(split)),
+        };
+        match split.map_or(Ok(Vec::new()), |split| divides(split, program, context)) {
+            Ok(reasons) => {
+                let all: Vec<String> = std::iter::once(selected.to_owned()).chain(reasons).collect();
+                (RuleOutcome::Matched, all.join("; "))
             }
+            Err(why) => why,
         }
-        if let Serve::Rollout(shares) = &rule.serve {
-            match (
-                evaluate::split(shares, program, rule, context),
-                bucket_by(&rule.by, Purpose::Rollout, &program.salt, context),
-            ) {
-                (Ok(variant), Some(bucket)) => {
-                    let variant = program.variants.get(usize::from(variant)).map_or("", |(name, _)| name.as_str());
-                    reasons.push(format!("the bucket {bucket} of its `{by}` falls to `{variant}`"));
-                }
-                (Ok(_), None) => reasons.push("one variant has everybody".to_owned()),
-                (Err(_), _) => return (RuleOutcome::Failed, key_missing(by)),
-            }
-        }
-        (RuleOutcome::Matched, reasons.join("; "))
     }
+}
+
+/// Why a split takes a context, and to which variant; or what became of the rule instead.
+fn divides(split: &Split, program: &Program, context: &Context) -> Result<Vec<String>, (RuleOutcome, String)> {
+    let by = split.by.name(&program.code);
+    let mut reasons = Vec::new();
+    match (split.percentage, split.bucket(Purpose::Rule, program, context)) {
+        (0, _) => return Err((RuleOutcome::NotMatched, "its percentage is 0%".to_owned())),
+        (BUCKETS, _) => {}
+        (_, None) => return Err((RuleOutcome::Failed, key_missing(by))),
+        (share, Some(bucket)) => {
+            let (inside, percentage) = (bucket < share, percent(share));
+            let side = if inside { "within" } else { "not within" };
+            let why = format!("the bucket {bucket} of its `{by}` is {side} the first {share} ({percentage})");
+            match inside {
+                true => reasons.push(why),
+                false => return Err((RuleOutcome::NotMatched, why)),
+            }
+        }
+    }
+    if !split.shares.is_empty() {
+        match (split.falls_to(program, context), split.bucket(Purpose::Rollout, program, context)) {
+            (Ok(variant), Some(bucket)) => {
+                let variant = program.facts.variants.get(usize::from(variant)).map_or("", |(name, _)| name.as_str());
+                reasons.push(format!("the bucket {bucket} of its `{by}` falls to `{variant}`"));
+            }
+            (Ok(_), None) => reasons.push("one variant has everybody".to_owned()),
+            (Err(_), _) => return Err((RuleOutcome::Failed, key_missing(by))),
+        }
+    }
+    Ok(reasons)
 }
 
 fn percent(share: u32) -> String {
@@ -157,15 +168,15 @@ fn key_missing(by: &str) -> String {
     format!("it splits by `{by}`, which the context does not have{hint}")
 }
 
-fn summary(program: &Program, detail: &Detail<'_>) -> String {
-    let variant = detail.variant.map_or("", |variant| variant.as_str());
-    match (detail.reason, detail.rule) {
-        (Reason::Disabled, _) => match detail.prerequisite {
+fn summary(broken: Option<&str>, detail: &Detail<'_>) -> String {
+    let variant = detail.variant().map_or("", |variant| variant.as_str());
+    match (detail.reason(), detail.rule()) {
+        (Reason::Disabled, _) => match detail.prerequisite() {
             Some(flag) => format!("the prerequisite `{flag}` is not met, so `{variant}` is served"),
             None => format!("the flag is disabled, so `{variant}` is served"),
         },
         (Reason::Static, _) => format!("the flag has no rules, so `{variant}` is served"),
-        (Reason::Error, _) => match &program.broken {
+        (Reason::Error, _) => match broken {
             Some(why) => format!("the flag cannot be evaluated: {why}"),
             None => detail.message().unwrap_or_default(),
         },
