@@ -1,159 +1,153 @@
-//! From conditions to [`Code`].
+//! From conditions to [`Code`](crate::code::Code).
 
 use daybreak_model::condition::{AttributeTest, Test};
-use daybreak_model::{Condition, Scalar, Version, VersionComparator};
-use rustc_hash::FxHashMap;
+use daybreak_model::{Condition, Scalar, Version, VersionComparator, VersionRange, name_hash};
 
-use crate::code::{Attribute, Code, List, Node, Segments, Span};
-use crate::operand::Operand;
+use crate::code::{ALL, ANY, HEAD, NOT, OwnCode, SEGMENT, Segments, TEST};
+use crate::operand::{Op, SIGNS, short};
 use crate::rare::{Mixed, Rare};
-use crate::set::{self, Entry};
 
-/// Gathers the conditions of one flag, run or segment.
+/// Writes the conditions of one flag, run or segment.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
-    nodes: Vec<Node>,
-    texts: String,
-    entries: Vec<Entry>,
-    versions: Vec<(VersionComparator, Version)>,
-    /// Names of attributes stand once.
-    names: FxHashMap<Box<str>, Span>,
+    pub(crate) bytes: Vec<u8>,
+    rares: Vec<Rare>,
 }
 
-const TOO_LARGE: &str = "its conditions are too large: more than 4 GiB";
+/// Short texts beyond this are looked up by hash.
+const SHORTS_MAX: usize = 64;
 
 impl Assembler {
-    /// What was gathered.
-    pub(crate) fn finish(self) -> Code {
-        Code {
-            nodes: self.nodes.into(),
-            texts: self.texts.into(),
-            entries: self.entries.into(),
-            versions: self.versions.into(),
-        }
+    /// What was written.
+    pub(crate) fn finish(self) -> OwnCode {
+        OwnCode { bytes: self.bytes.into(), rares: self.rares.into() }
     }
 
-    /// Adds a condition, and tells where it begins; or why it cannot be compiled.
-    pub(crate) fn condition(&mut self, source: &Condition, segments: &Segments) -> Result<u32, String> {
-        let at = self.nodes.len();
-        self.push(source, segments)?;
-        narrow(at)
-    }
-
-    /// Adds an attribute's name.
-    pub(crate) fn attribute(&mut self, name: &str) -> Result<Attribute, String> {
-        let span = match self.names.get(name) {
-            Some(span) => *span,
-            None => {
-                let span = self.text(name)?;
-                self.names.insert(name.into(), span);
-                span
-            }
-        };
-        Ok(Attribute::new(name, span))
-    }
-
-    fn push(&mut self, source: &Condition, segments: &Segments) -> Result<(), String> {
-        let at = self.nodes.len();
-        let parts: &[Condition] = match source {
-            Condition::Attribute(test) => return self.test(test),
+    /// Writes a condition; or tells why it cannot be compiled.
+    pub(crate) fn condition(&mut self, source: &Condition, segments: &Segments) -> Result<(), String> {
+        match source {
+            Condition::Attribute(test) => self.test(test),
             Condition::Segment(key) => {
                 let index = segments.index(key).ok_or_else(|| format!("there is no segment `{key}`"))?;
-                self.nodes.push(Node::Segment(index));
-                return Ok(());
+                self.node(SEGMENT, false, 0, |code| {
+                    code.bytes.extend(index.to_le_bytes());
+                    Ok(())
+                })
             }
-            Condition::Not(inner) => std::slice::from_ref(&**inner),
-            Condition::All(parts) | Condition::Any(parts) => parts,
-        };
-        self.nodes.push(Node::All { end: 0 });
-        for part in parts {
-            self.push(part, segments)?;
+            Condition::Not(inner) => self.node(NOT, false, 0, |code| code.condition(inner, segments)),
+            Condition::All(parts) => self.node(ALL, false, 0, |code| code.conditions(parts, segments)),
+            Condition::Any(parts) => self.node(ANY, false, 0, |code| code.conditions(parts, segments)),
         }
-        let end = narrow(self.nodes.len())?;
-        self.nodes[at] = match source {
-            Condition::Not(_) => Node::Not { end },
-            Condition::Any(_) => Node::Any { end },
-            _ => Node::All { end },
-        };
+    }
+
+    fn conditions(&mut self, parts: &[Condition], segments: &Segments) -> Result<(), String> {
+        parts.iter().try_for_each(|part| self.condition(part, segments))
+    }
+
+    /// Writes an attribute.
+    pub(crate) fn attribute(&mut self, name: &str) {
+        self.bytes.extend(name_hash(name).to_le_bytes());
+        self.bytes.extend(name.as_bytes());
+    }
+
+    /// Writes a node around what is its own.
+    fn node(
+        &mut self,
+        op: u8,
+        flag: bool,
+        name: u16,
+        own: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let at = self.bytes.len();
+        self.bytes.extend([op, u8::from(flag)]);
+        self.bytes.extend(name.to_le_bytes());
+        self.bytes.extend([0; 4]);
+        own(self)?;
+        let end = narrow(self.bytes.len())?;
+        self.bytes[at + HEAD - 4..at + HEAD].copy_from_slice(&end.to_le_bytes());
         Ok(())
     }
 
     fn test(&mut self, source: &AttributeTest) -> Result<(), String> {
-        let attribute = self.attribute(&source.attribute)?;
         let ignore_case = source.ignore_case;
-        let operand = match &source.test {
-            Test::Equals(Scalar::Text(text)) => Operand::Text { text: self.text(text)?, ignore_case },
-            Test::Equals(Scalar::Number(number)) => Operand::Number(*number),
-            Test::Equals(Scalar::Boolean(boolean)) => Operand::Boolean(*boolean),
-            Test::In(scalars) => self.set(scalars, ignore_case)?,
-            Test::NotIn(scalars) => {
-                let end = narrow(self.nodes.len() + 2)?;
-                self.nodes.push(Node::Not { end });
-                self.set(scalars, ignore_case)?
-            }
-            Test::Contains(value) => rare(Rare::Contains { value: value.clone(), ignore_case }),
-            Test::StartsWith(texts) => Operand::StartsWith { texts: self.list(texts)?, ignore_case },
-            Test::EndsWith(texts) => Operand::EndsWith { texts: self.list(texts)?, ignore_case },
-            Test::Matches(pattern) => rare(Rare::Matches(pattern.clone())),
-            Test::Gt(number) => Operand::Gt(*number),
-            Test::Gte(number) => Operand::Gte(*number),
-            Test::Lt(number) => Operand::Lt(*number),
-            Test::Lte(number) => Operand::Lte(*number),
-            Test::Before(time) => rare(Rare::Before(*time)),
-            Test::After(time) => rare(Rare::After(*time)),
-            Test::Semver(range) => {
-                let at = self.versions.len();
-                self.versions.extend_from_slice(range.bounds());
-                Operand::Semver(list(at, self.versions.len())?)
-            }
-            Test::Cidr(networks) => rare(Rare::Cidr(networks.clone().into())),
-            Test::Exists(expected) => Operand::Exists(*expected),
-        };
-        self.nodes.push(Node::Test(attribute, operand));
-        Ok(())
+        let name = &*source.attribute;
+        match &source.test {
+            Test::Equals(Scalar::Text(text)) => self.ask(name, Op::Text, ignore_case, text.as_bytes()),
+            Test::Equals(Scalar::Number(number)) => self.ask(name, Op::Number, false, &number.to_le_bytes()),
+            Test::Equals(Scalar::Boolean(boolean)) => self.ask(name, Op::Boolean, *boolean, &[]),
+            Test::In(scalars) => self.set(name, scalars, ignore_case),
+            Test::NotIn(scalars) => self.node(NOT, false, 0, |code| code.set(name, scalars, ignore_case)),
+            Test::Contains(value) => self.rare(name, Rare::Contains { value: value.clone(), ignore_case }),
+            Test::StartsWith(texts) => self.ask(name, Op::StartsWith, ignore_case, &list(texts)?),
+            Test::EndsWith(texts) => self.ask(name, Op::EndsWith, ignore_case, &list(texts)?),
+            Test::Matches(pattern) => self.rare(name, Rare::Matches(pattern.clone())),
+            Test::Gt(number) => self.ask(name, Op::Gt, false, &number.to_le_bytes()),
+            Test::Gte(number) => self.ask(name, Op::Gte, false, &number.to_le_bytes()),
+            Test::Lt(number) => self.ask(name, Op::Lt, false, &number.to_le_bytes()),
+            Test::Lte(number) => self.ask(name, Op::Lte, false, &number.to_le_bytes()),
+            Test::Before(time) => self.rare(name, Rare::Before(*time)),
+            Test::After(time) => self.rare(name, Rare::After(*time)),
+            Test::Semver(range) => self.ask(name, Op::Semver, false, &bounds(range)?),
+            Test::Cidr(networks) => self.rare(name, Rare::Cidr(networks.clone().into())),
+            Test::Exists(expected) => self.ask(name, Op::Exists, *expected, &[]),
+        }
     }
 
-    fn set(&mut self, scalars: &[Scalar], ignore_case: bool) -> Result<Operand, String> {
-        let texts = scalars.iter().map(|scalar| match scalar {
-            Scalar::Text(text) if !ignore_case => Some(&**text),
+    fn ask(&mut self, name: &str, op: Op, flag: bool, operand: &[u8]) -> Result<(), String> {
+        self.node(TEST + op as u8, flag, narrower(name.len(), "an attribute's name")?, |code| {
+            code.attribute(name);
+            code.bytes.extend(operand);
+            Ok(())
+        })
+    }
+
+    fn rare(&mut self, name: &str, rare: Rare) -> Result<(), String> {
+        let index = narrow(self.rares.len())?;
+        self.rares.push(rare);
+        self.ask(name, Op::Rare, false, &index.to_le_bytes())
+    }
+
+    fn set(&mut self, name: &str, scalars: &[Scalar], ignore_case: bool) -> Result<(), String> {
+        let shorts = scalars.iter().map(|scalar| match scalar {
+            Scalar::Text(text) if !ignore_case => short(text),
             _ => None,
         });
-        let Some(mut texts) = texts.collect::<Option<Vec<&str>>>() else {
-            return Ok(rare(Rare::In(Mixed::new(scalars, ignore_case))));
-        };
-        texts.sort_unstable();
-        texts.dedup();
-        let spans = texts.into_iter().map(|text| Ok((text, self.text(text)?))).collect::<Result<Vec<_>, String>>()?;
-        let at = self.entries.len();
-        self.entries.extend(set::places(&spans));
-        Ok(Operand::In(list(at, self.entries.len())?))
-    }
-
-    fn list(&mut self, texts: &[Box<str>]) -> Result<List, String> {
-        let at = self.entries.len();
-        for text in texts {
-            let span = self.text(text)?;
-            self.entries.push(Entry::listed(span));
+        match shorts.collect::<Option<Vec<u64>>>() {
+            Some(shorts) if shorts.len() <= SHORTS_MAX => {
+                let operand: Vec<u8> = shorts.into_iter().flat_map(u64::to_le_bytes).collect();
+                self.ask(name, Op::In, false, &operand)
+            }
+            _ => self.rare(name, Rare::In(Mixed::new(scalars, ignore_case))),
         }
-        list(at, self.entries.len())
-    }
-
-    fn text(&mut self, text: &str) -> Result<Span, String> {
-        let at = narrow(self.texts.len())?;
-        self.texts.push_str(text);
-        narrow(self.texts.len())?;
-        Ok(Span { at, len: narrow(text.len())? })
     }
 }
 
-fn rare(rare: Rare) -> Operand {
-    Operand::Rare(Box::new(rare))
+fn list(texts: &[Box<str>]) -> Result<Vec<u8>, String> {
+    let mut list = Vec::new();
+    for text in texts {
+        list.extend(narrow(text.len())?.to_le_bytes());
+        list.extend(text.as_bytes());
+    }
+    Ok(list)
 }
 
-fn list(at: usize, end: usize) -> Result<List, String> {
-    Ok(List { at: narrow(at)?, len: narrow(end - at)? })
+fn bounds(range: &VersionRange) -> Result<Vec<u8>, String> {
+    let mut bounds = Vec::new();
+    let number = |sign: &VersionComparator| SIGNS.iter().position(|known| known == sign);
+    for (sign, version) in range.bounds() {
+        let sign = number(sign).and_then(|sign| u8::try_from(sign).ok()).ok_or("an unknown sign")?;
+        bounds.push(sign);
+        bounds.extend(Version::numbers(version).into_iter().flat_map(u64::to_le_bytes));
+        bounds.extend(narrow(version.pre().len())?.to_le_bytes());
+        bounds.extend(version.pre().as_bytes());
+    }
+    Ok(bounds)
 }
 
-fn narrow(at: usize) -> Result<u32, String> {
-    u32::try_from(at).map_err(|_| TOO_LARGE.to_owned())
+pub(crate) fn narrow(at: usize) -> Result<u32, String> {
+    u32::try_from(at).map_err(|_| "its conditions are too large: more than 4 GiB".to_owned())
+}
+
+pub(crate) fn narrower(length: usize, what: &str) -> Result<u16, String> {
+    u16::try_from(length).map_err(|_| format!("{what} is longer than 65,535"))
 }

@@ -31,8 +31,8 @@ const STACK: usize = 256;
 
 /// The bucket of a key, below [`BUCKETS`].
 #[must_use]
-pub fn bucket(purpose: Purpose, salt: &str, key: &[u8]) -> u32 {
-    scale(hash(&[purpose.text(), salt.as_bytes(), key]))
+pub fn bucket(purpose: Purpose, salt: impl AsRef<[u8]>, key: &[u8]) -> u32 {
+    scale(hash(&[purpose.text(), salt.as_ref(), key]))
 }
 
 /// The hash of the parts, with a zero byte between each two.

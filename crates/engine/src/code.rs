@@ -1,118 +1,129 @@
-//! Compiled conditions, laid out flat: what one flag asks stands together in memory.
+//! Compiled conditions: one run of bytes, read from front to back.
+//!
+//! What a flag asks stands together in memory, in the order in which it is asked, so that evaluating one flag
+//! among thousands waits for memory once and not at each test. [`assemble`](crate::assemble) writes what is read
+//! here, and nothing else does: bytes that do not fit read as *unknown*.
+//!
+//! A node is `op u8 · flags u8 · name length u16 · end u32`, where the next node begins; then
+//!
+//! | node | what follows |
+//! |---|---|
+//! | all, any, not | the nodes inside it |
+//! | segment | its index u32 |
+//! | test | the name's hash u64 · the name · the operand |
 
-use daybreak_model::{Context, ContextValue, Key, Version, VersionComparator, name_hash};
+use daybreak_model::{Context, ContextValue, Key, name_hash};
 
-use crate::Truth;
-use crate::operand::Operand;
-use crate::set::Entry;
+use crate::operand::{Op, Operand};
+use crate::rare::Rare;
+use crate::{Truth, bytes};
 
-/// A place in a [`Code`]'s texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) at: u32,
-    pub(crate) len: u32,
-}
-
-/// A place in one of a [`Code`]'s lists.
+/// Compiled conditions, and the tests that do not go into bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct List {
-    pub(crate) at: u32,
-    pub(crate) len: u32,
+pub(crate) struct Code<'c> {
+    pub(crate) bytes: &'c [u8],
+    pub(crate) rares: &'c [Rare],
 }
 
-/// Conditions as flat lists: a few allocations for a flag, however many rules it has, so that evaluating one
-/// flag among thousands waits for memory a few times only.
-#[derive(Debug, Default)]
-pub(crate) struct Code {
-    /// In prefix order.
-    pub(crate) nodes: Box<[Node]>,
-    /// Every text, one after the other.
-    pub(crate) texts: Box<str>,
-    /// Sets and lists of texts.
-    pub(crate) entries: Box<[Entry]>,
-    /// The bounds of ranges of versions.
-    pub(crate) versions: Box<[(VersionComparator, Version)]>,
-}
+/// The bytes before what is a node's own.
+pub(crate) const HEAD: usize = 8;
 
-/// One part of a condition; each knows where the next one after it begins.
+/// What a node is.
+pub(crate) const ALL: u8 = 0;
+pub(crate) const ANY: u8 = 1;
+pub(crate) const NOT: u8 = 2;
+pub(crate) const SEGMENT: u8 = 3;
+/// Tests come after the others: their first byte is this and the operand's own.
+pub(crate) const TEST: u8 = 4;
+
+/// One part of a condition.
 #[derive(Debug)]
-pub(crate) enum Node {
-    All { end: u32 },
-    Any { end: u32 },
-    Not { end: u32 },
+pub(crate) enum Node<'c> {
+    All,
+    Any,
+    Not,
     Segment(u32),
-    Test(Attribute, Operand),
+    Test(Attribute<'c>, Operand<'c>),
 }
 
 /// An attribute's name, hashed. One with dots also walks into objects.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Attribute {
+pub(crate) struct Attribute<'c> {
     hash: u64,
-    name: Span,
-    dotted: bool,
+    name: &'c [u8],
 }
 
-impl Attribute {
-    pub(crate) fn new(name: &str, at: Span) -> Self {
-        Self { hash: name_hash(name), name: at, dotted: name.contains('.') }
+impl<'c> Attribute<'c> {
+    /// The attribute of a name that is not in bytes.
+    pub(crate) fn named(name: &'c str) -> Self {
+        Self { hash: name_hash(name), name: name.as_bytes() }
     }
 
-    pub(crate) fn name<'c>(&self, code: &'c Code) -> &'c str {
-        code.text(self.name)
+    pub(crate) fn name(&self) -> &'c str {
+        bytes::text(self.name)
     }
 
     /// The attribute of a context: the literal name wins, then the walk into objects.
     #[inline]
-    pub(crate) fn of<'c>(&self, code: &Code, context: &'c Context) -> Option<&'c ContextValue> {
-        let name = self.name(code);
-        context.lookup(self.hash, name).or_else(|| if self.dotted { walk(name, context) } else { None })
+    pub(crate) fn of<'v>(&self, context: &'v Context) -> Option<&'v ContextValue> {
+        context.lookup(self.hash, self.name).or_else(|| self.walk(context))
+    }
+
+    #[cold]
+    fn walk<'v>(&self, context: &'v Context) -> Option<&'v ContextValue> {
+        let mut parts = self.name.split(|byte| *byte == b'.').map(|part| (name_hash(part), part));
+        let (hash, first) = parts.next().filter(|(_, first)| first.len() < self.name.len())?;
+        parts.try_fold(context.lookup(hash, first)?, |value, (hash, part)| value.member(hash, part))
     }
 }
 
-#[cold]
-fn walk<'c>(name: &str, context: &'c Context) -> Option<&'c ContextValue> {
-    let mut parts = name.split('.').map(|part| (name_hash(part), part));
-    let (hash, first) = parts.next()?;
-    parts.try_fold(context.lookup(hash, first)?, |value, (hash, part)| value.member(hash, part))
-}
-
-impl Code {
+impl<'c> Code<'c> {
+    /// An attribute that stands there (hash u64 · name), and where it ends.
     #[inline]
-    pub(crate) fn text(&self, span: Span) -> &str {
-        self.texts.get(span.at as usize..(span.at as usize + span.len as usize)).unwrap_or_default()
+    pub(crate) fn attribute(self, at: usize, len: u16) -> (Attribute<'c>, usize) {
+        let name = bytes::slice(self.bytes, at + 8, usize::from(len));
+        (Attribute { hash: bytes::u64(self.bytes, at), name }, at + 8 + usize::from(len))
     }
 
+    /// The node that begins there, and where the next one after it does.
     #[inline]
-    pub(crate) fn entries(&self, list: List) -> &[Entry] {
-        self.entries.get(list.at as usize..(list.at as usize + list.len as usize)).unwrap_or_default()
+    pub(crate) fn node(self, at: usize) -> (Node<'c>, usize) {
+        let head = bytes::u64(self.bytes, at);
+        let [op, flags, low, high, end @ ..] = head.to_le_bytes();
+        let node = match op {
+            ALL => Node::All,
+            ANY => Node::Any,
+            NOT => Node::Not,
+            SEGMENT => Node::Segment(bytes::u32(self.bytes, at + HEAD)),
+            op => {
+                let (attribute, at) = self.attribute(at + HEAD, u16::from_le_bytes([low, high]));
+                let bytes = bytes::slice(self.bytes, at, (u32::from_le_bytes(end) as usize).saturating_sub(at));
+                let op = Op::of(op.saturating_sub(TEST));
+                Node::Test(attribute, Operand { op, flag: flags != 0, bytes, rares: self.rares })
+            }
+        };
+        (node, u32::from_le_bytes(end) as usize)
     }
 
-    pub(crate) fn bounds(&self, list: List) -> &[(VersionComparator, Version)] {
-        self.versions.get(list.at as usize..(list.at as usize + list.len as usize)).unwrap_or_default()
-    }
-
-    /// The truth of the condition that begins at a node.
+    /// The truth of the condition that begins there, and where it ends.
     #[inline]
-    pub(crate) fn holds(&self, at: u32, context: &Context, segments: &Segments) -> Truth {
-        self.at(at as usize, context, segments).0
-    }
-
-    /// The truth of the node at `at`, and where the next one begins.
-    fn at(&self, at: usize, context: &Context, segments: &Segments) -> (Truth, usize) {
-        match &self.nodes[at] {
-            Node::Test(attribute, operand) => (operand.ask(self, attribute.of(self, context)), at + 1),
-            Node::Segment(index) => (segments.holds(*index, context), at + 1),
-            Node::Not { end } => (!self.at(at + 1, context, segments).0, *end as usize),
-            Node::All { end } => (self.fold(at + 1, *end as usize, Truth::False, context, segments), *end as usize),
-            Node::Any { end } => (self.fold(at + 1, *end as usize, Truth::True, context, segments), *end as usize),
-        }
+    pub(crate) fn holds(self, at: usize, context: &Context, segments: &Segments) -> (Truth, usize) {
+        let (node, end) = self.node(at);
+        let truth = match node {
+            Node::Test(attribute, operand) => operand.ask(attribute.of(context)),
+            Node::Segment(index) => segments.holds(index, context),
+            Node::Not => !self.fold(at + HEAD, end, Truth::False, context, segments),
+            Node::All => self.fold(at + HEAD, end, Truth::False, context, segments),
+            Node::Any => self.fold(at + HEAD, end, Truth::True, context, segments),
+        };
+        (truth, end)
     }
 
     /// `all` is the least of its parts and `any` the greatest; `decided` needs no further part.
-    fn fold(&self, mut at: usize, end: usize, decided: Truth, context: &Context, segments: &Segments) -> Truth {
+    fn fold(self, mut at: usize, end: usize, decided: Truth, context: &Context, segments: &Segments) -> Truth {
         let mut sum = !decided;
         while at < end {
-            let (truth, next) = self.at(at, context, segments);
+            let (truth, next) = self.holds(at, context, segments);
             if truth == decided {
                 return decided;
             }
@@ -125,20 +136,34 @@ impl Code {
     }
 }
 
+/// Compiled conditions that stand on their own.
+#[derive(Debug, Default)]
+pub(crate) struct OwnCode {
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) rares: Box<[Rare]>,
+}
+
+impl OwnCode {
+    #[inline]
+    pub(crate) fn code(&self) -> Code<'_> {
+        Code { bytes: &self.bytes, rares: &self.rares }
+    }
+}
+
 /// Compiled segments, in key order. One that cannot be compiled is there without its code, and nothing that
 /// names it compiles.
 #[derive(Debug, Default)]
-pub(crate) struct Segments(pub(crate) Box<[(Key, Option<Code>)]>);
+pub(crate) struct Segments(pub(crate) Box<[(Key, Option<OwnCode>)]>);
 
 impl Segments {
     /// The name and the code of the segment at an index.
-    pub(crate) fn at(&self, index: u32) -> Option<(&Key, &Code)> {
+    pub(crate) fn at(&self, index: u32) -> Option<(&Key, Code<'_>)> {
         let (key, code) = self.0.get(index as usize)?;
-        Some((key, code.as_ref()?))
+        Some((key, code.as_ref()?.code()))
     }
 
     fn holds(&self, index: u32, context: &Context) -> Truth {
-        self.at(index).map_or(Truth::Unknown, |(_, code)| code.holds(0, context, self))
+        self.at(index).map_or(Truth::Unknown, |(_, code)| code.holds(0, context, self).0)
     }
 
     /// The index of a segment that others can name.

@@ -5,6 +5,7 @@ use daybreak_model::limits::PREREQUISITE_DEPTH_MAX;
 use rustc_hash::FxHashMap;
 
 use crate::FlagIndex;
+use crate::index::Index;
 use crate::program::Program;
 
 /// Steps that one evaluation may take through prerequisites, or through segments.
@@ -31,19 +32,16 @@ impl Cost {
 }
 
 /// The flags whose prerequisites cannot be followed to their end, and why.
-pub(crate) fn endless<'p>(
-    programs: impl Iterator<Item = &'p Program>,
-    index: &FxHashMap<Key, FlagIndex>,
-) -> FxHashMap<FlagIndex, &'static str> {
+pub(crate) fn endless(programs: &[Program], index: &Index) -> FxHashMap<FlagIndex, &'static str> {
     let mut open: Vec<(FlagIndex, &Program)> = (0..).map(FlagIndex::at).zip(programs).collect();
-    open.retain(|(_, program)| program.has_prerequisites);
+    open.retain(|(_, program)| program.has_prerequisites());
     let waiting: FxHashMap<FlagIndex, ()> = open.iter().map(|(at, _)| (*at, ())).collect();
     let mut costs: FxHashMap<FlagIndex, Cost> = FxHashMap::default();
     loop {
         let before = open.len();
         open.retain(|(at, program)| {
-            let of = |key: &Key| match index.get(key) {
-                Some(known) if waiting.contains_key(known) => costs.get(known).copied(),
+            let of = |key: &Key| match index.get(key.as_str(), programs) {
+                Some(known) if waiting.contains_key(&known) => costs.get(&known).copied(),
                 _ => Some(Cost::ONE),
             };
             let mut keys = program.facts.prerequisites.iter().map(|(key, _)| key);

@@ -4,8 +4,8 @@ use daybreak_model::limits::BUCKETS;
 use daybreak_model::{Context, ContextValue, ErrorCode, Key, Reason};
 
 use crate::bucket::{Purpose, bucket};
-use crate::code::{Attribute, Code};
-use crate::program::{Program, Rule, Serve, Split};
+use crate::code::Attribute;
+use crate::program::{BROKEN, ENABLED, HAS_PREREQUISITES, ONE, Program, ROLLOUT, Rule, Split};
 use crate::{Detail, FlagIndex, Snapshot};
 
 /// A split's key is missing.
@@ -20,14 +20,15 @@ pub(crate) fn evaluate<'s>(
     context: &Context,
 ) -> Detail<'s> {
     let answer = |variant: u16, reason: Reason| Detail::answer(program, index, variant, reason);
+    let head = program.head();
     // Turning a flag off works also where its rules are broken.
-    if let (false, Some(off)) = (program.enabled, program.off) {
+    if let (false, Some(off)) = (head.is(ENABLED), head.off()) {
         return answer(off, Reason::Disabled);
     }
-    let (false, Some(off)) = (program.broken, program.off) else {
+    let (false, Some(off)) = (head.is(BROKEN), head.off()) else {
         return Detail::failed(program, index, ErrorCode::ParseError);
     };
-    if program.has_prerequisites {
+    if head.is(HAS_PREREQUISITES) {
         if snapshot.endless.contains_key(&index) {
             return Detail::failed(program, index, ErrorCode::ParseError);
         }
@@ -35,7 +36,7 @@ pub(crate) fn evaluate<'s>(
             return answer(off, Reason::Disabled).for_want_of(failed);
         }
     }
-    for (at, rule) in (0..).zip(&program.rules) {
+    for (at, rule) in (0..).zip(program.rules()) {
         match apply(snapshot, program, rule, context) {
             Ok(None) => {}
             Ok(Some((variant, reason))) => return answer(variant, reason).by_rule(at),
@@ -44,7 +45,7 @@ pub(crate) fn evaluate<'s>(
             }
         }
     }
-    answer(program.default, if program.rules.is_empty() { Reason::Static } else { Reason::Default })
+    answer(head.default, if head.rules == 0 { Reason::Static } else { Reason::Default })
 }
 
 /// The first prerequisite that does not serve the wanted variant. One that is disabled or in error has failed,
@@ -65,65 +66,60 @@ pub(crate) fn meets(detail: &Detail<'_>, wanted: &Key) -> bool {
 fn apply(
     snapshot: &Snapshot,
     program: &Program,
-    rule: &Rule,
+    rule: Rule<'_>,
     context: &Context,
 ) -> Result<Option<(u16, Reason)>, KeyMissing> {
-    if let Some(when) = rule.when
-        && !program.code.holds(when, context, &snapshot.segments).is_true()
-    {
+    let mut at = rule.body();
+    if rule.conditional {
+        let (truth, end) = program.code().holds(at, context, &snapshot.segments);
+        if !truth.is_true() {
+            return Ok(None);
+        }
+        at = end;
+    }
+    if rule.serve == ONE {
+        return Ok(Some((rule.variant, Reason::TargetingMatch)));
+    }
+    let split = rule.split(at);
+    if !split.takes(program.salt(), context)? {
         return Ok(None);
     }
-    let (split, one) = match rule.serve {
-        Serve::One(variant) => return Ok(Some((variant, Reason::TargetingMatch))),
-        Serve::Share(variant, split) => (split, Some(variant)),
-        Serve::Rollout(split) => (split, None),
-    };
-    let split = program.facts.splits.get(usize::from(split)).ok_or(KeyMissing)?;
-    if !split.takes(program, context)? {
-        return Ok(None);
-    }
-    let variant = one.map_or_else(|| split.falls_to(program, context), Ok)?;
+    let variant = if rule.serve == ROLLOUT { split.falls_to(program.salt(), context)? } else { rule.variant };
     Ok(Some((variant, Reason::Split)))
 }
 
-impl Split {
+impl Split<'_> {
     /// Whether its percentage takes a context.
-    fn takes(&self, program: &Program, context: &Context) -> Result<bool, KeyMissing> {
+    fn takes(&self, salt: &[u8], context: &Context) -> Result<bool, KeyMissing> {
         match self.percentage {
             0 => Ok(false),
             BUCKETS => Ok(true),
-            share => Ok(self.bucket(Purpose::Rule, program, context).ok_or(KeyMissing)? < share),
+            share => Ok(self.bucket(Purpose::Rule, salt, context).ok_or(KeyMissing)? < share),
         }
     }
 
     /// The variant of a rollout that a context falls to.
-    pub(crate) fn falls_to(&self, program: &Program, context: &Context) -> Result<u16, KeyMissing> {
+    pub(crate) fn falls_to(&self, salt: &[u8], context: &Context) -> Result<u16, KeyMissing> {
         // A variant that has everybody needs no key.
         let mut begin = 0;
-        for (end, variant) in &self.shares {
+        for (end, variant) in self.shares() {
             if end - begin == BUCKETS {
-                return Ok(*variant);
+                return Ok(variant);
             }
-            begin = *end;
+            begin = end;
         }
-        let bucket = self.bucket(Purpose::Rollout, program, context).ok_or(KeyMissing)?;
-        self.shares.iter().find(|(end, _)| bucket < *end).map(|(_, variant)| *variant).ok_or(KeyMissing)
+        let bucket = self.bucket(Purpose::Rollout, salt, context).ok_or(KeyMissing)?;
+        self.shares().find(|(end, _)| bucket < *end).map(|(_, variant)| variant).ok_or(KeyMissing)
     }
 
-    pub(crate) fn bucket(&self, purpose: Purpose, program: &Program, context: &Context) -> Option<u32> {
-        bucket_by(&self.by, &program.code, purpose, &program.facts.salt, context)
+    pub(crate) fn bucket(&self, purpose: Purpose, salt: &[u8], context: &Context) -> Option<u32> {
+        bucket_by(self.by, purpose, salt, context)
     }
 }
 
 /// The bucket of an attribute: of a text, or of an integer as decimal text. An empty text is absent.
-pub(crate) fn bucket_by(
-    by: &Attribute,
-    code: &Code,
-    purpose: Purpose,
-    salt: &str,
-    context: &Context,
-) -> Option<u32> {
-    match by.of(code, context)? {
+pub(crate) fn bucket_by(by: Attribute<'_>, purpose: Purpose, salt: &[u8], context: &Context) -> Option<u32> {
+    match by.of(context)? {
         ContextValue::Text(text) if !text.is_empty() => Some(bucket(purpose, salt, text.as_bytes())),
         ContextValue::Number(number) if number.fract() == 0.0 && number.abs() <= 2_f64.powi(53) => {
             #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2⁵³")]

@@ -1,44 +1,61 @@
 //! From flags to programs.
 
-use daybreak_model::limits::BUCKETS;
-use daybreak_model::{Flag, Key, Percentage, Rule as Source, Serve as ServeSource, TARGETING_KEY};
+use std::sync::Arc;
 
-use crate::assemble::Assembler;
+use daybreak_model::limits::BUCKETS;
+use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY};
+
+use crate::assemble::{Assembler, narrow, narrower};
 use crate::code::Segments;
-use crate::program::{Facts, Program, Rule, Serve, Split};
+use crate::program::{BROKEN, ENABLED, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, ONE, PART, Program, ROLLOUT, RULE};
 
 /// Compiles a flag. One that cannot be is broken, and says why.
 pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments) -> Program {
-    let mut assembler = Assembler::default();
-    let mut splits = Vec::new();
-    let rules: Result<Box<[Rule]>, String> =
-        flag.rules.iter().map(|source| rule(source, flag, segments, &mut assembler, &mut splits)).collect();
-    let off = variant(flag, flag.off_variant());
-    let default = variant(flag, &flag.default);
-    let broken = [rules.as_ref().err(), off.as_ref().err(), default.as_ref().err()].into_iter().flatten().next();
+    let salt = flag.salt.as_deref().unwrap_or(key.as_str());
+    let mut code = Assembler::default();
+    code.bytes.extend([0; HEAD]);
+    code.bytes.extend(key.as_str().as_bytes());
+    code.bytes.extend(salt.as_bytes());
+    let rules_at = code.bytes.len();
+    let rules = flag.rules.iter().try_for_each(|source| rule(source, flag, segments, &mut code));
+    let (off, default) = (variant(flag, flag.off_variant()), variant(flag, &flag.default));
+    let (salt_length, count) = (narrower(salt.len(), "its salt"), narrow(flag.rules.len()));
+    let errors = [rules.as_ref().err(), off.as_ref().err(), default.as_ref().err(), salt_length.as_ref().err()];
+    let broken = errors.into_iter().chain([count.as_ref().err()]).flatten().next().cloned();
+
+    let bits = [
+        (ENABLED, flag.enabled),
+        (BROKEN, broken.is_some()),
+        (HAS_PREREQUISITES, !flag.prerequisites.is_empty()),
+        (HAS_OFF, off.is_ok()),
+    ];
+    let state = bits.into_iter().filter(|(_, is)| *is).fold(0, |state, (bit, _)| state | bit);
+    let count = if broken.is_some() { 0 } else { count.unwrap_or_default() };
+    // A key has at most 100 bytes.
+    let mut head = vec![state, u8::try_from(key.as_str().len()).unwrap_or_default()];
+    for number in [off.unwrap_or_default(), default.unwrap_or_default(), salt_length.unwrap_or_default()] {
+        head.extend(number.to_le_bytes());
+    }
+    head.extend(count.to_le_bytes());
+    code.bytes[..HEAD].copy_from_slice(&head);
+    if broken.is_some() {
+        code.bytes.truncate(rules_at);
+    }
+
+    let code = code.finish();
     let facts = Facts {
         key: key.clone(),
         revision,
         variants: flag.variants.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         names: flag.rules.iter().map(|rule| rule.name.clone()).collect(),
-        splits: splits.into(),
-        salt: flag.salt.as_deref().unwrap_or(key.as_str()).into(),
+        rares: code.rares,
         prerequisites: flag.prerequisites.iter().map(|(key, variant)| (key.clone(), variant.clone())).collect(),
         metadata: flag.metadata.clone(),
         value_type: flag.value_type(),
         client: flag.client,
-        broken: broken.cloned(),
+        broken,
     };
-    Program {
-        code: assembler.finish(),
-        broken: facts.broken.is_some(),
-        rules: rules.unwrap_or_default(),
-        off: off.ok(),
-        default: default.unwrap_or_default(),
-        enabled: flag.enabled,
-        has_prerequisites: !facts.prerequisites.is_empty(),
-        facts: Box::new(facts),
-    }
+    Program { bytes: code.bytes.into(), facts: Arc::new(facts) }
 }
 
 fn variant(flag: &Flag, name: &Key) -> Result<u16, String> {
@@ -46,38 +63,47 @@ fn variant(flag: &Flag, name: &Key) -> Result<u16, String> {
     index.and_then(|index| index.try_into().ok()).ok_or_else(|| format!("there is no variant `{name}`"))
 }
 
-fn rule(
-    source: &Source,
-    flag: &Flag,
-    segments: &Segments,
-    assembler: &mut Assembler,
-    splits: &mut Vec<Split>,
-) -> Result<Rule, String> {
-    let when = source.when.as_ref().map(|when| assembler.condition(when, segments)).transpose()?;
-    let percentage = source.percentage.map(Percentage::thousandths);
-    let (shares, one) = match &source.serve {
-        ServeSource::Serve(name) => (Box::default(), Some(variant(flag, name)?)),
-        ServeSource::Rollout(shares) => {
-            let mut end = 0;
-            let share = |(name, share): (&Key, &Percentage)| {
-                end += share.thousandths();
-                Ok((end, variant(flag, name)?))
-            };
-            let shares = shares.iter().map(share).collect::<Result<Box<[_]>, String>>()?;
-            if end != BUCKETS {
-                return Err(format!("the rollout of rule `{}` does not sum to 100%", source.name));
-            }
-            (shares, None)
-        }
+fn rule(source: &Rule, flag: &Flag, segments: &Segments, code: &mut Assembler) -> Result<(), String> {
+    let (serve, served) = match (&source.serve, source.percentage) {
+        (Serve::Serve(name), None) => (ONE, variant(flag, name)?),
+        (Serve::Serve(name), Some(_)) => (PART, variant(flag, name)?),
+        (Serve::Rollout(_), _) => (ROLLOUT, 0),
     };
-    let serve = match (one, percentage) {
-        (Some(variant), None) => Serve::One(variant),
-        (one, percentage) => {
-            let at = u16::try_from(splits.len()).map_err(|_| "it has too many rules that split".to_owned())?;
-            let by = assembler.attribute(source.by.as_deref().unwrap_or(TARGETING_KEY))?;
-            splits.push(Split { by, percentage: percentage.unwrap_or(BUCKETS), shares });
-            one.map_or(Serve::Rollout(at), |variant| Serve::Share(variant, at))
+    let at = code.bytes.len();
+    code.bytes.extend([serve, u8::from(source.when.is_some())]);
+    code.bytes.extend(served.to_le_bytes());
+    code.bytes.extend([0; 4]);
+    if let Some(when) = &source.when {
+        code.condition(when, segments)?;
+    }
+    if serve != ONE {
+        split(source, flag, code)?;
+    }
+    let end = narrow(code.bytes.len())?;
+    code.bytes[at + RULE - 4..at + RULE].copy_from_slice(&end.to_le_bytes());
+    Ok(())
+}
+
+fn split(source: &Rule, flag: &Flag, code: &mut Assembler) -> Result<(), String> {
+    let mut shares: Vec<(u32, u16)> = Vec::new();
+    if let Serve::Rollout(rollout) = &source.serve {
+        let mut end = 0;
+        for (name, share) in rollout {
+            end += share.thousandths();
+            shares.push((end, variant(flag, name)?));
         }
-    };
-    Ok(Rule { when, serve })
+        if end != BUCKETS {
+            return Err(format!("the rollout of rule `{}` does not sum to 100%", source.name));
+        }
+    }
+    let by = source.by.as_deref().unwrap_or(TARGETING_KEY);
+    code.bytes.extend(source.percentage.map_or(BUCKETS, Percentage::thousandths).to_le_bytes());
+    code.bytes.extend(narrower(by.len(), "an attribute's name")?.to_le_bytes());
+    code.bytes.extend(narrower(shares.len(), "the list of shares")?.to_le_bytes());
+    code.attribute(by);
+    for (end, variant) in shares {
+        code.bytes.extend(end.to_le_bytes());
+        code.bytes.extend(variant.to_le_bytes());
+    }
+    Ok(())
 }

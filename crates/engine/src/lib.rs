@@ -7,18 +7,19 @@
 
 mod assemble;
 pub mod bucket;
+mod bytes;
 mod code;
 mod cost;
 mod detail;
 mod evaluate;
 mod explain;
 mod flags;
+mod index;
 mod operand;
 mod program;
 mod rare;
 mod run;
 mod segments;
-mod set;
 mod snapshot;
 mod text;
 mod time;

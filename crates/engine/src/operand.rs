@@ -1,78 +1,201 @@
-//! Single tests: what is asked of an attribute, ready to be asked.
+//! Single tests: what is asked of an attribute.
 
-use daybreak_model::{ContextValue, Version, VersionRange};
+use daybreak_model::{ContextValue, Version, VersionComparator};
 
-use crate::Truth;
-use crate::code::{Code, List, Span};
 use crate::rare::Rare;
-use crate::{set, text};
+use crate::{Truth, bytes, text};
 
-/// A compiled test. What is asked most is kept small, with its texts in the [`Code`]; the rest is boxed.
-#[derive(Debug)]
-pub(crate) enum Operand {
-    Text { text: Span, ignore_case: bool },
-    Number(f64),
-    Boolean(bool),
-    /// One of these texts; no other type is in the set.
-    In(List),
-    StartsWith { texts: List, ignore_case: bool },
-    EndsWith { texts: List, ignore_case: bool },
-    Gt(f64),
-    Gte(f64),
-    Lt(f64),
-    Lte(f64),
-    Semver(List),
-    Exists(bool),
-    Rare(Box<Rare>),
+/// A test as it stands in [`Code`](crate::code::Code).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand<'c> {
+    pub(crate) op: Op,
+    pub(crate) flag: bool,
+    pub(crate) bytes: &'c [u8],
+    pub(crate) rares: &'c [Rare],
 }
 
-impl Operand {
+/// What a test asks, and what its bytes and its flag are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Op {
+    /// A text; the flag folds case.
+    Text,
+    /// A number f64.
+    Number,
+    /// The flag is the boolean.
+    Boolean,
+    /// Texts of at most seven bytes, each as a [`short`] u64.
+    In,
+    /// Texts, each after its length u32; the flag folds case.
+    StartsWith,
+    /// The same.
+    EndsWith,
+    /// A bound f64.
+    Gt,
+    /// The same.
+    Gte,
+    /// The same.
+    Lt,
+    /// The same.
+    Lte,
+    /// Bounds, each a sign u8, three numbers u64, the length u32 of a pre-release and the pre-release.
+    Semver,
+    /// The flag tells what is expected.
+    Exists,
+    /// The index u32 of a test that is not in bytes.
+    Rare,
+}
+
+/// The signs of bounds; the place of each is its number.
+pub(crate) const SIGNS: [VersionComparator; 5] = [
+    VersionComparator::Equal,
+    VersionComparator::Less,
+    VersionComparator::LessOrEqual,
+    VersionComparator::Greater,
+    VersionComparator::GreaterOrEqual,
+];
+
+impl Op {
+    const ALL: [Self; 13] = [
+        Self::Text,
+        Self::Number,
+        Self::Boolean,
+        Self::In,
+        Self::StartsWith,
+        Self::EndsWith,
+        Self::Gt,
+        Self::Gte,
+        Self::Lt,
+        Self::Lte,
+        Self::Semver,
+        Self::Exists,
+        Self::Rare,
+    ];
+
+    /// The operation of this number.
+    #[inline]
+    pub(crate) fn of(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Rare)
+    }
+}
+
+impl<'c> Operand<'c> {
     /// Asks an attribute. On a list it holds if any element makes it hold.
     #[inline]
-    pub(crate) fn ask(&self, code: &Code, value: Option<&ContextValue>) -> Truth {
-        let value = value.filter(|value| !matches!(value, ContextValue::Null));
-        match (self, value) {
-            (Self::Exists(expected), value) => (value.is_some() == *expected).into(),
-            (_, None) => Truth::Unknown,
-            (_, Some(ContextValue::List(elements))) => self.ask_list(code, elements),
-            (_, Some(value)) => self.ask_one(code, value),
+    pub(crate) fn ask(self, value: Option<&ContextValue>) -> Truth {
+        match value.filter(|value| !matches!(value, ContextValue::Null)) {
+            value if self.op == Op::Exists => (value.is_some() == self.flag).into(),
+            None => Truth::Unknown,
+            Some(ContextValue::List(elements)) => self.ask_list(elements),
+            Some(value) => self.ask_one(value),
         }
     }
 
     #[cold]
-    fn ask_list(&self, code: &Code, elements: &[ContextValue]) -> Truth {
-        let ask = |element| match self {
-            Self::Rare(rare) => rare.ask_element(element),
-            _ => self.ask_one(code, element),
+    fn ask_list(self, elements: &[ContextValue]) -> Truth {
+        let ask = |element| match self.rare() {
+            Some(rare) => rare.ask_element(element),
+            None => self.ask_one(element),
         };
         elements.iter().map(ask).max().unwrap_or(Truth::False)
     }
 
-    fn ask_one(&self, code: &Code, value: &ContextValue) -> Truth {
-        match (self, value) {
-            (Self::Text { text: known, ignore_case }, ContextValue::Text(text)) => {
-                text::equals(text, code.text(*known), *ignore_case).into()
-            }
-            #[expect(clippy::float_cmp, reason = "equality is what is asked")]
-            (Self::Number(known), ContextValue::Number(number)) => (known == number).into(),
-            (Self::Boolean(known), ContextValue::Boolean(boolean)) => (known == boolean).into(),
-            (Self::In(texts), ContextValue::Text(text)) => set::has(code, *texts, text).into(),
-            (Self::StartsWith { texts, ignore_case }, ContextValue::Text(text)) => {
-                let mut starts = code.entries(*texts).iter().filter_map(|entry| entry.text());
-                starts.any(|start| text::starts_with(text, code.text(start), *ignore_case)).into()
-            }
-            (Self::EndsWith { texts, ignore_case }, ContextValue::Text(text)) => {
-                let mut ends = code.entries(*texts).iter().filter_map(|entry| entry.text());
-                ends.any(|end| text::ends_with(text, code.text(end), *ignore_case)).into()
-            }
-            (Self::Gt(bound), ContextValue::Number(number)) => (number > bound).into(),
-            (Self::Gte(bound), ContextValue::Number(number)) => (number >= bound).into(),
-            (Self::Lt(bound), ContextValue::Number(number)) => (number < bound).into(),
-            (Self::Lte(bound), ContextValue::Number(number)) => (number <= bound).into(),
-            (Self::Semver(bounds), ContextValue::Text(text)) => Version::parse(text)
-                .map_or(Truth::Unknown, |version| VersionRange::keeps(code.bounds(*bounds), &version).into()),
-            (Self::Rare(rare), value) => rare.ask(value),
+    #[inline]
+    fn ask_one(self, value: &ContextValue) -> Truth {
+        match value {
+            ContextValue::Text(text) => self.ask_text(text),
+            ContextValue::Number(number) => self.ask_number(*number),
+            ContextValue::Boolean(boolean) if self.op == Op::Boolean => (self.flag == *boolean).into(),
+            value => self.rare().map_or(Truth::Unknown, |rare| rare.ask(value)),
+        }
+    }
+
+    #[inline]
+    fn ask_text(self, asked: &str) -> Truth {
+        match self.op {
+            Op::Text if self.flag => text::equals(asked, bytes::text(self.bytes), true).into(),
+            Op::Text => (asked.as_bytes() == self.bytes).into(),
+            Op::In => short(asked).is_some_and(|asked| self.shorts().any(|known| known == asked)).into(),
+            Op::StartsWith if self.flag => self.texts().any(|t| text::starts_with(asked, bytes::text(t), true)).into(),
+            Op::StartsWith => self.texts().any(|start| asked.as_bytes().starts_with(start)).into(),
+            Op::EndsWith if self.flag => self.texts().any(|t| text::ends_with(asked, bytes::text(t), true)).into(),
+            Op::EndsWith => self.texts().any(|end| asked.as_bytes().ends_with(end)).into(),
+            Op::Semver => Version::parse(asked).map_or(Truth::Unknown, |version| {
+                self.bounds().all(|(sign, bound)| sign.accepts(version.precedence(&bound))).into()
+            }),
+            Op::Rare => self.rare().map_or(Truth::Unknown, |rare| rare.ask_text(asked)),
             _ => Truth::Unknown,
         }
     }
+
+    #[inline]
+    fn ask_number(self, asked: f64) -> Truth {
+        let known = bytes::f64(self.bytes, 0);
+        match self.op {
+            #[expect(clippy::float_cmp, reason = "equality is what is asked")]
+            Op::Number => (asked == known).into(),
+            Op::Gt => (asked > known).into(),
+            Op::Gte => (asked >= known).into(),
+            Op::Lt => (asked < known).into(),
+            Op::Lte => (asked <= known).into(),
+            Op::Rare => self.rare().map_or(Truth::Unknown, |rare| rare.ask(&ContextValue::Number(asked))),
+            _ => Truth::Unknown,
+        }
+    }
+
+    /// The number of a comparison.
+    pub(crate) fn number(self) -> f64 {
+        bytes::f64(self.bytes, 0)
+    }
+
+    /// The test that is not in bytes.
+    pub(crate) fn rare(self) -> Option<&'c Rare> {
+        if self.op == Op::Rare { self.rares.get(bytes::u32(self.bytes, 0) as usize) } else { None }
+    }
+
+    /// The short texts of a set.
+    #[inline]
+    pub(crate) fn shorts(self) -> impl Iterator<Item = u64> + 'c {
+        self.bytes.as_chunks().0.iter().map(|chunk| u64::from_le_bytes(*chunk))
+    }
+
+    /// The texts of a list.
+    #[inline]
+    pub(crate) fn texts(self) -> impl Iterator<Item = &'c [u8]> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let len = bytes::u32(self.bytes, at) as usize;
+            let text = self.bytes.get(at + 4..at + 4 + len)?;
+            at += 4 + len;
+            Some(text)
+        })
+    }
+
+    /// The bounds of a range of versions.
+    #[inline]
+    pub(crate) fn bounds(self) -> impl Iterator<Item = (VersionComparator, Version<&'c str>)> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let sign = *self.bytes.get(at)?;
+            let number = |index: usize| bytes::u64(self.bytes, at + 1 + index * 8);
+            let numbers = [number(0), number(1), number(2)];
+            let len = bytes::u32(self.bytes, at + 25) as usize;
+            let pre = bytes::slice(self.bytes, at + 29, len);
+            at += 29 + len;
+            Some((*SIGNS.get(usize::from(sign))?, Version::new(numbers, bytes::text(pre))))
+        })
+    }
+}
+
+/// A text of at most seven bytes as a number: its bytes, then its length in the highest. No two are alike.
+#[inline]
+pub(crate) fn short(text: &str) -> Option<u64> {
+    let length = u64::try_from(text.len()).ok().filter(|length| *length < 8)?;
+    Some(text.bytes().rev().fold(0, |word, byte| word << 8 | u64::from(byte)) | length << 56)
+}
+
+/// The text of a [`short`].
+pub(crate) fn long(short: u64) -> String {
+    let bytes = short.to_le_bytes();
+    bytes::text(bytes::slice(&bytes, 0, usize::from(bytes[7]))).to_owned()
 }

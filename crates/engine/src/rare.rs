@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use crate::explain::quoted;
 use crate::{Truth, text, time};
 
-/// The values of an `in` of several types, or whose case is folded.
+/// The values of an `in`.
 #[derive(Debug, Default)]
 pub(crate) struct Mixed {
     texts: FxHashSet<Box<str>>,
@@ -34,21 +34,28 @@ impl Rare {
     /// Asks a value that is no list.
     pub(crate) fn ask(&self, value: &ContextValue) -> Truth {
         match (self, value) {
-            (Self::In(mixed), value) => mixed.has(value),
-            (Self::Contains { value: Scalar::Text(part), ignore_case }, ContextValue::Text(text)) => {
-                text::contains(text, part, *ignore_case).into()
-            }
-            (Self::Matches(pattern), ContextValue::Text(text)) => pattern.regex().is_match(text).into(),
-            (Self::Before(bound), ContextValue::Text(text)) => time::asks(text, |time| time < *bound),
-            (Self::After(bound), ContextValue::Text(text)) => time::asks(text, |time| time > *bound),
-            (Self::Cidr(networks), ContextValue::Text(text)) => match text.parse::<IpAddr>() {
-                Ok(address) => {
-                    let address = address.to_canonical();
-                    networks.iter().any(|network| network.contains(&address)).into()
-                }
-                Err(_) => Truth::Unknown,
-            },
+            (_, ContextValue::Text(text)) => self.ask_text(text),
+            (Self::In(mixed), ContextValue::Number(number)) => mixed.has_number(*number),
+            (Self::In(mixed), ContextValue::Boolean(boolean)) => mixed.has_boolean(*boolean),
             _ => Truth::Unknown,
+        }
+    }
+
+    /// Asks a text.
+    pub(crate) fn ask_text(&self, asked: &str) -> Truth {
+        match self {
+            Self::In(mixed) => mixed.has_text(asked),
+            Self::Contains { value: Scalar::Text(part), ignore_case } => {
+                text::contains(asked, part, *ignore_case).into()
+            }
+            Self::Contains { .. } => Truth::Unknown,
+            Self::Matches(pattern) => pattern.regex().is_match(asked).into(),
+            Self::Before(bound) => time::asks(asked, |time| time < *bound),
+            Self::After(bound) => time::asks(asked, |time| time > *bound),
+            Self::Cidr(networks) => asked.parse::<IpAddr>().map_or(Truth::Unknown, |address| {
+                let address = address.to_canonical();
+                networks.iter().any(|network| network.contains(&address)).into()
+            }),
         }
     }
 
@@ -76,20 +83,27 @@ impl Mixed {
         mixed
     }
 
-    /// Whether it has a value; unknown where it has none of that type.
-    fn has(&self, value: &ContextValue) -> Truth {
-        match value {
-            ContextValue::Text(text) if !self.texts.is_empty() => self.texts.contains(text).into(),
-            ContextValue::Text(text) if !self.folded.is_empty() => {
-                self.folded.iter().any(|known| text::equals(text, known, true)).into()
-            }
-            ContextValue::Number(number) if !self.numbers.is_empty() => {
-                // Adding zero makes -0 and 0 one number.
-                self.numbers.binary_search_by(|known| (known + 0.0).total_cmp(&(number + 0.0))).is_ok().into()
-            }
-            ContextValue::Boolean(boolean) if !self.booleans.is_empty() => self.booleans.contains(boolean).into(),
-            _ => Truth::Unknown,
+    /// Whether it has a text; unknown where it has none at all.
+    fn has_text(&self, asked: &str) -> Truth {
+        match (self.texts.is_empty(), self.folded.is_empty()) {
+            (true, true) => Truth::Unknown,
+            (false, _) => self.texts.contains(asked).into(),
+            (true, false) => self.folded.iter().any(|known| text::equals(asked, known, true)).into(),
         }
+    }
+
+    /// Whether it has a number; unknown where it has none at all.
+    fn has_number(&self, asked: f64) -> Truth {
+        match self.numbers.is_empty() {
+            true => Truth::Unknown,
+            // Adding zero makes -0 and 0 one number.
+            false => self.numbers.binary_search_by(|known| (known + 0.0).total_cmp(&(asked + 0.0))).is_ok().into(),
+        }
+    }
+
+    /// Whether it has a boolean; unknown where it has none at all.
+    fn has_boolean(&self, asked: bool) -> Truth {
+        if self.booleans.is_empty() { Truth::Unknown } else { self.booleans.contains(&asked).into() }
     }
 
     /// Its values as people write them, in order.

@@ -11,9 +11,9 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal, Normal, Pareto, Uniform};
 
-use crate::bucket::{Purpose, bucket, hash};
 use crate::assemble::Assembler;
-use crate::code::{Attribute, Code, Segments};
+use crate::bucket::{Purpose, bucket, hash};
+use crate::code::{Attribute, OwnCode, Segments};
 use crate::evaluate::bucket_by;
 use crate::segments;
 use crate::truth::Truth;
@@ -23,12 +23,9 @@ use crate::truth::Truth;
 pub struct Run {
     id: RunId,
     spec: RunSpec,
-    code: Code,
+    when: Option<OwnCode>,
+    protect: Box<[OwnCode]>,
     segments: Segments,
-    /// Where its condition begins in the code.
-    when: Option<u32>,
-    protect: Box<[u32]>,
-    by: Option<Attribute>,
 }
 
 /// Why a run cannot be acted on.
@@ -69,15 +66,14 @@ impl Run {
     pub fn compile(id: RunId, spec: RunSpec) -> Result<Self, RunError> {
         let segments = segments::compile(&spec.segments);
         let error = |why| RunError { fault: spec.fault.clone(), why };
-        let mut code = Assembler::default();
-        let when = spec.when.as_ref().map(|when| code.condition(when, &segments)).transpose().map_err(error)?;
-        let mut protected = |key: &Key| code.condition(&Condition::Segment(key.clone()), &segments);
-        let protect = spec.protect.iter().map(&mut protected).collect::<Result<_, _>>().map_err(error)?;
-        let by = match &spec.by {
-            DrawBy::Request => None,
-            DrawBy::Attribute(name) => Some(code.attribute(name).map_err(error)?),
+        let compile = |condition: &Condition| {
+            let mut code = Assembler::default();
+            code.condition(condition, &segments).map(|()| code.finish()).map_err(error)
         };
-        Ok(Self { id, code: code.finish(), segments, when, protect, by, spec })
+        let when = spec.when.as_ref().map(compile).transpose()?;
+        let protected = |key: &Key| compile(&Condition::Segment(key.clone()));
+        let protect = spec.protect.iter().map(protected).collect::<Result<_, _>>()?;
+        Ok(Self { id, when, protect, segments, spec })
     }
 
     /// Its identifier.
@@ -98,20 +94,21 @@ impl Run {
     pub fn selects(&self, operation: &str, host: Option<&str>, context: &Context) -> bool {
         let operation = self.spec.operation.as_deref().is_none_or(|own| own == operation);
         let host = self.spec.host.as_deref().is_none_or(|own| host.is_some_and(|host| own.eq_ignore_ascii_case(host)));
-        let holds = |at: u32| self.code.holds(at, context, &self.segments);
+        let holds = |code: &OwnCode| code.code().holds(0, context, &self.segments).0;
         operation
             && host
-            && self.when.is_none_or(|when| holds(when).is_true())
-            && self.protect.iter().all(|protected| holds(*protected) == Truth::False)
+            && self.when.as_ref().is_none_or(|when| holds(when).is_true())
+            && self.protect.iter().all(|protected| holds(protected) == Truth::False)
     }
 
     /// Which arm a request is in; `None` where the draw is sticky and its key is missing.
     #[must_use]
     pub fn draw(&self, percentage: Percentage, key: DrawKey, context: &Context) -> Option<Arm> {
         let share = percentage.thousandths();
-        let bucket = match &self.by {
-            None => bucket(Purpose::Fault, &self.spec.salt, &key.digits()),
-            Some(by) => bucket_by(by, &self.code, Purpose::Fault, &self.spec.salt, context)?,
+        let salt = self.spec.salt.as_bytes();
+        let bucket = match &self.spec.by {
+            DrawBy::Request => bucket(Purpose::Fault, salt, &key.digits()),
+            DrawBy::Attribute(name) => bucket_by(Attribute::named(name), Purpose::Fault, salt, context)?,
         };
         debug_assert!(bucket < BUCKETS, "a bucket is below 100,000");
         Some(if bucket < share { Arm::Treated } else { Arm::Control })

@@ -6,7 +6,7 @@ use daybreak_model::limits::SEGMENT_DEPTH_MAX;
 use daybreak_model::{Condition, Key};
 
 use crate::assemble::Assembler;
-use crate::code::{Code, Node, Segments};
+use crate::code::{OwnCode, Segments};
 use crate::cost::{COST_MAX, Cost};
 
 /// Compiles the segments that others can name: those that are whole, reach no cycle, and cost no more than
@@ -21,10 +21,7 @@ pub(crate) fn compile(sources: &BTreeMap<Key, Condition>) -> Segments {
                 continue;
             }
             let Some(code) = one(source, &segments) else { continue };
-            let cost = code.nodes.iter().fold(Cost::ONE, |cost, node| match node {
-                Node::Segment(index) => cost.and(costs[*index as usize].unwrap_or(Cost::ONE)),
-                _ => cost.and_a_step(),
-            });
+            let cost = cost_of(source, &segments, &costs);
             if cost.steps <= COST_MAX && cost.depth <= SEGMENT_DEPTH_MAX {
                 segments.0[at].1 = Some(code);
                 costs[at] = Some(cost);
@@ -37,8 +34,20 @@ pub(crate) fn compile(sources: &BTreeMap<Key, Condition>) -> Segments {
     }
 }
 
-fn one(source: &Condition, segments: &Segments) -> Option<Code> {
+fn one(source: &Condition, segments: &Segments) -> Option<OwnCode> {
     let mut assembler = Assembler::default();
     assembler.condition(source, segments).ok()?;
     Some(assembler.finish())
+}
+
+fn cost_of(source: &Condition, segments: &Segments, costs: &[Option<Cost>]) -> Cost {
+    let of = |key: &Key| costs[segments.index(key)? as usize];
+    let mut cost = Cost::ONE;
+    source.walk(&mut |part| {
+        cost = match part {
+            Condition::Segment(key) => cost.and(of(key).unwrap_or(Cost::ONE)),
+            _ => cost.and_a_step(),
+        };
+    });
+    cost
 }

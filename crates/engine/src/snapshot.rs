@@ -7,14 +7,15 @@ use daybreak_model::{Condition, Context, Flag, Key, Value, ValueType};
 use rustc_hash::FxHashMap;
 
 use crate::code::Segments;
-use crate::program::Program;
+use crate::index::Index;
+use crate::program::{BROKEN, ENABLED, HAS_PREREQUISITES, Program};
 use crate::{Detail, cost, evaluate, flags, segments};
 
 /// Compiled flags and segments: immutable, shareable, read without a lock.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    pub(crate) index: Arc<FxHashMap<Key, FlagIndex>>,
-    pub(crate) programs: Box<[Arc<Program>]>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) programs: Box<[Program]>,
     pub(crate) segments: Arc<Segments>,
     /// The flags whose prerequisites cannot be followed to their end, and why.
     pub(crate) endless: Arc<FxHashMap<FlagIndex, &'static str>>,
@@ -52,16 +53,15 @@ pub fn compile<'a>(
     segments: &BTreeMap<Key, Condition>,
 ) -> Snapshot {
     let segments = segments::compile(segments);
-    let program = |(key, flag, revision)| Arc::new(flags::compile(key, flag, revision, &segments));
+    let program = |(key, flag, revision)| flags::compile(key, flag, revision, &segments);
     let programs = flags.into_iter().map(program).collect();
     Snapshot::of(programs, Arc::new(segments))
 }
 
 impl Snapshot {
-    fn of(programs: Box<[Arc<Program>]>, segments: Arc<Segments>) -> Self {
-        let keys = programs.iter().map(|program| program.facts.key.clone());
-        let index: FxHashMap<Key, FlagIndex> = keys.zip((0..).map(FlagIndex)).collect();
-        let endless = cost::endless(programs.iter().map(|program| &**program), &index);
+    fn of(programs: Box<[Program]>, segments: Arc<Segments>) -> Self {
+        let index = Index::of(&programs);
+        let endless = cost::endless(&programs, &index);
         Self { index: Arc::new(index), programs, segments, endless: Arc::new(endless) }
     }
 
@@ -69,16 +69,16 @@ impl Snapshot {
     /// changed it, or `None` where it is gone. Everything else is shared, not compiled again.
     #[must_use]
     pub fn with_flags<'a>(&self, changed: impl IntoIterator<Item = (&'a Key, Option<(&'a Flag, u64)>)>) -> Self {
-        let mut programs: Vec<Option<Arc<Program>>> = self.programs.iter().cloned().map(Some).collect();
-        let mut new: BTreeMap<&Key, Arc<Program>> = BTreeMap::new();
+        let mut programs: Vec<Option<Program>> = self.programs.iter().cloned().map(Some).collect();
+        let mut new: BTreeMap<&Key, Program> = BTreeMap::new();
         let (mut moved, mut follows) = (false, false);
         for (key, flag) in changed {
-            let program = flag.map(|(flag, revision)| Arc::new(flags::compile(key, flag, revision, &self.segments)));
-            follows |= program.as_ref().is_some_and(|program| program.has_prerequisites);
+            let program = flag.map(|(flag, revision)| flags::compile(key, flag, revision, &self.segments));
+            follows |= program.as_ref().is_some_and(Program::has_prerequisites);
             match (self.index(key.as_str()), program) {
                 (Some(at), program) => {
                     moved |= program.is_none();
-                    follows |= self.programs[at.position()].has_prerequisites;
+                    follows |= self.programs[at.position()].has_prerequisites();
                     programs[at.position()] = program;
                 }
                 (None, Some(program)) => _ = new.insert(key, program),
@@ -86,13 +86,13 @@ impl Snapshot {
             }
         }
         moved |= !new.is_empty();
-        let mut programs: Vec<Arc<Program>> = programs.into_iter().flatten().chain(new.into_values()).collect();
+        let mut programs: Vec<Program> = programs.into_iter().flatten().chain(new.into_values()).collect();
         if moved {
             programs.sort_by(|one, other| one.facts.key.cmp(&other.facts.key));
             return Self::of(programs.into(), Arc::clone(&self.segments));
         }
         let endless = match follows {
-            true => Arc::new(cost::endless(programs.iter().map(|program| &**program), &self.index)),
+            true => Arc::new(cost::endless(&programs, &self.index)),
             false => Arc::clone(&self.endless),
         };
         let (index, segments) = (Arc::clone(&self.index), Arc::clone(&self.segments));
@@ -109,7 +109,7 @@ impl Snapshot {
     #[must_use]
     #[inline]
     pub fn index(&self, key: &str) -> Option<FlagIndex> {
-        self.index.get(key).copied()
+        self.index.get(key, &self.programs)
     }
 
     /// Evaluates a flag for a context.
@@ -136,9 +136,9 @@ impl Snapshot {
     #[must_use]
     pub fn static_answer(&self, index: FlagIndex) -> Option<Detail<'_>> {
         let program = self.programs.get(index.position())?;
-        let closed = program.broken || !program.enabled;
-        (closed || program.rules.is_empty() && !program.has_prerequisites)
-            .then(|| self.evaluate_at(index, &Context::default()))
+        let head = program.head();
+        let closed = head.is(BROKEN) || !head.is(ENABLED);
+        (closed || head.rules == 0 && !head.is(HAS_PREREQUISITES)).then(|| self.evaluate_at(index, &Context::default()))
     }
 
     /// What is known of the flag at an index.

@@ -177,7 +177,8 @@ fn answers_say_why() {
     let nobody = Context::new("");
     for (flag, variant, reason, error) in cases {
         let detail = snapshot.evaluate(flag, &nobody);
-        let got = (detail.variant().map(Key::as_str), detail.reason().as_str(), detail.error().map(|error| error.as_str()));
+        let got =
+            (detail.variant().map(Key::as_str), detail.reason().as_str(), detail.error().map(|error| error.as_str()));
         assert_eq!(got, (variant, reason, error), "{flag}");
     }
     assert_eq!(snapshot.evaluate("needs-disabled", &nobody).prerequisite(), Some(&key("disabled")));

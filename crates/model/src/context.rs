@@ -71,8 +71,8 @@ pub enum ContextError {
 
 /// The hash by which an attribute's name is compared first.
 #[must_use]
-pub fn name_hash(name: &str) -> u64 {
-    xxh3_64(name.as_bytes())
+pub fn name_hash(name: impl AsRef<[u8]>) -> u64 {
+    xxh3_64(name.as_ref())
 }
 
 impl Context {
@@ -92,7 +92,7 @@ impl Context {
     /// Sets an attribute.
     pub fn set(&mut self, name: &str, value: impl Into<ContextValue>) {
         let attribute = Attribute::new(name, value.into());
-        match self.attributes.iter_mut().find(|known| known.is(attribute.hash, name)) {
+        match self.attributes.iter_mut().find(|known| known.is(attribute.hash, name.as_bytes())) {
             Some(known) => *known = attribute,
             None => self.attributes.push(attribute),
         }
@@ -101,13 +101,13 @@ impl Context {
     /// The value of the attribute of exactly this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ContextValue> {
-        self.lookup(name_hash(name), name)
+        self.lookup(name_hash(name), name.as_bytes())
     }
 
-    /// As [`Context::get`], with the name's [`name_hash`] at hand.
+    /// As [`Context::get`], with the name's bytes and its [`name_hash`] at hand.
     #[must_use]
     #[inline]
-    pub fn lookup(&self, hash: u64, name: &str) -> Option<&ContextValue> {
+    pub fn lookup(&self, hash: u64, name: &[u8]) -> Option<&ContextValue> {
         find(&self.attributes, hash, name)
     }
 
@@ -156,8 +156,8 @@ impl Attribute {
     }
 
     #[inline]
-    fn is(&self, hash: u64, name: &str) -> bool {
-        self.hash == hash && &*self.name == name
+    fn is(&self, hash: u64, name: &[u8]) -> bool {
+        self.hash == hash && self.name.as_bytes() == name
     }
 
     /// Its name.
@@ -177,7 +177,7 @@ impl ContextValue {
     /// The member of exactly this name, where the value is an object. `hash` is the name's [`name_hash`].
     #[must_use]
     #[inline]
-    pub fn member(&self, hash: u64, name: &str) -> Option<&ContextValue> {
+    pub fn member(&self, hash: u64, name: &[u8]) -> Option<&ContextValue> {
         match self {
             Self::Object(members) => find(members, hash, name),
             _ => None,
@@ -186,7 +186,7 @@ impl ContextValue {
 }
 
 #[inline]
-fn find<'a>(attributes: &'a [Attribute], hash: u64, name: &str) -> Option<&'a ContextValue> {
+fn find<'a>(attributes: &'a [Attribute], hash: u64, name: &[u8]) -> Option<&'a ContextValue> {
     attributes.iter().find(|attribute| attribute.is(hash, name)).map(|attribute| &attribute.value)
 }
 

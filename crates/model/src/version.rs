@@ -100,6 +100,24 @@ fn are_identifiers(text: &str) -> bool {
 }
 
 impl<S: AsRef<str>> Version<S> {
+    /// A version of three numbers and a pre-release, empty where it is a release. The pre-release is not checked.
+    #[must_use]
+    pub const fn new(numbers: [u64; 3], pre: S) -> Self {
+        Self { numbers, pre }
+    }
+
+    /// Its three numbers.
+    #[must_use]
+    pub const fn numbers(&self) -> [u64; 3] {
+        self.numbers
+    }
+
+    /// Its pre-release; empty where it is a release.
+    #[must_use]
+    pub fn pre(&self) -> &str {
+        self.pre.as_ref()
+    }
+
     /// Compares by SemVer's precedence (rule 11): numbers, then a release above its pre-releases, then the
     /// pre-releases' identifiers.
     #[must_use]
@@ -135,23 +153,7 @@ impl VersionRange {
     /// Whether a version keeps every bound.
     #[must_use]
     pub fn contains(&self, version: &Version<&str>) -> bool {
-        Self::keeps(&self.bounds, version)
-    }
-
-    /// Whether a version keeps every one of some range's [bounds](Self::bounds).
-    #[must_use]
-    #[inline]
-    pub fn keeps(bounds: &[(VersionComparator, Version)], version: &Version<&str>) -> bool {
-        bounds.iter().all(|(comparator, bound)| {
-            let ordering = version.precedence(bound);
-            match comparator {
-                VersionComparator::Equal => ordering.is_eq(),
-                VersionComparator::Less => ordering.is_lt(),
-                VersionComparator::LessOrEqual => ordering.is_le(),
-                VersionComparator::Greater => ordering.is_gt(),
-                VersionComparator::GreaterOrEqual => ordering.is_ge(),
-            }
-        })
+        self.bounds.iter().all(|(sign, bound)| sign.accepts(version.precedence(bound)))
     }
 
     /// Its bounds, in the order in which they were written.
@@ -217,6 +219,20 @@ impl From<VersionRange> for String {
 impl PartialEq for VersionRange {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
+    }
+}
+
+impl VersionComparator {
+    /// Whether it accepts a version that compares so with the bound.
+    #[must_use]
+    pub const fn accepts(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
     }
 }
 

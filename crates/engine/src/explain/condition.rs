@@ -2,8 +2,8 @@
 
 use daybreak_model::Context;
 
-use super::words::{self, Asked};
-use crate::code::{Code, Node, Segments};
+use super::words;
+use crate::code::{Code, HEAD, Node, Segments};
 use crate::{Snapshot, Truth};
 
 /// Alternatives of an `any` that are written out.
@@ -11,8 +11,8 @@ const SHOWN: usize = 3;
 
 impl Snapshot {
     /// Nothing where the condition that begins there is *true*, else why it is not.
-    pub(super) fn why_not(&self, code: &Code, at: u32, context: &Context) -> Result<(), String> {
-        match (Why { code, context, segments: &self.segments }).at(at as usize) {
+    pub(super) fn why_not(&self, code: Code<'_>, at: usize, context: &Context) -> Result<(), String> {
+        match (Why { code, context, segments: &self.segments }).at(at) {
             (Truth::True, ..) => Ok(()),
             (_, why, _) => Err(why),
         }
@@ -20,20 +20,19 @@ impl Snapshot {
 }
 
 struct Why<'w> {
-    code: &'w Code,
+    code: Code<'w>,
     context: &'w Context,
     segments: &'w Segments,
 }
 
 impl Why<'_> {
-    /// The truth of the node at `at`, what decided it, and where the next node begins.
+    /// The truth of the node that begins there, what decided it, and where the next node begins.
     fn at(&self, at: usize) -> (Truth, String, usize) {
-        match &self.code.nodes[at] {
+        let (node, end) = self.code.node(at);
+        let (truth, why) = match node {
             Node::Test(attribute, operand) => {
-                let value = attribute.of(self.code, self.context);
-                let truth = operand.ask(self.code, value);
-                let name = attribute.name(self.code);
-                let asked = Asked(operand, self.code);
+                let value = attribute.of(self.context);
+                let (truth, name, asked) = (operand.ask(value), attribute.name(), operand);
                 let why = match (truth, value) {
                     (Truth::Unknown, None) => format!("`{name}` is missing"),
                     (Truth::Unknown, Some(value)) => {
@@ -45,41 +44,40 @@ impl Why<'_> {
                     }
                     (_, None) => format!("`{name}` is missing, and asked to be {asked}"),
                 };
-                (truth, why, at + 1)
+                (truth, why)
             }
             Node::Segment(index) => {
-                let Some((name, code)) = self.segments.at(*index) else {
-                    return (Truth::Unknown, "there is no such segment".to_owned(), at + 1);
+                let Some((name, code)) = self.segments.at(index) else {
+                    return (Truth::Unknown, "there is no such segment".to_owned(), end);
                 };
                 let (truth, why, _) = Why { code, ..*self }.at(0);
                 let side = if truth.is_true() { "in" } else { "not in" };
-                (truth, format!("{side} the segment `{name}`: {why}"), at + 1)
+                (truth, format!("{side} the segment `{name}`: {why}"))
             }
-            Node::Not { end } => {
-                let (truth, why, _) = self.at(at + 1);
-                (!truth, why, *end as usize)
+            Node::Not => {
+                let (truth, why, _) = self.at(at + HEAD);
+                (!truth, why)
             }
-            Node::All { end } => {
-                let parts = self.parts(at + 1, *end as usize);
+            Node::All => {
+                let parts = self.parts(at + HEAD, end);
                 let decisive = |truth| parts.iter().find(|(known, _)| *known == truth);
-                let (truth, why) = match decisive(Truth::False).or_else(|| decisive(Truth::Unknown)) {
+                match decisive(Truth::False).or_else(|| decisive(Truth::Unknown)) {
                     Some((truth, why)) => (*truth, why.clone()),
                     None => (Truth::True, joined(&parts, " and ")),
-                };
-                (truth, why, *end as usize)
+                }
             }
-            Node::Any { end } => {
-                let parts = self.parts(at + 1, *end as usize);
-                let (truth, why) = match parts.iter().find(|(known, _)| known.is_true()) {
+            Node::Any => {
+                let parts = self.parts(at + HEAD, end);
+                match parts.iter().find(|(known, _)| known.is_true()) {
                     Some((truth, why)) => (*truth, why.clone()),
                     None => {
                         let truth = parts.iter().map(|(truth, _)| *truth).max().unwrap_or(Truth::False);
                         (truth, format!("none of these holds: {}", joined(&parts, "; ")))
                     }
-                };
-                (truth, why, *end as usize)
+                }
             }
-        }
+        };
+        (truth, why, end)
     }
 
     fn parts(&self, mut at: usize, end: usize) -> Vec<(Truth, String)> {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::bucket::Purpose;
 use crate::evaluate;
-use crate::program::{Program, Rule, Serve, Split};
+use crate::program::{ENABLED, Program, Rule, Split};
 use crate::{Detail, Snapshot};
 
 pub(crate) use words::quoted;
@@ -74,14 +74,14 @@ impl Snapshot {
         let facts = &program.facts;
         let detail = self.evaluate_at(index, context);
         let broken = self.why_broken(index, program);
-        let asked = broken.is_none() && program.enabled;
+        let asked = broken.is_none() && program.head().is(ENABLED);
         let prerequisites = match asked {
             true => facts.prerequisites.iter().map(|(flag, wanted)| self.prerequisite(flag, wanted, context)).collect(),
             false => Vec::new(),
         };
         let mut answered = !asked || detail.prerequisite().is_some();
-        let mut rules = Vec::with_capacity(program.rules.len());
-        for (name, rule) in facts.names.iter().zip(&program.rules) {
+        let mut rules = Vec::with_capacity(facts.names.len());
+        for (name, rule) in facts.names.iter().zip(program.rules()) {
             let (outcome, why) = match answered {
                 true => (RuleOutcome::NotAsked, "the flag had answered before".to_owned()),
                 false => self.rule(program, rule, context),
@@ -104,21 +104,14 @@ impl Snapshot {
         PrerequisiteTrace { flag: flag.clone(), met, why }
     }
 
-    fn rule(&self, program: &Program, rule: &Rule, context: &Context) -> (RuleOutcome, String) {
-        if let Some(when) = rule.when
-            && let Err(why) = self.why_not(&program.code, when, context)
+    fn rule(&self, program: &Program, rule: Rule<'_>, context: &Context) -> (RuleOutcome, String) {
+        if rule.conditional
+            && let Err(why) = self.why_not(program.code(), rule.body(), context)
         {
             return (RuleOutcome::NotMatched, why);
         }
-        let selected = match rule.when {
-            Some(_) => "its condition holds",
-            None => "it takes everybody",
-        };
-        let split = match rule.serve {
-            Serve::One(_) => None,
-            Serve::Share(_, split) | Serve::Rollout(split) => program.facts.splits.get(usize::from(split)),
-        };
-        match split.map_or(Ok(Vec::new()), |split| divides(split, program, context)) {
+        let selected = if rule.conditional { "its condition holds" } else { "it takes everybody" };
+        match rule.divides().map_or(Ok(Vec::new()), |split| divides(&split, program, context)) {
             Ok(reasons) => {
                 let all: Vec<String> = std::iter::once(selected.to_owned()).chain(reasons).collect();
                 (RuleOutcome::Matched, all.join("; "))
@@ -129,10 +122,10 @@ impl Snapshot {
 }
 
 /// Why a split takes a context, and to which variant; or what became of the rule instead.
-fn divides(split: &Split, program: &Program, context: &Context) -> Result<Vec<String>, (RuleOutcome, String)> {
-    let by = split.by.name(&program.code);
+fn divides(split: &Split<'_>, program: &Program, context: &Context) -> Result<Vec<String>, (RuleOutcome, String)> {
+    let (by, salt) = (split.by.name(), program.salt());
     let mut reasons = Vec::new();
-    match (split.percentage, split.bucket(Purpose::Rule, program, context)) {
+    match (split.percentage, split.bucket(Purpose::Rule, salt, context)) {
         (0, _) => return Err((RuleOutcome::NotMatched, "its percentage is 0%".to_owned())),
         (BUCKETS, _) => {}
         (_, None) => return Err((RuleOutcome::Failed, key_missing(by))),
@@ -146,8 +139,8 @@ fn divides(split: &Split, program: &Program, context: &Context) -> Result<Vec<St
             }
         }
     }
-    if !split.shares.is_empty() {
-        match (split.falls_to(program, context), split.bucket(Purpose::Rollout, program, context)) {
+    if split.shares().next().is_some() {
+        match (split.falls_to(salt, context), split.bucket(Purpose::Rollout, salt, context)) {
             (Ok(variant), Some(bucket)) => {
                 let variant = program.facts.variants.get(usize::from(variant)).map_or("", |(name, _)| name.as_str());
                 reasons.push(format!("the bucket {bucket} of its `{by}` falls to `{variant}`"));

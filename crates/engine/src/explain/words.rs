@@ -4,8 +4,8 @@ use std::fmt::{self, Display};
 
 use daybreak_model::{ContextValue, Scalar};
 
-use crate::code::{Code, List};
-use crate::operand::Operand;
+use crate::bytes;
+use crate::operand::{Op, Operand, long};
 use crate::rare::Rare;
 
 /// Values of a set that are written out.
@@ -13,34 +13,31 @@ const SHOWN: usize = 6;
 /// Characters of a value that are written out.
 const LENGTH: usize = 60;
 
-/// What is asked, to stand after an attribute's name: `in ["DE", "FR"]`.
-pub(super) struct Asked<'a>(pub(super) &'a Operand, pub(super) &'a Code);
-
-impl Display for Asked<'_> {
+impl Display for Operand<'_> {
+    /// What is asked, to stand after an attribute's name: `in ["DE", "FR"]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(operand, code) = self;
-        match operand {
-            Operand::Text { text, .. } => write!(f, "equal to {}", quoted(code.text(*text))),
-            Operand::Number(number) => write!(f, "equal to {number}"),
-            Operand::Boolean(boolean) => write!(f, "equal to {boolean}"),
-            Operand::In(set) => {
-                let mut texts = texts(code, *set);
+        let number = self.number();
+        match self.op {
+            Op::Text => write!(f, "equal to {}", quoted(bytes::text(self.bytes))),
+            Op::Number => write!(f, "equal to {number}"),
+            Op::Boolean => write!(f, "equal to {}", self.flag),
+            Op::In => {
+                let mut texts: Vec<String> = self.shorts().map(long).collect();
                 texts.sort_unstable();
-                write!(f, "in {}", values(&texts.into_iter().map(quoted).collect::<Vec<_>>()))
+                write!(f, "in {}", values(&texts.iter().map(|text| quoted(text)).collect::<Vec<_>>()))
             }
-            Operand::StartsWith { texts, .. } => write!(f, "something that starts with {}", list(code, *texts)),
-            Operand::EndsWith { texts, .. } => write!(f, "something that ends with {}", list(code, *texts)),
-            Operand::Gt(number) => write!(f, "greater than {number}"),
-            Operand::Gte(number) => write!(f, "at least {number}"),
-            Operand::Lt(number) => write!(f, "less than {number}"),
-            Operand::Lte(number) => write!(f, "at most {number}"),
-            Operand::Semver(bounds) => {
+            Op::StartsWith => write!(f, "something that starts with {}", list(*self)),
+            Op::EndsWith => write!(f, "something that ends with {}", list(*self)),
+            Op::Gt => write!(f, "greater than {number}"),
+            Op::Gte => write!(f, "at least {number}"),
+            Op::Lt => write!(f, "less than {number}"),
+            Op::Lte => write!(f, "at most {number}"),
+            Op::Semver => {
                 f.write_str("a version")?;
-                code.bounds(*bounds).iter().try_for_each(|(sign, version)| write!(f, " {sign}{version}"))
+                self.bounds().try_for_each(|(sign, version)| write!(f, " {sign}{version}"))
             }
-            Operand::Exists(true) => f.write_str("present"),
-            Operand::Exists(false) => f.write_str("absent"),
-            Operand::Rare(rare) => rare.fmt(f),
+            Op::Exists => f.write_str(if self.flag { "present" } else { "absent" }),
+            Op::Rare => self.rare().map_or(Ok(()), |rare| rare.fmt(f)),
         }
     }
 }
@@ -102,11 +99,7 @@ pub(crate) fn written(scalar: &Scalar) -> String {
     }
 }
 
-fn texts(code: &Code, list: List) -> Vec<&str> {
-    code.entries(list).iter().filter_map(|entry| Some(code.text(entry.text()?))).collect()
-}
-
-fn list(code: &Code, list: List) -> String {
-    let shown: Vec<String> = texts(code, list).into_iter().take(SHOWN).map(quoted).collect();
+fn list(operand: Operand<'_>) -> String {
+    let shown: Vec<String> = operand.texts().take(SHOWN).map(|text| quoted(bytes::text(text))).collect();
     shown.join(" or ")
 }
