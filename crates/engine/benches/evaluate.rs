@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use daybreak_engine::{Run, Snapshot, compile};
+use daybreak_engine::{Run, Snapshot, ValueRef, compile};
 use daybreak_model::condition::{AttributeTest, Test};
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{
@@ -99,8 +99,8 @@ fn snapshot<'f>(flags: impl IntoIterator<Item = (&'f Key, &'f Flag)>) -> Snapsho
 /// Evaluates and reads the value, as a caller does.
 fn ask(snapshot: &Snapshot, key: &str, context: &Context) -> usize {
     match snapshot.evaluate(key, context).value() {
-        Some(Value::String(text)) => text.len(),
-        Some(Value::Boolean(boolean)) => usize::from(*boolean),
+        Some(ValueRef::String(text)) => text.len(),
+        Some(ValueRef::Boolean(boolean)) => usize::from(boolean),
         _ => 0,
     }
 }

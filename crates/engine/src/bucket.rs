@@ -27,34 +27,39 @@ impl Purpose {
 }
 
 /// Inputs up to this long are hashed in one go, on the stack.
-const STACK: usize = 256;
+const STACK: usize = 64;
 
 /// The bucket of a key, below [`BUCKETS`].
 #[must_use]
+#[inline]
 pub fn bucket(purpose: Purpose, salt: impl AsRef<[u8]>, key: &[u8]) -> u32 {
-    scale(hash(&[purpose.text(), salt.as_ref(), key]))
+    scale(hash([purpose.text(), salt.as_ref(), key]))
 }
 
 /// The hash of the parts, with a zero byte between each two.
-pub(crate) fn hash(parts: &[&[u8]]) -> u64 {
-    let length = parts.iter().map(|part| part.len() + 1).sum::<usize>() - 1;
-    if length > STACK {
-        let mut hasher = Xxh3Default::new();
-        for (index, part) in parts.iter().enumerate() {
-            if index > 0 {
-                hasher.update(&[0]);
-            }
-            hasher.update(part);
-        }
-        return hasher.digest();
-    }
+#[inline]
+pub(crate) fn hash<const N: usize>(parts: [&[u8]; N]) -> u64 {
     let mut buffer = [0; STACK];
-    let mut at = 0;
+    let mut rest = &mut buffer[..];
     for part in parts {
-        buffer[at..at + part.len()].copy_from_slice(part);
-        at += part.len() + 1;
+        let Some((own, after)) = rest.split_at_mut_checked(part.len() + 1) else { return hash_long(&parts) };
+        own[..part.len()].copy_from_slice(part);
+        rest = after;
     }
+    let length = STACK - 1 - rest.len();
     xxh3_64(&buffer[..length])
+}
+
+#[cold]
+fn hash_long(parts: &[&[u8]]) -> u64 {
+    let mut hasher = Xxh3Default::new();
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            hasher.update(&[0]);
+        }
+        hasher.update(part);
+    }
+    hasher.digest()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below 100,000")]

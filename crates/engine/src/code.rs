@@ -59,6 +59,14 @@ impl<'c> Attribute<'c> {
         Self { hash: name_hash(name), name: name.as_bytes() }
     }
 
+    /// The attribute that stands at the beginning (hash u64 · name), and the rest.
+    #[inline]
+    pub(crate) fn read(bytes: &'c [u8], length: u16) -> (Self, &'c [u8]) {
+        let (hash, rest) = bytes::split_word(bytes);
+        let (name, rest) = bytes::split(rest, usize::from(length));
+        (Self { hash, name }, rest)
+    }
+
     pub(crate) fn name(&self) -> &'c str {
         bytes::text(self.name)
     }
@@ -78,31 +86,24 @@ impl<'c> Attribute<'c> {
 }
 
 impl<'c> Code<'c> {
-    /// An attribute that stands there (hash u64 · name), and where it ends.
-    #[inline]
-    pub(crate) fn attribute(self, at: usize, len: u16) -> (Attribute<'c>, usize) {
-        let name = bytes::slice(self.bytes, at + 8, usize::from(len));
-        (Attribute { hash: bytes::u64(self.bytes, at), name }, at + 8 + usize::from(len))
-    }
-
     /// The node that begins there, and where the next one after it does.
     #[inline]
     pub(crate) fn node(self, at: usize) -> (Node<'c>, usize) {
         let head = bytes::u64(self.bytes, at);
-        let [op, flags, low, high, end @ ..] = head.to_le_bytes();
-        let node = match op {
+        let end = high(head) as usize;
+        let own = bytes::slice(self.bytes, at + HEAD, end);
+        let node = match low(head) {
             ALL => Node::All,
             ANY => Node::Any,
             NOT => Node::Not,
-            SEGMENT => Node::Segment(bytes::u32(self.bytes, at + HEAD)),
+            SEGMENT => Node::Segment(bytes::u32(own, 0)),
             op => {
-                let (attribute, at) = self.attribute(at + HEAD, u16::from_le_bytes([low, high]));
-                let bytes = bytes::slice(self.bytes, at, (u32::from_le_bytes(end) as usize).saturating_sub(at));
-                let op = Op::of(op.saturating_sub(TEST));
-                Node::Test(attribute, Operand { op, flag: flags != 0, bytes, rares: self.rares })
+                let (attribute, operand) = Attribute::read(own, second(head));
+                let (op, flag) = (Op::of(op.saturating_sub(TEST)), head & 0xff00 != 0);
+                Node::Test(attribute, Operand { op, flag, bytes: operand, rares: self.rares })
             }
         };
-        (node, u32::from_le_bytes(end) as usize)
+        (node, end)
     }
 
     /// The truth of the condition that begins there, and where it ends.
@@ -134,6 +135,26 @@ impl<'c> Code<'c> {
         }
         sum
     }
+}
+
+/// A head's first byte.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+pub(crate) const fn low(head: u64) -> u8 {
+    head as u8
+}
+
+/// A head's third and fourth byte.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+pub(crate) const fn second(head: u64) -> u16 {
+    (head >> 16) as u16
+}
+
+/// A head's upper half.
+#[inline]
+pub(crate) const fn high(head: u64) -> u32 {
+    (head >> 32) as u32
 }
 
 /// Compiled conditions that stand on their own.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_model::{ErrorCode, Key, Reason, Scalar, Value};
+use daybreak_model::{ErrorCode, Key, Reason, Scalar};
 
-use crate::FlagIndex;
 use crate::program::Program;
+use crate::{FlagIndex, ValueRef};
 
 /// The answer to an evaluation, borrowed from the snapshot: small, and looked up only where it is asked.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +57,14 @@ impl<'s> Detail<'s> {
     /// The variant's value; `None` where the caller's default is to be served.
     #[must_use]
     #[inline]
-    pub fn value(&self) -> Option<&'s Value> {
-        self.chosen().map(|(_, value)| value)
+    pub fn value(&self) -> Option<ValueRef<'s>> {
+        self.program?.value(self.variant?)
     }
 
     /// The variant.
     #[must_use]
     pub fn variant(&self) -> Option<&'s Key> {
-        self.chosen().map(|(name, _)| name)
-    }
-
-    #[inline]
-    fn chosen(&self) -> Option<&'s (Key, Value)> {
-        self.program?.facts.variants.get(usize::from(self.variant?))
+        self.program?.facts.variants.get(usize::from(self.variant?)).map(|(name, _)| name)
     }
 
     /// The variant's number within its flag, in name order.

@@ -22,10 +22,11 @@ pub(crate) fn evaluate<'s>(
     let answer = |variant: u16, reason: Reason| Detail::answer(program, index, variant, reason);
     let head = program.head();
     // Turning a flag off works also where its rules are broken.
-    if let (false, Some(off)) = (head.is(ENABLED), head.off()) {
+    let off = program.off();
+    if let (false, Some(off)) = (head.is(ENABLED), off) {
         return answer(off, Reason::Disabled);
     }
-    let (false, Some(off)) = (head.is(BROKEN), head.off()) else {
+    let (false, Some(off)) = (head.is(BROKEN), off) else {
         return Detail::failed(program, index, ErrorCode::ParseError);
     };
     if head.is(HAS_PREREQUISITES) {
@@ -45,7 +46,7 @@ pub(crate) fn evaluate<'s>(
             }
         }
     }
-    answer(head.default, if head.rules == 0 { Reason::Static } else { Reason::Default })
+    answer(program.default(), if program.has_rules() { Reason::Default } else { Reason::Static })
 }
 
 /// The first prerequisite that does not serve the wanted variant. One that is disabled or in error has failed,
@@ -70,21 +71,21 @@ fn apply(
     context: &Context,
 ) -> Result<Option<(u16, Reason)>, KeyMissing> {
     let mut at = rule.body();
-    if rule.conditional {
+    if rule.conditional() {
         let (truth, end) = program.code().holds(at, context, &snapshot.segments);
         if !truth.is_true() {
             return Ok(None);
         }
         at = end;
     }
-    if rule.serve == ONE {
-        return Ok(Some((rule.variant, Reason::TargetingMatch)));
+    if rule.serve() == ONE {
+        return Ok(Some((rule.variant(), Reason::TargetingMatch)));
     }
     let split = rule.split(at);
     if !split.takes(program.salt(), context)? {
         return Ok(None);
     }
-    let variant = if rule.serve == ROLLOUT { split.falls_to(program.salt(), context)? } else { rule.variant };
+    let variant = if rule.serve() == ROLLOUT { split.falls_to(program.salt(), context)? } else { rule.variant() };
     Ok(Some((variant, Reason::Split)))
 }
 
@@ -100,13 +101,10 @@ impl Split<'_> {
 
     /// The variant of a rollout that a context falls to.
     pub(crate) fn falls_to(&self, salt: &[u8], context: &Context) -> Result<u16, KeyMissing> {
-        // A variant that has everybody needs no key.
-        let mut begin = 0;
-        for (end, variant) in self.shares() {
-            if end - begin == BUCKETS {
-                return Ok(variant);
-            }
-            begin = end;
+        // A variant that has everybody is alone, and needs no key.
+        let mut shares = self.shares();
+        if let (1, Some((_, variant))) = (shares.len(), shares.next()) {
+            return Ok(variant);
         }
         let bucket = self.bucket(Purpose::Rollout, salt, context).ok_or(KeyMissing)?;
         self.shares().find(|(end, _)| bucket < *end).map(|(_, variant)| variant).ok_or(KeyMissing)

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use daybreak_model::limits::BUCKETS;
-use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY};
+use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY, Value};
 
 use crate::assemble::{Assembler, narrow, narrower};
 use crate::code::Segments;
-use crate::program::{BROKEN, ENABLED, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, ONE, PART, Program, ROLLOUT, RULE};
+use crate::program::{
+    BOOLEAN, BROKEN, ENABLED, FLOAT, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, INTEGER, ONE, OTHER, PART, Program,
+    ROLLOUT, RULE,
+};
 
 /// Compiles a flag. One that cannot be is broken, and says why.
 pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments) -> Program {
@@ -16,12 +19,13 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
     code.bytes.extend([0; HEAD]);
     code.bytes.extend(key.as_str().as_bytes());
     code.bytes.extend(salt.as_bytes());
+    values(flag, &mut code);
     let rules_at = code.bytes.len();
     let rules = flag.rules.iter().try_for_each(|source| rule(source, flag, segments, &mut code));
     let (off, default) = (variant(flag, flag.off_variant()), variant(flag, &flag.default));
-    let (salt_length, count) = (narrower(salt.len(), "its salt"), narrow(flag.rules.len()));
-    let errors = [rules.as_ref().err(), off.as_ref().err(), default.as_ref().err(), salt_length.as_ref().err()];
-    let broken = errors.into_iter().chain([count.as_ref().err()]).flatten().next().cloned();
+    let salt_length = narrower(salt.len(), "its salt");
+    let errors = [rules.err(), off.clone().err(), default.clone().err(), salt_length.clone().err()];
+    let broken = errors.into_iter().flatten().next();
 
     let bits = [
         (ENABLED, flag.enabled),
@@ -30,13 +34,12 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         (HAS_OFF, off.is_ok()),
     ];
     let state = bits.into_iter().filter(|(_, is)| *is).fold(0, |state, (bit, _)| state | bit);
-    let count = if broken.is_some() { 0 } else { count.unwrap_or_default() };
     // A key has at most 100 bytes.
     let mut head = vec![state, u8::try_from(key.as_str().len()).unwrap_or_default()];
-    for number in [off.unwrap_or_default(), default.unwrap_or_default(), salt_length.unwrap_or_default()] {
-        head.extend(number.to_le_bytes());
-    }
-    head.extend(count.to_le_bytes());
+    head.extend(salt_length.unwrap_or_default().to_le_bytes());
+    head.extend(narrow(rules_at).unwrap_or_default().to_le_bytes());
+    head.extend(off.unwrap_or_default().to_le_bytes());
+    head.extend(default.unwrap_or_default().to_le_bytes());
     code.bytes[..HEAD].copy_from_slice(&head);
     if broken.is_some() {
         code.bytes.truncate(rules_at);
@@ -56,6 +59,20 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         broken,
     };
     Program { bytes: code.bytes.into(), facts: Arc::new(facts) }
+}
+
+/// Writes the values of the variants.
+fn values(flag: &Flag, code: &mut Assembler) {
+    for value in flag.variants.values() {
+        let (kind, word) = match value {
+            Value::Boolean(value) => (BOOLEAN, u64::from(*value)),
+            Value::Integer(value) => (INTEGER, value.cast_unsigned()),
+            Value::Float(value) => (FLOAT, value.to_bits()),
+            Value::String(_) | Value::Object(_) => (OTHER, 0),
+        };
+        code.bytes.push(kind);
+        code.bytes.extend(word.to_le_bytes());
+    }
 }
 
 fn variant(flag: &Flag, name: &Key) -> Result<u16, String> {
@@ -91,6 +108,10 @@ fn split(source: &Rule, flag: &Flag, code: &mut Assembler) -> Result<(), String>
         for (name, share) in rollout {
             end += share.thousandths();
             shares.push((end, variant(flag, name)?));
+        }
+        // A variant that has everybody needs no key, and no other.
+        if let Some(at) = rollout.values().position(|share| *share == Percentage::FULL) {
+            shares = vec![shares[at]];
         }
         if end != BUCKETS {
             return Err(format!("the rollout of rule `{}` does not sum to 100%", source.name));

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 
+use daybreak_model::same_bytes;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
@@ -28,7 +29,9 @@ impl Index {
     /// Where a key is in the programs that this is the index of.
     #[inline]
     pub(crate) fn get(&self, key: &str, programs: &[Program]) -> Option<FlagIndex> {
-        let is = |at: &FlagIndex| programs.get(at.position()).is_some_and(|program| program.key() == key.as_bytes());
+        let is = |at: &FlagIndex| {
+            programs.get(at.position()).is_some_and(|program| same_bytes(program.key(), key.as_bytes()))
+        };
         self.0.find(hash(key.as_bytes()), is).copied()
     }
 }

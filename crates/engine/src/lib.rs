@@ -24,9 +24,11 @@ mod snapshot;
 mod text;
 mod time;
 mod truth;
+mod value;
 
 pub use detail::Detail;
 pub use explain::{Explanation, PrerequisiteTrace, RuleOutcome, RuleTrace};
 pub use run::{Failure, Run, RunError, Strike};
 pub use snapshot::{FlagIndex, FlagInfo, Snapshot, compile};
 pub use truth::Truth;
+pub use value::ValueRef;

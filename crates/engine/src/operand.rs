@@ -1,6 +1,6 @@
 //! Single tests: what is asked of an attribute.
 
-use daybreak_model::{ContextValue, Version, VersionComparator};
+use daybreak_model::{ContextValue, Version, VersionComparator, same_bytes};
 
 use crate::rare::Rare;
 use crate::{Truth, bytes, text};
@@ -114,12 +114,12 @@ impl<'c> Operand<'c> {
     fn ask_text(self, asked: &str) -> Truth {
         match self.op {
             Op::Text if self.flag => text::equals(asked, bytes::text(self.bytes), true).into(),
-            Op::Text => (asked.as_bytes() == self.bytes).into(),
+            Op::Text => same_bytes(asked.as_bytes(), self.bytes).into(),
             Op::In => short(asked).is_some_and(|asked| self.shorts().any(|known| known == asked)).into(),
             Op::StartsWith if self.flag => self.texts().any(|t| text::starts_with(asked, bytes::text(t), true)).into(),
             Op::StartsWith => self.texts().any(|start| asked.as_bytes().starts_with(start)).into(),
             Op::EndsWith if self.flag => self.texts().any(|t| text::ends_with(asked, bytes::text(t), true)).into(),
-            Op::EndsWith => self.texts().any(|end| asked.as_bytes().ends_with(end)).into(),
+            Op::EndsWith => self.texts().any(|end| ends_with(asked.as_bytes(), end)).into(),
             Op::Semver => Version::parse(asked).map_or(Truth::Unknown, |version| {
                 self.bounds().all(|(sign, bound)| sign.accepts(version.precedence(&bound))).into()
             }),
@@ -162,11 +162,11 @@ impl<'c> Operand<'c> {
     /// The texts of a list.
     #[inline]
     pub(crate) fn texts(self) -> impl Iterator<Item = &'c [u8]> {
-        let mut at = 0;
+        let mut rest = self.bytes;
         std::iter::from_fn(move || {
-            let len = bytes::u32(self.bytes, at) as usize;
-            let text = self.bytes.get(at + 4..at + 4 + len)?;
-            at += 4 + len;
+            let (length, after) = rest.split_first_chunk()?;
+            let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = after;
             Some(text)
         })
     }
@@ -174,17 +174,24 @@ impl<'c> Operand<'c> {
     /// The bounds of a range of versions.
     #[inline]
     pub(crate) fn bounds(self) -> impl Iterator<Item = (VersionComparator, Version<&'c str>)> {
-        let mut at = 0;
+        let mut rest = self.bytes;
         std::iter::from_fn(move || {
-            let sign = *self.bytes.get(at)?;
-            let number = |index: usize| bytes::u64(self.bytes, at + 1 + index * 8);
-            let numbers = [number(0), number(1), number(2)];
-            let len = bytes::u32(self.bytes, at + 25) as usize;
-            let pre = bytes::slice(self.bytes, at + 29, len);
-            at += 29 + len;
-            Some((*SIGNS.get(usize::from(sign))?, Version::new(numbers, bytes::text(pre))))
+            let (sign, after) = rest.split_first()?;
+            let (major, after) = bytes::split_word(after);
+            let (minor, after) = bytes::split_word(after);
+            let (patch, after) = bytes::split_word(after);
+            let (length, after) = after.split_first_chunk()?;
+            let (pre, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = after;
+            let pre = if pre.is_empty() { "" } else { bytes::text(pre) };
+            Some((*SIGNS.get(usize::from(*sign))?, Version::new([major, minor, patch], pre)))
         })
     }
+}
+
+#[inline]
+fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    text.len().checked_sub(end.len()).is_some_and(|at| same_bytes(bytes::slice(text, at, text.len()), end))
 }
 
 /// A text of at most seven bytes as a number: its bytes, then its length in the highest. No two are alike.

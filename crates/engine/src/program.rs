@@ -1,11 +1,12 @@
 //! Compiled flags.
 //!
-//! What every evaluation reads is one run of bytes: a head, the key, the salt, then the rules in order. What
-//! answers and people need is apart, among the [`Facts`].
+//! What every evaluation reads is one run of bytes: a head, the key, the salt, the variants' values, then the rules
+//! in order. The rest is apart, among the [`Facts`].
 //!
 //! | part | bytes |
 //! |---|---|
-//! | head | state u8 · key length u8 · off u16 · default u16 · salt length u16 · number of rules u32 |
+//! | head | state u8 · key length u8 · salt length u16 · where the rules begin u32 · off u16 · default u16 |
+//! | value | type u8 · a boolean or a number in 8 bytes; texts and objects are among the facts |
 //! | rule | serve u8 · conditional u8 · variant u16 · end u32 · its condition · its split |
 //! | split | percentage u32, in buckets · name length u16 · shares u16 · the attribute · each share: first bucket after it u32, variant u16 |
 
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use daybreak_model::{Key, Scalar, Value, ValueType};
 
+use crate::ValueRef;
 use crate::bytes;
-use crate::code::{Attribute, Code};
+use crate::code::{Attribute, Code, high, low, second};
 use crate::rare::Rare;
 
 /// A compiled flag. A clone shares everything.
@@ -43,10 +45,10 @@ pub(crate) struct Facts {
     pub(crate) broken: Option<String>,
 }
 
-/// The length of a program's head, and of a rule's and a split's.
+/// The length of a program's head, of a value, of a rule's head, of a split's, and of a share.
 pub(crate) const HEAD: usize = 12;
+pub(crate) const VALUE: usize = 9;
 pub(crate) const RULE: usize = 8;
-pub(crate) const SPLIT: usize = 8;
 pub(crate) const SHARE: usize = 6;
 
 /// Bits of the state.
@@ -55,6 +57,12 @@ pub(crate) const BROKEN: u8 = 1 << 1;
 pub(crate) const HAS_PREREQUISITES: u8 = 1 << 2;
 pub(crate) const HAS_OFF: u8 = 1 << 3;
 
+/// Types of values.
+pub(crate) const BOOLEAN: u8 = 0;
+pub(crate) const INTEGER: u8 = 1;
+pub(crate) const FLOAT: u8 = 2;
+pub(crate) const OTHER: u8 = 3;
+
 /// How a rule serves.
 pub(crate) const ONE: u8 = 0;
 pub(crate) const PART: u8 = 1;
@@ -62,26 +70,14 @@ pub(crate) const ROLLOUT: u8 = 2;
 
 /// A program's head.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    state: u8,
-    key: u8,
-    off: u16,
-    pub(crate) default: u16,
-    salt: u16,
-    /// How many rules it has.
-    pub(crate) rules: u32,
-}
+pub(crate) struct Head(u64);
 
 /// A rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule<'c> {
     code: Code<'c>,
     at: usize,
-    pub(crate) serve: u8,
-    pub(crate) conditional: bool,
-    pub(crate) variant: u16,
-    /// Where the next rule begins.
-    pub(crate) end: usize,
+    head: u64,
 }
 
 /// How a rule divides those whom it selects.
@@ -90,28 +86,19 @@ pub(crate) struct Split<'c> {
     pub(crate) by: Attribute<'c>,
     /// In buckets; all of them for a rollout of everybody.
     pub(crate) percentage: u32,
-    shares: &'c [u8],
+    shares: &'c [[u8; SHARE]],
 }
 
 impl Program {
     #[inline]
     pub(crate) fn head(&self) -> Head {
-        let word = bytes::u64(&self.bytes, 0).to_le_bytes();
-        let [state, key, off, off_high, default, default_high, salt, salt_high] = word;
-        Head {
-            state,
-            key,
-            off: u16::from_le_bytes([off, off_high]),
-            default: u16::from_le_bytes([default, default_high]),
-            salt: u16::from_le_bytes([salt, salt_high]),
-            rules: bytes::u32(&self.bytes, 8),
-        }
+        Head(bytes::u64(&self.bytes, 0))
     }
 
     /// Its key, as bytes.
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        bytes::slice(&self.bytes, HEAD, usize::from(self.head().key))
+        bytes::slice(&self.bytes, HEAD, self.head().key_end())
     }
 
     #[inline]
@@ -120,19 +107,52 @@ impl Program {
     }
 
     /// What its buckets are drawn with.
+    #[inline]
     pub(crate) fn salt(&self) -> &[u8] {
         let head = self.head();
-        bytes::slice(&self.bytes, HEAD + usize::from(head.key), usize::from(head.salt))
+        bytes::slice(&self.bytes, head.key_end(), head.salt_end())
+    }
+
+    /// The variant that is served when the flag is off; `None` where there is no such variant.
+    #[inline]
+    pub(crate) fn off(&self) -> Option<u16> {
+        self.head().is(HAS_OFF).then(|| low_half(bytes::u32(&self.bytes, HEAD - 4)))
+    }
+
+    /// The variant that is served when no rule matches.
+    #[inline]
+    pub(crate) fn default(&self) -> u16 {
+        high_half(bytes::u32(&self.bytes, HEAD - 4))
+    }
+
+    /// The value of a variant.
+    #[inline]
+    pub(crate) fn value(&self, variant: u16) -> Option<ValueRef<'_>> {
+        let at = self.head().salt_end() + usize::from(variant) * VALUE;
+        let (kind, word) = (*self.bytes.get(at)?, bytes::u64(&self.bytes, at + 1));
+        Some(match kind {
+            BOOLEAN => ValueRef::Boolean(word != 0),
+            INTEGER => ValueRef::Integer(word.cast_signed()),
+            FLOAT => ValueRef::Float(f64::from_bits(word)),
+            _ => ValueRef::from(&self.facts.variants.get(usize::from(variant))?.1),
+        })
+    }
+
+    /// Whether it has any rules.
+    #[inline]
+    pub(crate) fn has_rules(&self) -> bool {
+        self.head().rules() < self.bytes.len()
     }
 
     /// The rules, in order.
+    #[inline]
     pub(crate) fn rules(&self) -> impl Iterator<Item = Rule<'_>> {
-        let head = self.head();
-        let mut at = head.first_rule();
-        (0..head.rules).map(move |_| {
-            let rule = Rule::at(self.code(), at);
-            at = rule.end;
-            rule
+        let mut at = self.head().rules();
+        std::iter::from_fn(move || {
+            let rule = Rule { code: self.code(), at, head: bytes::u64(&self.bytes, at) };
+            // Where nothing stands, the end is nowhere.
+            at = Some(rule.end()).filter(|end| *end > at)?;
+            Some(rule)
         })
     }
 
@@ -144,27 +164,45 @@ impl Program {
 impl Head {
     #[inline]
     pub(crate) const fn is(self, bit: u8) -> bool {
-        self.state & bit != 0
-    }
-
-    /// The variant that is served when the flag is off; `None` where there is no such variant.
-    #[inline]
-    pub(crate) const fn off(self) -> Option<u16> {
-        if self.is(HAS_OFF) { Some(self.off) } else { None }
+        low(self.0) & bit != 0
     }
 
     #[inline]
-    fn first_rule(self) -> usize {
-        HEAD + usize::from(self.key) + usize::from(self.salt)
+    const fn key_end(self) -> usize {
+        HEAD + (self.0 >> 8 & 0xff) as usize
+    }
+
+    #[inline]
+    const fn salt_end(self) -> usize {
+        self.key_end() + second(self.0) as usize
+    }
+
+    #[inline]
+    const fn rules(self) -> usize {
+        high(self.0) as usize
     }
 }
 
 impl<'c> Rule<'c> {
     #[inline]
-    fn at(code: Code<'c>, at: usize) -> Self {
-        let [serve, conditional, variant, high, end @ ..] = bytes::u64(code.bytes, at).to_le_bytes();
-        let variant = u16::from_le_bytes([variant, high]);
-        Self { code, at, serve, conditional: conditional != 0, variant, end: u32::from_le_bytes(end) as usize }
+    pub(crate) const fn serve(self) -> u8 {
+        low(self.head)
+    }
+
+    #[inline]
+    pub(crate) const fn conditional(self) -> bool {
+        self.head & 0xff00 != 0
+    }
+
+    #[inline]
+    pub(crate) const fn variant(self) -> u16 {
+        second(self.head)
+    }
+
+    /// Where the next rule begins.
+    #[inline]
+    const fn end(self) -> usize {
+        high(self.head) as usize
     }
 
     /// Where its condition, or else its split, begins.
@@ -176,24 +214,41 @@ impl<'c> Rule<'c> {
     /// The split that begins there.
     #[inline]
     pub(crate) fn split(self, at: usize) -> Split<'c> {
-        let bytes = self.code.bytes;
-        let (name, shares) = (bytes::u16(bytes, at + 4), bytes::u16(bytes, at + 6));
-        let (by, end) = self.code.attribute(at + SPLIT, name);
-        let shares = bytes::slice(bytes, end, usize::from(shares) * SHARE);
-        Split { by, percentage: bytes::u32(bytes, at), shares }
+        let (head, rest) = bytes::split_word(bytes::slice(self.code.bytes, at, self.end()));
+        let (by, shares) = Attribute::read(rest, low_half(high(head)));
+        Split { by, percentage: low_word(head), shares: shares.as_chunks().0 }
     }
 
     /// The split of a rule that divides.
     pub(crate) fn divides(self) -> Option<Split<'c>> {
-        let at = if self.conditional { self.code.node(self.body()).1 } else { self.body() };
-        (self.serve != ONE).then(|| self.split(at))
+        let at = if self.conditional() { self.code.node(self.body()).1 } else { self.body() };
+        (self.serve() != ONE).then(|| self.split(at))
     }
 }
 
 impl Split<'_> {
     /// Of a rollout: the first bucket after each variant's share, and the variant.
     #[inline]
-    pub(crate) fn shares(&self) -> impl Iterator<Item = (u32, u16)> {
-        self.shares.as_chunks::<SHARE>().0.iter().map(|share| (bytes::u32(share, 0), bytes::u16(share, 4)))
+    pub(crate) fn shares(&self) -> impl ExactSizeIterator<Item = (u32, u16)> {
+        self.shares
+            .iter()
+            .map(|[a, b, c, d, e, f]| (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f])))
     }
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+const fn low_word(head: u64) -> u32 {
+    head as u32
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+const fn low_half(word: u32) -> u16 {
+    word as u16
+}
+
+#[inline]
+const fn high_half(word: u32) -> u16 {
+    low_half(word >> 16)
 }

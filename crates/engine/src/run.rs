@@ -123,7 +123,7 @@ impl Run {
         }
         let effect = &self.spec.effect;
         let latency = effect.latency.map(|latency| {
-            let seed = hash(&[b"latency", self.spec.salt.as_bytes(), &key.digits(), &pass.to_be_bytes()]);
+            let seed = hash([b"latency", self.spec.salt.as_bytes(), &key.digits(), &pass.to_be_bytes()]);
             sample(&latency, &mut ChaCha8Rng::seed_from_u64(seed))
         });
         let error = effect.error.as_ref().map(Failure::Error);

@@ -138,7 +138,8 @@ impl Snapshot {
         let program = self.programs.get(index.position())?;
         let head = program.head();
         let closed = head.is(BROKEN) || !head.is(ENABLED);
-        (closed || head.rules == 0 && !head.is(HAS_PREREQUISITES)).then(|| self.evaluate_at(index, &Context::default()))
+        (closed || !program.has_rules() && !head.is(HAS_PREREQUISITES))
+            .then(|| self.evaluate_at(index, &Context::default()))
     }
 
     /// What is known of the flag at an index.

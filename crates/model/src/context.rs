@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits::{ATTRIBUTES_MAX, DEPTH_MAX, INTEGER_MAX};
+use crate::same_bytes;
 
 /// The attribute that identifies the subject: OpenFeature's targeting key.
 pub const TARGETING_KEY: &str = "targetingKey";
@@ -157,7 +158,7 @@ impl Attribute {
 
     #[inline]
     fn is(&self, hash: u64, name: &[u8]) -> bool {
-        self.hash == hash && self.name.as_bytes() == name
+        self.hash == hash && same_bytes(self.name.as_bytes(), name)
     }
 
     /// Its name.

@@ -105,12 +105,12 @@ impl Snapshot {
     }
 
     fn rule(&self, program: &Program, rule: Rule<'_>, context: &Context) -> (RuleOutcome, String) {
-        if rule.conditional
+        if rule.conditional()
             && let Err(why) = self.why_not(program.code(), rule.body(), context)
         {
             return (RuleOutcome::NotMatched, why);
         }
-        let selected = if rule.conditional { "its condition holds" } else { "it takes everybody" };
+        let selected = if rule.conditional() { "its condition holds" } else { "it takes everybody" };
         match rule.divides().map_or(Ok(Vec::new()), |split| divides(&split, program, context)) {
             Ok(reasons) => {
                 let all: Vec<String> = std::iter::once(selected.to_owned()).chain(reasons).collect();
