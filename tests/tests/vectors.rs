@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use daybreak_document::{Source, decode};
 use daybreak_engine::bucket::{Purpose, bucket};
-use daybreak_engine::{Detail, Snapshot, compile};
+use daybreak_engine::{Detail, Snapshot, ValueRef, compile};
 use daybreak_model::{Condition, Context, Key, Value as FlagValue};
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ fn conditions_mean_what_their_page_says() {
         let snapshot = snapshot(&document);
         for ask in case["cases"].as_array().unwrap() {
             let context = context(&ask["context"]);
-            let on = |key| snapshot.evaluate(key, &context).variant.is_some_and(|variant| variant == "on");
+            let on = |key| snapshot.evaluate(key, &context).variant().is_some_and(|variant| variant == "on");
             let truth = match (on("is"), on("is-not")) {
                 (true, false) => json!(true),
                 (false, true) => json!(false),
@@ -81,16 +81,16 @@ fn flags_answer_what_their_page_says() {
 /// What the engine says of one thing that a case names.
 fn answer(snapshot: &Snapshot, detail: &Detail<'_>, what: &str, expected: &Value, context: &Context) -> Value {
     let same =
-        |other: Detail<'_>| if other.variant == detail.variant { expected.clone() } else { json!(other.variant) };
+        |other: Detail<'_>| if other.variant() == detail.variant() { expected.clone() } else { json!(other.variant()) };
     match what {
         "context" => expected.clone(),
-        "variant" => json!(detail.variant),
-        "value" => json!(detail.value.map(FlagValue::to_json)),
-        "reason" => json!(detail.reason),
-        "rule" => json!(detail.rule),
-        "error" => json!(detail.error),
-        "prerequisite" => json!(detail.prerequisite),
-        "integer" => json!(matches!(detail.value, Some(FlagValue::Integer(_)))),
+        "variant" => json!(detail.variant()),
+        "value" => json!(detail.value().map(ValueRef::to_json)),
+        "reason" => json!(detail.reason()),
+        "rule" => json!(detail.rule()),
+        "error" => json!(detail.error()),
+        "prerequisite" => json!(detail.prerequisite()),
+        "integer" => json!(matches!(detail.value(), Some(ValueRef::Integer(_)))),
         "same_as" => same(snapshot.evaluate("f", &self::context(expected))),
         "same_as_flag" => same(snapshot.evaluate(expected.as_str().unwrap(), context)),
         other => panic!("`{other}` is nothing that can be asked"),

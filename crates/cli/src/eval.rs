@@ -28,17 +28,17 @@ fn answer(options: &Eval) -> anyhow::Result<Value> {
     let detail = snapshot.evaluate(&options.key, &context);
     let mut answer = json!({
         "flag": options.key,
-        "value": detail.value,
-        "variant": detail.variant,
-        "reason": detail.reason,
+        "value": detail.value(),
+        "variant": detail.variant(),
+        "reason": detail.reason(),
     });
-    if let Some(rule) = detail.rule {
+    if let Some(rule) = detail.rule() {
         answer["rule"] = json!(rule);
     }
-    if let Some(prerequisite) = detail.prerequisite {
+    if let Some(prerequisite) = detail.prerequisite() {
         answer["prerequisite"] = json!(prerequisite);
     }
-    if let Some(error) = detail.error {
+    if let Some(error) = detail.error() {
         answer["error"] = json!({ "code": error, "message": detail.message().unwrap_or_default() });
     }
     if options.explain {

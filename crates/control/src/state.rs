@@ -74,7 +74,8 @@ impl State {
         }
     }
 
-    /// Other resources at a later position. Nothing is compiled anew where neither flags nor segments changed.
+    /// Other resources at a later position. Of flags only those that changed are compiled anew, unless a segment
+    /// changed.
     pub(crate) fn changed_to(&self, position: Position, resources: Resources, changed: &[(Kind, Key)]) -> Self {
         let mut revisions = Revisions::clone(&self.revisions);
         for (kind, key) in changed {
@@ -84,10 +85,16 @@ impl State {
                 revisions.remove(&(*kind, key.clone()));
             }
         }
-        let flags_changed = changed.iter().any(|(kind, _)| matches!(kind, Kind::Flag | Kind::Segment));
+        let flags = || changed.iter().filter(|(kind, _)| *kind == Kind::Flag).map(|(_, key)| key);
+        let segments_changed = changed.iter().any(|(kind, _)| *kind == Kind::Segment);
         let mut next = self.moved_to(position);
-        if flags_changed {
-            next.snapshot = Arc::new(compile(&resources, &revisions));
+        if segments_changed || flags().next().is_some() {
+            next.snapshot = Arc::new(match segments_changed {
+                true => compile(&resources, &revisions),
+                false => self.snapshot.with_flags(
+                    flags().map(|key| (key, resources.flags.get(key).map(|flag| (flag, position.revision)))),
+                ),
+            });
             next.flags_revision = position.revision;
         }
         next.resources = Arc::new(resources);

@@ -2,8 +2,10 @@
 
 use daybreak_model::condition::{AttributeTest, Test};
 use daybreak_model::{Condition, Scalar, Version, VersionComparator, VersionRange, name_hash};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::code::{ALL, ANY, HEAD, NOT, OwnCode, SEGMENT, Segments, TEST};
+use crate::matcher::Matcher;
 use crate::operand::{Op, SIGNS, short};
 use crate::rare::{Mixed, Rare};
 
@@ -80,7 +82,7 @@ impl Assembler {
             Test::Contains(value) => self.rare(name, Rare::Contains { value: value.clone(), ignore_case }),
             Test::StartsWith(texts) => self.ask(name, Op::StartsWith, ignore_case, &list(texts)?),
             Test::EndsWith(texts) => self.ask(name, Op::EndsWith, ignore_case, &list(texts)?),
-            Test::Matches(pattern) => self.rare(name, Rare::Matches(pattern.clone())),
+            Test::Matches(pattern) => self.rare(name, Rare::Matches(Matcher::new(pattern))),
             Test::Gt(number) => self.ask(name, Op::Gt, false, &number.to_le_bytes()),
             Test::Gte(number) => self.ask(name, Op::Gte, false, &number.to_le_bytes()),
             Test::Lt(number) => self.ask(name, Op::Lt, false, &number.to_le_bytes()),
@@ -88,7 +90,7 @@ impl Assembler {
             Test::Before(time) => self.rare(name, Rare::Before(*time)),
             Test::After(time) => self.rare(name, Rare::After(*time)),
             Test::Semver(range) => self.ask(name, Op::Semver, false, &bounds(range)?),
-            Test::Cidr(networks) => self.rare(name, Rare::Cidr(networks.clone().into())),
+            Test::Cidr(networks) => self.rare(name, Rare::Cidr(networks.iter().map(canonical).collect())),
             Test::Exists(expected) => self.ask(name, Op::Exists, *expected, &[]),
         }
     }
@@ -142,6 +144,18 @@ fn bounds(range: &VersionRange) -> Result<Vec<u8>, String> {
         bounds.extend(version.pre().as_bytes());
     }
     Ok(bounds)
+}
+
+/// A network of IPv4 addresses that are written as IPv6 ones is one of IPv4 addresses, as they themselves are.
+fn canonical(network: &IpNet) -> IpNet {
+    let v4 = |network: &Ipv6Net| {
+        let address = network.addr().to_ipv4_mapped()?;
+        Ipv4Net::new(address, network.prefix_len().checked_sub(96)?).ok()
+    };
+    match network {
+        IpNet::V6(mapped) => v4(mapped).map_or(*network, IpNet::V4),
+        IpNet::V4(_) => *network,
+    }
 }
 
 pub(crate) fn narrow(at: usize) -> Result<u32, String> {

@@ -1,15 +1,12 @@
 //! What it costs to follow segments and prerequisites: bounded, so that no document makes an evaluation endless.
 
 use daybreak_model::Key;
-use daybreak_model::limits::PREREQUISITE_DEPTH_MAX;
+use daybreak_model::limits::{EVALUATION_STEPS_MAX, PREREQUISITE_DEPTH_MAX};
 use rustc_hash::FxHashMap;
 
 use crate::FlagIndex;
 use crate::index::Index;
 use crate::program::Program;
-
-/// Steps that one evaluation may take through prerequisites, or through segments.
-pub(crate) const COST_MAX: u64 = 10_000;
 
 /// What following something costs: one that is reached twice costs twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +21,6 @@ impl Cost {
     /// The cost of following this as well, from one level above.
     pub(crate) fn and(self, below: Self) -> Self {
         Self { steps: self.steps.saturating_add(below.steps), depth: self.depth.max(below.depth + 1) }
-    }
-
-    pub(crate) fn and_a_step(self) -> Self {
-        Self { steps: self.steps.saturating_add(1), ..self }
     }
 }
 
@@ -53,7 +46,7 @@ pub(crate) fn endless(programs: &[Program], index: &Index) -> FxHashMap<FlagInde
         }
     }
     let circular = open.into_iter().map(|(at, _)| (at, "its prerequisites lead back to it"));
-    let too_many = |cost: &Cost| cost.steps > COST_MAX || cost.depth > PREREQUISITE_DEPTH_MAX;
+    let too_many = |cost: &Cost| cost.steps > EVALUATION_STEPS_MAX || cost.depth > PREREQUISITE_DEPTH_MAX;
     let costly = costs.into_iter().filter(|(_, cost)| too_many(cost));
     circular.chain(costly.map(|(at, _)| (at, "its prerequisites are too many to follow"))).collect()
 }

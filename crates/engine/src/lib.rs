@@ -15,6 +15,7 @@ mod evaluate;
 mod explain;
 mod flags;
 mod index;
+mod matcher;
 mod operand;
 mod program;
 mod rare;

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use daybreak_model::{ContextValue, Pattern, Scalar};
+use daybreak_model::{ContextValue, Scalar};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
 use crate::explain::quoted;
+use crate::matcher::Matcher;
 use crate::{Truth, text, time};
 
 /// The values of an `in`.
@@ -24,7 +25,7 @@ pub(crate) struct Mixed {
 pub(crate) enum Rare {
     In(Mixed),
     Contains { value: Scalar, ignore_case: bool },
-    Matches(Pattern),
+    Matches(Matcher),
     Before(Timestamp),
     After(Timestamp),
     Cidr(Box<[IpNet]>),
@@ -49,7 +50,7 @@ impl Rare {
                 text::contains(asked, part, *ignore_case).into()
             }
             Self::Contains { .. } => Truth::Unknown,
-            Self::Matches(pattern) => pattern.regex().is_match(asked).into(),
+            Self::Matches(matcher) => matcher.matches(asked).into(),
             Self::Before(bound) => time::asks(asked, |time| time < *bound),
             Self::After(bound) => time::asks(asked, |time| time > *bound),
             Self::Cidr(networks) => asked.parse::<IpAddr>().map_or(Truth::Unknown, |address| {

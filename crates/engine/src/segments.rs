@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_model::limits::SEGMENT_DEPTH_MAX;
+use daybreak_model::limits::{EVALUATION_STEPS_MAX, SEGMENT_DEPTH_MAX};
 use daybreak_model::{Condition, Key};
 
 use crate::assemble::Assembler;
 use crate::code::{OwnCode, Segments};
-use crate::cost::{COST_MAX, Cost};
+use crate::cost::Cost;
 
 /// Compiles the segments that others can name: those that are whole, reach no cycle, and cost no more than
 /// one evaluation may.
@@ -22,7 +22,7 @@ pub(crate) fn compile(sources: &BTreeMap<Key, Condition>) -> Segments {
             }
             let Some(code) = one(source, &segments) else { continue };
             let cost = cost_of(source, &segments, &costs);
-            if cost.steps <= COST_MAX && cost.depth <= SEGMENT_DEPTH_MAX {
+            if cost.steps <= EVALUATION_STEPS_MAX && cost.depth <= SEGMENT_DEPTH_MAX {
                 segments.0[at].1 = Some(code);
                 costs[at] = Some(cost);
                 progress = true;
@@ -46,7 +46,7 @@ fn cost_of(source: &Condition, segments: &Segments, costs: &[Option<Cost>]) -> C
     source.walk(&mut |part| {
         cost = match part {
             Condition::Segment(key) => cost.and(of(key).unwrap_or(Cost::ONE)),
-            _ => cost.and_a_step(),
+            _ => cost,
         };
     });
     cost

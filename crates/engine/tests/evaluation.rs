@@ -87,6 +87,8 @@ fn tests_have_three_values() {
         (json!({"cidr": ["10.0.0.0/8"]}), json!("::ffff:10.0.0.1"), "true"),
         (json!({"cidr": ["10.0.0.0/8"]}), json!("11.0.0.1"), "false"),
         (json!({"cidr": ["10.0.0.0/8"]}), json!("here"), "unknown"),
+        (json!({"cidr": ["::ffff:10.0.0.0/104"]}), json!("10.0.0.1"), "true"),
+        (json!({"cidr": ["::ffff:10.0.0.0/104"]}), json!("::ffff:11.0.0.1"), "false"),
         (json!({"exists": true}), json!(null), "false"),
         (json!({"exists": false}), json!(null), "true"),
     ];

@@ -25,6 +25,9 @@ pub const ATTRIBUTES_MAX: usize = 256;
 pub const PREREQUISITE_DEPTH_MAX: usize = 32;
 /// Segments that one segment may reach through `segment`, end to end.
 pub const SEGMENT_DEPTH_MAX: usize = 32;
+/// Steps that one evaluation may take through prerequisites, or through segments: what is reached twice counts
+/// twice.
+pub const EVALUATION_STEPS_MAX: u64 = 10_000;
 /// The compiled size of one regular expression, in bytes.
 pub const PATTERN_SIZE_MAX: usize = 256 * 1024;
 /// Integers beyond ±2⁵³ cannot be kept exactly and are refused.

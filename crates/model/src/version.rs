@@ -91,8 +91,9 @@ fn numbers(text: &str) -> Option<([u64; 3], &str)> {
     has_digit.then_some((numbers, ""))
 }
 
-fn number(text: &str) -> Option<u64> {
-    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+/// The digits of a number, without leading zeros.
+fn digits(text: &str) -> Option<&str> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.trim_start_matches('0'))
 }
 
 fn are_identifiers(text: &str) -> bool {
@@ -136,8 +137,9 @@ fn pre_precedence(left: &str, right: &str) -> Ordering {
     let mut others = right.split('.');
     for mine in left.split('.') {
         let Some(other) = others.next() else { return Ordering::Greater };
-        let ordering = match (number(mine), number(other)) {
-            (Some(mine), Some(other)) => mine.cmp(&other),
+        let ordering = match (digits(mine), digits(other)) {
+            // Of numbers without leading zeros the longer is the greater, however long.
+            (Some(mine), Some(other)) => mine.len().cmp(&other.len()).then_with(|| mine.cmp(other)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => mine.cmp(other),
@@ -279,6 +281,8 @@ mod tests {
             "1.0.0-beta",
             "1.0.0-beta.2",
             "1.0.0-beta.11",
+            "1.0.0-beta.99999999999999999999",
+            "1.0.0-beta.100000000000000000000",
             "1.0.0-rc.1",
             "v1",
             "1.0.1",

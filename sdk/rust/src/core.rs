@@ -80,7 +80,7 @@ impl Core {
         key: &str,
         answer: &daybreak_engine::Detail<'_>,
     ) -> Option<T> {
-        let value = answer.value.and_then(T::read);
+        let value = answer.value().and_then(T::read);
         self.count(served, answer, value.is_some());
         if self.settings.on_evaluation.is_some() {
             let error_code = error_code(served, answer, value.is_some());
@@ -92,7 +92,7 @@ impl Core {
     /// Counts an answer, as served or as an error.
     #[inline]
     fn count(&self, served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) {
-        let counter = match (answer.flag, answer.variant_index) {
+        let counter = match (answer.flag(), answer.variant_index()) {
             (Some(flag), Some(variant)) if has_value => served.counter(flag, variant),
             (Some(flag), _) => served.error_counter(flag),
             (None, _) => None,
@@ -113,9 +113,9 @@ impl Core {
         let Some(hook) = &self.settings.on_evaluation else { return };
         let evaluation = Evaluation {
             flag: key,
-            variant: answer.variant.filter(|_| error_code.is_none()).map(Key::as_str),
-            reason: if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason) },
-            rule: answer.rule.map(Key::as_str),
+            variant: answer.variant().filter(|_| error_code.is_none()).map(Key::as_str),
+            reason: if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) },
+            rule: answer.rule().map(Key::as_str),
             error_code,
         };
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook(&evaluation))).is_err() {
@@ -129,11 +129,11 @@ impl Core {
         key: &str,
         context: &Context,
         default: T,
-        read: impl FnOnce(&daybreak_model::Value) -> Option<T>,
+        read: impl FnOnce(daybreak_engine::ValueRef<'_>) -> Option<T>,
     ) -> Detail<T> {
         let served = self.served.load();
         let answer = served.snapshot.evaluate(key, context);
-        let value = answer.value.and_then(read);
+        let value = answer.value().and_then(read);
         self.count(&served, &answer, value.is_some());
         let error_code = error_code(&served, &answer, value.is_some());
         self.tell_of_evaluation(&served, key, &answer, error_code);
@@ -143,14 +143,14 @@ impl Core {
             _ => answer.message(),
         };
         Detail {
-            reason: if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason) },
-            variant: answer.variant.filter(|_| value.is_some()).map(ToString::to_string),
+            reason: if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason()) },
+            variant: answer.variant().filter(|_| value.is_some()).map(ToString::to_string),
             value: value.unwrap_or(default),
             error_code,
             message,
-            rule: answer.rule.map(ToString::to_string),
-            revision: answer.flag.map(|_| answer.revision),
-            metadata: answer.metadata.cloned().unwrap_or_default(),
+            rule: answer.rule().map(ToString::to_string),
+            revision: answer.flag().map(|_| answer.revision()),
+            metadata: answer.metadata().cloned().unwrap_or_default(),
         }
     }
 
@@ -250,7 +250,7 @@ impl Core {
 
 /// What went wrong, if anything did: with the flag, or with the type that was asked for.
 fn error_code(served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) -> Option<ErrorCode> {
-    match answer.error {
+    match answer.error() {
         Some(ErrorCode::FlagNotFound) if served.position.is_none() && !served.cached => {
             Some(ErrorCode::ProviderNotReady)
         }

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use daybreak_engine::FlagIndex;
-use daybreak_model::{Context, Value};
+use daybreak_engine::{FlagIndex, ValueRef};
+use daybreak_model::Context;
 use smol_str::SmolStr;
 
 use crate::Client;
@@ -13,7 +13,7 @@ use crate::Client;
 /// The types that flags have: `bool`, `f64`, `i64` and [`SmolStr`].
 pub trait FlagType: Sized {
     /// Reads a value of this type; `None` where it is of another.
-    fn read(value: &Value) -> Option<Self>;
+    fn read(value: ValueRef<'_>) -> Option<Self>;
 
     /// The value as a bit, for types that fit into one.
     fn bit(&self) -> Option<bool> {
@@ -27,9 +27,9 @@ pub trait FlagType: Sized {
 }
 
 impl FlagType for bool {
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            Value::Boolean(boolean) => Some(*boolean),
+            ValueRef::Boolean(boolean) => Some(boolean),
             _ => None,
         }
     }
@@ -45,28 +45,28 @@ impl FlagType for bool {
 
 impl FlagType for f64 {
     #[expect(clippy::cast_precision_loss, reason = "flags hold no integer beyond ±2⁵³")]
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            Value::Integer(integer) => Some(*integer as Self),
-            Value::Float(float) => Some(*float),
+            ValueRef::Integer(integer) => Some(integer as Self),
+            ValueRef::Float(float) => Some(float),
             _ => None,
         }
     }
 }
 
 impl FlagType for i64 {
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            Value::Integer(integer) => Some(*integer),
+            ValueRef::Integer(integer) => Some(integer),
             _ => None,
         }
     }
 }
 
 impl FlagType for SmolStr {
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            Value::String(text) => Some(Self::new(text)),
+            ValueRef::String(text) => Some(Self::new(text)),
             _ => None,
         }
     }
@@ -136,8 +136,8 @@ impl<T: FlagType> Flag<T> {
     fn pack(&self, served: &crate::served::Served, index: FlagIndex) -> u64 {
         let fixed = || {
             let answer = served.snapshot.static_answer(index)?;
-            let bit = T::read(answer.value?)?.bit()?;
-            let counter = u64::from(served.counter(index, answer.variant_index?)?);
+            let bit = T::read(answer.value()?)?.bit()?;
+            let counter = u64::from(served.counter(index, answer.variant_index()?)?);
             (counter <= PACKED_MAX).then_some(FIXED | if bit { VALUE } else { 0 } | counter << SHIFT)
         };
         let resolved = || {

@@ -47,7 +47,7 @@ impl Display for Rare {
         match self {
             Self::In(mixed) => write!(f, "in {}", values(&mixed.written())),
             Self::Contains { value, .. } => write!(f, "something that contains {}", written(value)),
-            Self::Matches(pattern) => write!(f, "a match of {pattern:?}"),
+            Self::Matches(matcher) => write!(f, "a match of {:?}", matcher.pattern()),
             Self::Before(time) => write!(f, "before {time}"),
             Self::After(time) => write!(f, "after {time}"),
             Self::Cidr(networks) => {

@@ -116,18 +116,18 @@ pub(crate) async fn evaluate(
     let context = context.map_err(|error| Problem::new(Code::InvalidContext, error.to_string()))?;
     let state = control.state();
     let detail = state.snapshot().evaluate(&key, &context);
-    if detail.error == Some(ErrorCode::FlagNotFound) {
+    if detail.error() == Some(ErrorCode::FlagNotFound) {
         return Err(state.not_found(Kind::Flag, &key).into());
     }
     Ok(answer::ok(&EvaluateAnswer {
         flag: &key,
-        value: detail.value,
-        variant: detail.variant.map(|variant| variant.as_str()),
-        reason: detail.reason,
-        rule: detail.rule.map(|rule| rule.as_str()),
-        prerequisite: detail.prerequisite.map(|flag| flag.as_str()),
-        error: detail.error.map(|code| EvaluateError { code, message: detail.message().unwrap_or_default() }),
-        revision: detail.revision,
+        value: detail.value(),
+        variant: detail.variant().map(|variant| variant.as_str()),
+        reason: detail.reason(),
+        rule: detail.rule().map(|rule| rule.as_str()),
+        prerequisite: detail.prerequisite().map(|flag| flag.as_str()),
+        error: detail.error().map(|code| EvaluateError { code, message: detail.message().unwrap_or_default() }),
+        revision: detail.revision(),
         trace: state.snapshot().explain(&key, &context),
     }))
 }

@@ -43,7 +43,7 @@ pub struct EvaluationSchema {
 impl Evaluation<'_> {
     /// What went wrong, if something did.
     pub(super) fn error(&self) -> Option<ErrorCode> {
-        self.detail.error
+        self.detail.error()
     }
 }
 
@@ -52,10 +52,10 @@ impl Serialize for Evaluation<'_> {
         let detail = self.detail;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("key", self.key)?;
-        match (detail.error, detail.value, detail.variant) {
+        match (detail.error(), detail.value(), detail.variant()) {
             (None, Some(value), Some(variant)) => {
-                map.serialize_entry("reason", detail.reason.as_str())?;
-                map.serialize_entry("value", value)?;
+                map.serialize_entry("reason", detail.reason().as_str())?;
+                map.serialize_entry("value", &value)?;
                 map.serialize_entry("variant", variant.as_str())?;
             }
             (error, ..) => {
@@ -63,7 +63,7 @@ impl Serialize for Evaluation<'_> {
                 map.serialize_entry("errorDetails", &detail.message().unwrap_or_default())?;
             }
         }
-        if detail.error != Some(ErrorCode::FlagNotFound) {
+        if detail.error() != Some(ErrorCode::FlagNotFound) {
             map.serialize_entry("metadata", &Metadata(detail))?;
         }
         map.end()
@@ -79,14 +79,15 @@ impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(detail) = self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(OWN[0], &detail.revision)?;
-        if let Some(rule) = detail.rule {
+        map.serialize_entry(OWN[0], &detail.revision())?;
+        if let Some(rule) = detail.rule() {
             map.serialize_entry(OWN[1], rule.as_str())?;
         }
-        if let Some(prerequisite) = detail.prerequisite {
+        if let Some(prerequisite) = detail.prerequisite() {
             map.serialize_entry(OWN[2], prerequisite.as_str())?;
         }
-        for (name, scalar) in detail.metadata.into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+        for (name, scalar) in detail.metadata().into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str()))
+        {
             map.serialize_entry(name, scalar)?;
         }
         map.end()

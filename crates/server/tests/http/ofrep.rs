@@ -123,7 +123,7 @@ async fn invariant_7_every_door_gives_the_same_answer() {
             let state = server.shared.control().state();
             let context = daybreak_model::Context::from_json(&context).unwrap();
             let detail = state.snapshot().evaluate(key, &context);
-            assert_eq!(json!(detail.variant), item["variant"], "{key} {user}");
+            assert_eq!(json!(detail.variant()), item["variant"], "{key} {user}");
         }
     }
 }
