@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use daybreak_document::{Source, decode};
 use daybreak_engine::bucket::{Purpose, bucket};
 use daybreak_engine::{Detail, Snapshot, ValueRef, compile};
-use daybreak_model::{Condition, Context, Key, Value as FlagValue};
+use daybreak_model::{Condition, Context, Key};
 use serde_json::{Value, json};
 
 fn file(name: &str) -> PathBuf {

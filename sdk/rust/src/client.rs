@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybreak_engine::ValueRef;
 use daybreak_model::wire::{ClientState, Position};
 use daybreak_model::{Context, ErrorCode, Key, Reason};
 use serde::de::DeserializeOwned;
@@ -123,7 +124,7 @@ impl Client {
     #[must_use]
     pub fn json_detail<T: DeserializeOwned>(&self, key: &str, context: &Context, default: T) -> Detail<T> {
         self.core().detail(key, context, default, |value| match value {
-            daybreak_model::Value::Object(map) => T::deserialize(map).ok(),
+            ValueRef::Object(map) => T::deserialize(map).ok(),
             _ => None,
         })
     }

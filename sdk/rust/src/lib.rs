@@ -31,6 +31,7 @@ mod worker;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Client, Evaluation, Status};
+pub use daybreak_engine::ValueRef;
 pub use daybreak_model::wire::ClientState;
 pub use daybreak_model::{Context, ContextValue, ErrorCode, Key, KeyError, Reason, Value};
 pub use detail::Detail;

@@ -3,9 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::Control;
-use daybreak_engine::Explanation;
+use daybreak_engine::{Explanation, ValueRef};
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
-use daybreak_model::{Context, ErrorCode, Kind, Reason, Value};
+use daybreak_model::{Context, ErrorCode, Kind, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,7 +69,7 @@ struct EvaluateAnswer<'a> {
     flag: &'a str,
     /// What it serves.
     #[schema(value_type = Object)]
-    value: Option<&'a Value>,
+    value: Option<ValueRef<'a>>,
     /// The name of what it serves.
     variant: Option<&'a str>,
     /// Why.

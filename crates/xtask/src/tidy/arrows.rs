@@ -44,11 +44,13 @@ pub(super) const PURE: &[&str] = &["model", "engine", "document", "guard"];
 const PURE_LIBRARIES: &[&str] = &[
     "annotate-snippets",
     "granit-parser",
+    "hashbrown",
     "ipnet",
     "jiff",
     "rand",
     "rand_distr",
     "regex",
+    "regex-automata",
     "rustc-hash",
     "serde",
     "serde_json",
