@@ -1,16 +1,30 @@
-//! What passing a fault point costs while nothing strikes.
+//! What passing a fault point costs while nothing strikes, and beside it the bare limits: what a pass cannot do
+//! without.
 
+use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use daybreak_model::wire::{Enveloped, Position, Reply, RunGrant, RunSpec, StoreId};
 use daybreak_model::{Context, DrawBy, Effect, Key, Millis, Percentage, RunId};
 use daybreak_sdk::Point;
 use daybreak_sdk::faults::{Faults, Settings};
-use daybreak_sdk::scope::RootRequest;
+use daybreak_sdk::scope::{OpenScope, RootRequest};
 use jiff::SignedDuration;
 
+mod threads;
+
 const POINT: &str = "payment.gateway";
+
+thread_local! {
+    static COUNTER: Cell<u64> = const { Cell::new(0) };
+}
+
+tokio::task_local! {
+    static LOCAL: std::sync::Arc<u64>;
+}
 
 /// Passes to the end without a runtime: nothing waits here.
 fn pass(point: &Point) {
@@ -56,18 +70,84 @@ fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>>
     Ok(())
 }
 
+fn open(faults: &Faults) -> OpenScope {
+    faults.open(RootRequest::new("POST /checkout", Context::default()))
+}
+
+fn limits(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("limits");
+    let armed = AtomicBool::new(false);
+    group.bench_function("one relaxed load", |b| b.iter(|| black_box(&armed).load(Ordering::Relaxed)));
+    let add = || COUNTER.set(black_box(COUNTER.get()) + 1);
+    group.bench_function("adding to a thread-local counter", |b| b.iter(add));
+    LOCAL.sync_scope(std::sync::Arc::new(1), || {
+        let local = || LOCAL.try_with(|local| **local).unwrap_or_default();
+        group.bench_function("a task-local access", |b| b.iter(|| black_box(local())));
+    });
+    for count in [1, 2] {
+        group.bench_function(format!("adding to a thread-local counter, {count} thread(s)"), |b| {
+            b.iter_custom(|times| threads::together(count, || (0..times).for_each(|_| add())));
+        });
+    }
+    group.finish();
+}
+
 fn fault_point(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fault_point");
     let faults = Faults::new(Settings::default());
     let point = faults.point(POINT);
-    let open = faults.open(RootRequest::new("POST /checkout", Context::default()));
 
     group.bench_function("by handle, nothing running, no scope", |b| b.iter(|| pass(&point)));
-    open.scope().enter(|| {
+    open(&faults).scope().enter(|| {
         group.bench_function("by handle, nothing running", |b| b.iter(|| pass(&point)));
         group.bench_function("by name, nothing running", |b| {
             b.iter(|| pass(&faults.point(black_box(POINT))));
         });
+    });
+    for count in [1, 2] {
+        group.bench_function(format!("by handle, nothing running, {count} thread(s)"), |b| {
+            b.iter_custom(|times| {
+                threads::together(count, || {
+                    let point = point.clone();
+                    open(&faults).scope().enter(|| (0..times).for_each(|_| pass(&point)));
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Requests of which each passes every point for the first time.
+fn first_passes(criterion: &mut Criterion) {
+    const REQUESTS: u64 = 1_000;
+    let mut group = criterion.benchmark_group("fault_point");
+    let faults = Faults::new(Settings::default());
+    let points: Vec<_> = (0..10).map(|number| faults.point(&format!("point-{number}"))).collect();
+    for passed in [0, 1, 10] {
+        group.bench_function(format!("entering a scope and passing {passed} points"), |b| {
+            b.iter_custom(|times| {
+                let mut spent = Duration::ZERO;
+                for begin in (0..times).step_by(REQUESTS as usize) {
+                    let requests: Vec<_> = (begin..times.min(begin + REQUESTS)).map(|_| open(&faults)).collect();
+                    let began = Instant::now();
+                    for request in &requests {
+                        request.scope().enter(|| points.iter().take(passed).for_each(pass));
+                    }
+                    spent += began.elapsed();
+                }
+                spent
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Passes while a run is active, there or elsewhere.
+fn running(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fault_point");
+    let faults = Faults::new(Settings::default());
+    let point = faults.point(POINT);
+    open(&faults).scope().enter(|| {
         let granted = grant(&faults, "catalogue.search").is_ok();
         assert!(granted, "the run of the benchmark is sound");
         group.bench_function("by handle, another running", |b| b.iter(|| pass(&point)));
@@ -78,5 +158,5 @@ fn fault_point(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fault_point);
+criterion_group!(benches, limits, fault_point, first_passes, running);
 criterion_main!(benches);

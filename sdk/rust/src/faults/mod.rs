@@ -79,7 +79,7 @@ impl Faults {
             settings: settings.within_limits(),
             clock,
             points: Points::default(),
-            tally: Tally::new(),
+            tally: Tally::default(),
             operations: Operations::new(),
             in_flight: InFlight::default(),
             grants: Mutex::new(Grants::default()),

@@ -53,7 +53,7 @@ impl Faults {
         }
         let runs = point.runs();
         let concerned = runs.iter().filter(|run| run.concerns(host));
-        let treated = concerned.filter_map(|run| Some((run, run.draw(scope, self.left(run).is_some())?)));
+        let treated = concerned.filter_map(|run| Some((run, run.draw(scope, || self.left(run).is_some())?)));
         treated.map(|(run, stage)| (Arc::clone(run), stage)).collect()
     }
 
@@ -72,15 +72,23 @@ impl Faults {
         Some(Hit { waits, data, fails, run, _permit: permit })
     }
 
-    pub(super) async fn strike(
+    /// A pass of a point where a run is active.
+    pub(super) async fn meet(
         &self,
         point: &PointState,
         scope: &Scope,
         host: Option<&str>,
     ) -> Result<Pass, InjectedFault> {
+        match self.drawn(point, scope, host) {
+            drawn if drawn.is_empty() => Ok(Pass::CLEAR),
+            drawn => Box::pin(self.strike(drawn, scope)).await,
+        }
+    }
+
+    async fn strike(&self, drawn: Vec<(Arc<ActiveRun>, u32)>, scope: &Scope) -> Result<Pass, InjectedFault> {
         let mut pass = Pass::CLEAR;
         let mut budget = self.0.settings.wait_max;
-        for (run, stage) in self.drawn(point, scope, host) {
+        for (run, stage) in drawn {
             let Some(hit) = self.hit(run, stage, scope) else { continue };
             let mut going_on = true;
             for wait in hit.waits(&mut budget) {

@@ -1,10 +1,10 @@
-//! InjectedFault points: the named places in an application where faults may strike.
+//! Fault points: the named places in an application where faults may strike.
 
 use std::sync::Arc;
 
 use super::points::PointState;
 use super::{Faults, InjectedFault, Pass};
-use crate::scope::Scope;
+use crate::scope::{Scope, note_near_pass};
 
 /// A handle on one fault point: a pass by it costs a few nanoseconds while nothing runs there.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ impl Faults {
     /// and a line in the log.
     #[must_use]
     pub fn point(&self, name: &str) -> Point {
-        let state = self.0.points.get(name).or_else(|| self.add_point(name));
-        Point { faults: self.clone(), state }
+        let known = self.0.points.known().get(name).cloned();
+        Point { faults: self.clone(), state: known.or_else(|| self.add_point(name)) }
     }
 
     #[cold]
@@ -39,7 +39,10 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes: an injected error, or a broken connection.
     pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
-        self.point(name).pass().await
+        match self.armed(name) {
+            None => Ok(Pass::CLEAR),
+            Some((state, scope)) => self.meet(&state, &scope, None).await,
+        }
     }
 
     /// A pass inside the given scope: for spawned tasks.
@@ -55,7 +58,10 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking(&self, name: &str) -> Result<Pass, InjectedFault> {
-        self.point(name).pass_blocking()
+        match self.armed(name) {
+            None => Ok(Pass::CLEAR),
+            Some((state, scope)) => self.strike_blocking(&state, &scope, None),
+        }
     }
 
     /// A pass of a thread inside the given scope.
@@ -64,6 +70,30 @@ impl Faults {
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
         self.point(name).pass_blocking_in(scope)
+    }
+
+    /// Counts a pass of the point of this name; the point and the scope where a run is active there.
+    fn armed(&self, name: &str) -> Option<(Arc<PointState>, Scope)> {
+        let enter = |state: &Arc<PointState>| Some((Arc::clone(state), self.enter_current(state)?));
+        if let Some(state) = self.0.points.known().get(name) {
+            return enter(state);
+        }
+        enter(&self.add_point(name)?)
+    }
+
+    /// Counts the pass; the scope of the running task, where there is one and a run is active at the point.
+    #[inline]
+    fn enter_current(&self, state: &PointState) -> Option<Scope> {
+        let scoped = note_near_pass(state.near) || Scope::note_pass_of_current(state.index);
+        self.0.tally.count(state.index, scoped);
+        if state.armed() { Scope::current() } else { None }
+    }
+
+    /// Counts the pass inside the given scope. Whether a run is active at the point.
+    fn enter(&self, state: &PointState, scope: &Scope) -> bool {
+        scope.note_pass(state.index);
+        self.0.tally.count(state.index, true);
+        state.armed()
     }
 }
 
@@ -74,9 +104,9 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub async fn pass(&self) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.armed() {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => Box::pin(self.faults.strike(&state, &scope, None)).await,
+            Some((state, scope)) => self.faults.meet(state, &scope, None).await,
         }
     }
 
@@ -85,9 +115,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_to(&self, host: &str) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.armed() {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => Box::pin(self.faults.strike(&state, &scope, Some(host))).await,
+            Some((state, scope)) => self.faults.meet(state, &scope, Some(host)).await,
         }
     }
 
@@ -96,9 +126,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter(Some(scope)) {
+        match self.armed_in(scope) {
             None => Ok(Pass::CLEAR),
-            Some(state) => Box::pin(self.faults.strike(state, scope, None)).await,
+            Some(state) => self.faults.meet(state, scope, None).await,
         }
     }
 
@@ -106,10 +136,11 @@ impl Point {
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
+    #[inline]
     pub fn pass_blocking(&self) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.armed() {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.faults.strike_blocking(&state, &scope, None),
+            Some((state, scope)) => self.faults.strike_blocking(state, &scope, None),
         }
     }
 
@@ -118,25 +149,19 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn pass_blocking_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter(Some(scope)) {
+        match self.armed_in(scope) {
             None => Ok(Pass::CLEAR),
             Some(state) => self.faults.strike_blocking(state, scope, None),
         }
     }
 
-    /// Counts the pass; the point's state where a run is active there.
     #[inline]
-    fn enter(&self, scope: Option<&Scope>) -> Option<&Arc<PointState>> {
-        let state = self.state.as_ref()?;
-        self.faults.0.tally.count(state.index, scope.is_some());
-        if let Some(scope) = scope {
-            scope.note_pass(state.index);
-        }
-        state.armed().then_some(state)
+    fn armed(&self) -> Option<(&PointState, Scope)> {
+        let state = self.state.as_deref()?;
+        Some((state, self.faults.enter_current(state)?))
     }
 
-    #[inline]
-    fn enter_current(&self) -> Option<(Arc<PointState>, Scope)> {
-        Scope::with_current(|scope| Some((Arc::clone(self.enter(scope)?), scope?.clone())))
+    fn armed_in(&self, scope: &Scope) -> Option<&PointState> {
+        self.state.as_deref().filter(|state| self.faults.enter(state, scope))
     }
 }
