@@ -1,5 +1,6 @@
 //! What must always hold, with time moved by hand.
 
+mod hosts;
 mod leases;
 mod strikes;
 mod waits;
