@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::super::fixtures::{error, grant_all, reply, report, run_grant, spec};
 use super::*;
+use crate::scope::fixtures::values;
 use crate::scope::{RootRequest, Scope};
 
 #[tokio::test]
@@ -142,7 +143,8 @@ async fn a_root_that_drew_otherwise_lowers() {
         let (faults, _) = faults(settings());
         grant_all(&faults, [(1, spec(POINT, error(500)))]);
         let header = format!("daybreak={key};op=root{draws}");
-        let headers = |name: &str| (name == "baggage").then_some(header.as_str());
+        let headers = [("baggage", header.as_str())];
+        let headers = |name| values(&headers, name);
         let root = RootRequest::new("leaf", Context::default()).arriving(&settings(), "/", headers);
         let outcome = faults.arriving(|| root, faults.fault_point(POINT)).await;
         assert_eq!(outcome.is_err(), struck, "{header}");
@@ -161,7 +163,8 @@ proptest! {
         let expected = engine.draw(grant.percentage, DrawKey::new(key), &Context::default());
         faults.grant(&reply(&faults, vec![grant]), faults.now());
         let header = format!("daybreak={};op=a;0000000000000001.0.t", DrawKey::new(key));
-        let headers = |name: &str| (name == "baggage").then_some(header.as_str());
+        let headers = [("baggage", header.as_str())];
+        let headers = |name| values(&headers, name);
         let root = RootRequest::new("a", Context::default()).arriving(faults.settings(), "/", headers);
         let open = faults.open(root);
         let struck = Scope::enter(open.scope(), || faults.fault_point_blocking(POINT)).is_err();
