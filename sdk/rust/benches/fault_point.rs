@@ -32,8 +32,8 @@ fn pass(point: &Point) {
     let _ = black_box(futures_util::FutureExt::now_or_never(passing));
 }
 
-/// Grants a run at this point, which treats nobody.
-fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// Grants a run at this point, which treats nobody, and no other.
+fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::error::Error>> {
     let spec = RunSpec {
         fault: Key::new("slow")?,
         point: Key::new(point)?,
@@ -50,7 +50,7 @@ fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>>
     };
     let now = faults.now();
     let run = RunGrant {
-        id: RunId::new(1),
+        id: RunId::new(run),
         stage: 0,
         percentage: Percentage::ZERO,
         cap: 64,
@@ -148,10 +148,10 @@ fn running(criterion: &mut Criterion) {
     let faults = Faults::new(Settings::default());
     let point = faults.point(POINT);
     open(&faults).scope().enter(|| {
-        let granted = grant(&faults, "catalogue.search").is_ok();
+        let granted = grant(&faults, 1, "catalogue.search").is_ok();
         assert!(granted, "the run of the benchmark is sound");
         group.bench_function("by handle, another running", |b| b.iter(|| pass(&point)));
-        let granted = grant(&faults, POINT).is_ok();
+        let granted = grant(&faults, 2, POINT).is_ok();
         assert!(granted, "the run of the benchmark is sound");
         group.bench_function("by handle, running here, in the control arm", |b| b.iter(|| pass(&point)));
     });

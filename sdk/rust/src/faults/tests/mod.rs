@@ -3,6 +3,7 @@
 mod hosts;
 mod leases;
 mod strikes;
+mod traffic;
 mod waits;
 
 use std::sync::Arc;

@@ -112,18 +112,6 @@ async fn points_are_bounded_and_bad_names_harmless() {
 }
 
 #[tokio::test]
-async fn requests_that_pass_a_point_are_counted_once_each() {
-    let (faults, _) = faults(Settings::default());
-    let twice = async {
-        let _ = faults.fault_point(POINT).await;
-        let _ = faults.fault_point(POINT).await;
-    };
-    faults.request(OPERATION, Context::default(), twice).await;
-    let counts = &report(&faults).points[POINT];
-    assert_eq!((counts.passes, counts.unscoped, counts.requests[OPERATION]), (2, 0, 1));
-}
-
-#[tokio::test]
 async fn data_is_handed_over_and_an_injected_fault_says_so() {
     let effect = Effect { data: Some(serde_json::json!({ "stock": 0 })), ..Effect::default() };
     let (faults, _) = with_run(spec(POINT, effect));
