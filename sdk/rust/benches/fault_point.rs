@@ -26,10 +26,21 @@ tokio::task_local! {
     static LOCAL: std::sync::Arc<u64>;
 }
 
-/// Passes to the end without a runtime: nothing waits here.
-fn pass(point: &Point) {
-    let passing = std::pin::pin!(black_box(point).pass());
-    let _ = black_box(futures_util::FutureExt::now_or_never(passing));
+/// Passes this often, as a task does that is running. Nothing waits here, so no runtime is needed.
+fn pass(point: &Point, times: u64) {
+    let passing = async {
+        for _ in 0..times {
+            let _ = black_box(black_box(point).pass().await);
+        }
+    };
+    let _ = futures_util::FutureExt::now_or_never(passing);
+}
+
+/// How long that takes.
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
 }
 
 /// Grants a run at this point, which treats nobody, and no other.
@@ -97,11 +108,15 @@ fn fault_point(criterion: &mut Criterion) {
     let faults = Faults::new(Settings::default());
     let point = faults.point(POINT);
 
-    group.bench_function("by handle, nothing running, no scope", |b| b.iter(|| pass(&point)));
+    group.bench_function("by handle, nothing running, no scope", |b| {
+        b.iter_custom(|times| timed(|| pass(&point, times)));
+    });
     open(&faults).scope().enter(|| {
-        group.bench_function("by handle, nothing running", |b| b.iter(|| pass(&point)));
+        group.bench_function("by handle, nothing running", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
+        });
         group.bench_function("by name, nothing running", |b| {
-            b.iter(|| pass(&faults.point(black_box(POINT))));
+            b.iter(|| futures_util::FutureExt::now_or_never(faults.fault_point(black_box(POINT))));
         });
     });
     for count in [1, 2] {
@@ -109,7 +124,7 @@ fn fault_point(criterion: &mut Criterion) {
             b.iter_custom(|times| {
                 threads::together(count, || {
                     let point = point.clone();
-                    open(&faults).scope().enter(|| (0..times).for_each(|_| pass(&point)));
+                    open(&faults).scope().enter(|| pass(&point, times));
                 })
             });
         });
@@ -129,11 +144,8 @@ fn first_passes(criterion: &mut Criterion) {
                 let mut spent = Duration::ZERO;
                 for begin in (0..times).step_by(REQUESTS as usize) {
                     let requests: Vec<_> = (begin..times.min(begin + REQUESTS)).map(|_| open(&faults)).collect();
-                    let began = Instant::now();
-                    for request in &requests {
-                        request.scope().enter(|| points.iter().take(passed).for_each(pass));
-                    }
-                    spent += began.elapsed();
+                    let pass_all = || points.iter().take(passed).for_each(|point| pass(point, 1));
+                    spent += timed(|| requests.iter().for_each(|request| request.scope().enter(pass_all)));
                 }
                 spent
             });
@@ -150,10 +162,14 @@ fn running(criterion: &mut Criterion) {
     open(&faults).scope().enter(|| {
         let granted = grant(&faults, 1, "catalogue.search").is_ok();
         assert!(granted, "the run of the benchmark is sound");
-        group.bench_function("by handle, another running", |b| b.iter(|| pass(&point)));
+        group.bench_function("by handle, another running", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
+        });
         let granted = grant(&faults, 2, POINT).is_ok();
         assert!(granted, "the run of the benchmark is sound");
-        group.bench_function("by handle, running here, in the control arm", |b| b.iter(|| pass(&point)));
+        group.bench_function("by handle, running here, in the control arm", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
+        });
     });
     group.finish();
 }

@@ -16,7 +16,7 @@ const CHUNK: usize = 512;
 /// Chunks of one row: 131,072 counters. What is beyond goes uncounted.
 const CHUNKS: usize = 256;
 
-/// Counters by number. They only grow, and what a thread counted outlives it.
+/// Counters by number, the first of which are the fastest. They only grow, and what a thread counted outlives it.
 #[derive(Debug)]
 pub(crate) struct Counters {
     rows: [OnceLock<Box<Row>>; ROWS],
@@ -24,7 +24,10 @@ pub(crate) struct Counters {
 
 /// The counters that one thread adds to.
 #[derive(Debug)]
-struct Row([OnceLock<Box<Chunk>>; CHUNKS]);
+struct Row {
+    first: Chunk,
+    further: [OnceLock<Box<Chunk>>; CHUNKS - 1],
+}
 
 /// Aligned, so that no cache line is of two threads.
 #[derive(Debug)]
@@ -39,21 +42,29 @@ impl Counters {
     /// Adds one to a counter.
     #[inline]
     pub(crate) fn add(&self, counter: u32) {
-        let (row, number) = (row(), counter as usize);
-        match self.rows.get(row).and_then(OnceLock::get).and_then(|row| row.0.get(number / CHUNK)?.get()) {
-            Some(chunk) => add(row, &chunk.0[number % CHUNK]),
-            None => self.add_first(row, number),
+        let row = ROW.get();
+        if row < SHARED
+            && let Some(own) = self.rows[row].get()
+            && let Some(counter) = own.first.0.get(counter as usize)
+        {
+            add_alone(counter);
+        } else {
+            self.add_further(counter as usize);
         }
     }
 
-    /// Adds one to a counter that may be the first of its chunk.
-    #[cold]
-    fn add_first(&self, row: usize, number: usize) {
+    /// As [`Counters::add`], for any thread and counter.
+    #[inline(never)]
+    fn add_further(&self, number: usize) {
+        let row = row();
         let Some(own) = self.rows.get(row) else { return };
-        let own = own.get_or_init(|| Box::new(Row([const { OnceLock::new() }; CHUNKS])));
-        let Some(chunk) = own.0.get(number / CHUNK) else { return };
-        let chunk = chunk.get_or_init(|| Box::new(Chunk([const { AtomicU64::new(0) }; CHUNK])));
-        add(row, &chunk.0[number % CHUNK]);
+        let Some(chunk) = own.get_or_init(|| Box::new(Row::new())).chunk_to_add(number) else { return };
+        let counter = &chunk.0[number % CHUNK];
+        if row == SHARED {
+            counter.fetch_add(1, Ordering::Relaxed);
+        } else {
+            add_alone(counter);
+        }
     }
 
     /// What all threads counted so far.
@@ -70,7 +81,7 @@ impl Sums<'_> {
     /// The sum of a counter over all threads.
     pub(crate) fn of(&self, counter: u32) -> u64 {
         let number = counter as usize;
-        let chunks = self.0.iter().filter_map(|row| row.0.get(number / CHUNK)?.get());
+        let chunks = self.0.iter().filter_map(|row| row.chunk(number));
         chunks.fold(0, |sum, chunk| sum.wrapping_add(chunk.0[number % CHUNK].load(Ordering::Relaxed)))
     }
 }
@@ -81,14 +92,38 @@ impl Default for Counters {
     }
 }
 
-#[inline]
-fn add(row: usize, counter: &AtomicU64) {
-    if row == SHARED {
-        counter.fetch_add(1, Ordering::Relaxed);
-    } else {
-        // This thread is the only one that writes here.
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+impl Row {
+    const fn new() -> Self {
+        Self { first: Chunk::new(), further: [const { OnceLock::new() }; CHUNKS - 1] }
     }
+
+    /// The chunk of the counter of this number, if it is there.
+    fn chunk(&self, number: usize) -> Option<&Chunk> {
+        match (number / CHUNK).checked_sub(1) {
+            None => Some(&self.first),
+            Some(further) => self.further.get(further)?.get().map(|chunk| &**chunk),
+        }
+    }
+
+    /// The same, made if it is not there yet; `None` beyond the last.
+    fn chunk_to_add(&self, number: usize) -> Option<&Chunk> {
+        match (number / CHUNK).checked_sub(1) {
+            None => Some(&self.first),
+            Some(further) => Some(self.further.get(further)?.get_or_init(|| Box::new(Chunk::new()))),
+        }
+    }
+}
+
+impl Chunk {
+    const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; CHUNK])
+    }
+}
+
+/// Adds one to a counter that this thread alone writes.
+#[inline]
+fn add_alone(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 /// Rows that no thread has now.
@@ -109,7 +144,6 @@ thread_local! {
 }
 
 /// The row of this thread, in all [`Counters`] alike.
-#[inline]
 fn row() -> usize {
     match ROW.get() {
         UNASSIGNED => assign(),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::pass::Drawn;
 use super::points::PointState;
 use super::{Faults, InjectedFault, Pass};
-use crate::scope::{Scope, note_near_pass};
+use crate::scope::{Scope, knows_near_pass, note_first_near_pass};
 
 /// A handle on one fault point: a pass by it costs a few nanoseconds while nothing runs there.
 #[derive(Clone, Debug)]
@@ -39,9 +40,9 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes: an injected error, or a broken connection.
     pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
-        match self.armed(name) {
+        match self.enter_by_name(name) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.meet(&state, &scope, None).await,
+            Some(drawn) => self.strike(drawn).await,
         }
     }
 
@@ -58,9 +59,9 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking(&self, name: &str) -> Result<Pass, InjectedFault> {
-        match self.armed(name) {
+        match self.enter_by_name(name) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.strike_blocking(&state, &scope, None),
+            Some(drawn) => self.strike_blocking(drawn),
         }
     }
 
@@ -72,28 +73,36 @@ impl Faults {
         self.point(name).pass_blocking_in(scope)
     }
 
-    /// Counts a pass of the point of this name; the point and the scope where a run is active there.
-    fn armed(&self, name: &str) -> Option<(Arc<PointState>, Scope)> {
-        let enter = |state: &Arc<PointState>| Some((Arc::clone(state), self.enter_current(state)?));
+    fn enter_by_name(&self, name: &str) -> Option<Drawn> {
         if let Some(state) = self.0.points.known().get(name) {
-            return enter(state);
+            return self.enter(state, None);
         }
-        enter(&self.add_point(name)?)
+        let state = self.add_point(name)?;
+        self.enter(&state, None)
     }
 
-    /// Counts the pass; the scope of the running task, where there is one and a run is active at the point.
+    /// Counts a pass inside the scope of the running task, if there is one; the draws, where some strike.
     #[inline]
-    fn enter_current(&self, state: &PointState) -> Option<Scope> {
-        let scoped = note_near_pass(state.near) || Scope::note_pass_of_current(state.index);
-        self.0.tally.count(state.index, scoped);
-        if state.armed() { Scope::current() } else { None }
+    fn enter(&self, state: &PointState, host: Option<&str>) -> Option<Drawn> {
+        if knows_near_pass(state.near) {
+            self.0.tally.count(state.index, true);
+        } else {
+            self.count_first_or_far(state);
+        }
+        if state.armed() { self.draw_current(state, host) } else { None }
     }
 
-    /// Counts the pass inside the given scope. Whether a run is active at the point.
-    fn enter(&self, state: &PointState, scope: &Scope) -> bool {
-        scope.note_pass(state.index);
-        self.0.tally.count(state.index, true);
-        state.armed()
+    /// A pass that this thread does not know yet: the first of its request here, a point that is not near, or one
+    /// outside of any scope.
+    #[inline(never)]
+    fn count_first_or_far(&self, state: &PointState) {
+        let scoped = note_first_near_pass(state.near) || Scope::note_pass_of_current(state.index);
+        self.0.tally.count(state.index, scoped);
+    }
+
+    #[cold]
+    fn draw_current(&self, state: &PointState, host: Option<&str>) -> Option<Drawn> {
+        self.draw(state, Scope::current()?, host)
     }
 }
 
@@ -104,9 +113,9 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub async fn pass(&self) -> Result<Pass, InjectedFault> {
-        match self.armed() {
+        match self.enter(None) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.faults.meet(state, &scope, None).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -115,9 +124,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_to(&self, host: &str) -> Result<Pass, InjectedFault> {
-        match self.armed() {
+        match self.enter(Some(host)) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.faults.meet(state, &scope, Some(host)).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -126,9 +135,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.armed_in(scope) {
+        match self.enter_in(scope) {
             None => Ok(Pass::CLEAR),
-            Some(state) => self.faults.meet(state, scope, None).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -138,9 +147,9 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub fn pass_blocking(&self) -> Result<Pass, InjectedFault> {
-        match self.armed() {
+        match self.enter(None) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.faults.strike_blocking(state, &scope, None),
+            Some(drawn) => self.faults.strike_blocking(drawn),
         }
     }
 
@@ -149,19 +158,22 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn pass_blocking_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.armed_in(scope) {
+        match self.enter_in(scope) {
             None => Ok(Pass::CLEAR),
-            Some(state) => self.faults.strike_blocking(state, scope, None),
+            Some(drawn) => self.faults.strike_blocking(drawn),
         }
     }
 
     #[inline]
-    fn armed(&self) -> Option<(&PointState, Scope)> {
-        let state = self.state.as_deref()?;
-        Some((state, self.faults.enter_current(state)?))
+    fn enter(&self, host: Option<&str>) -> Option<Drawn> {
+        self.faults.enter(self.state.as_deref()?, host)
     }
 
-    fn armed_in(&self, scope: &Scope) -> Option<&PointState> {
-        self.state.as_deref().filter(|state| self.faults.enter(state, scope))
+    /// Counts a pass inside the given scope; the draws, where some strike.
+    fn enter_in(&self, scope: &Scope) -> Option<Drawn> {
+        let state = self.state.as_deref()?;
+        scope.note_pass(state.index);
+        self.faults.0.tally.count(state.index, true);
+        if state.armed() { self.faults.draw(state, scope.clone(), None) } else { None }
     }
 }

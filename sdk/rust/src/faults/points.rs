@@ -26,7 +26,7 @@ pub(crate) struct Points {
 pub(crate) struct PointState {
     pub(crate) key: Key,
     pub(crate) index: u32,
-    /// Its bit in [`crate::scope::note_near_pass`].
+    /// Its bit among the passes that a thread knows of.
     pub(crate) near: u64,
     pub(crate) permitted: bool,
     armed: AtomicBool,

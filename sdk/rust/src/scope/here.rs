@@ -25,18 +25,21 @@ pub(crate) const fn near(point: u32) -> u64 {
     if point < NEAR { 1 << point } else { 0 }
 }
 
-/// Notes a pass of the point of this bit. `false` where this thread does not know what is current.
+/// Whether this thread knows that the request which it serves has passed the point of this bit.
 #[inline]
-pub(crate) fn note_pass(near: u64) -> bool {
+pub(crate) fn knows_near_pass(near: u64) -> bool {
+    HERE.get() & near != 0
+}
+
+/// Notes a request's first pass of the point of this bit. `false` where the scope must be asked: the point is not
+/// near, or this thread knows of none.
+pub(crate) fn note_first_near_pass(near: u64) -> bool {
     let here = HERE.get();
-    if here & near != 0 {
-        return true;
+    let known = here & SCOPED != 0 && near != 0;
+    if known {
+        HERE.set(here | near);
     }
-    if here & SCOPED == 0 || near == 0 {
-        return false;
-    }
-    HERE.set(here | near);
-    true
+    known
 }
 
 /// This thread is in a scope, until this is dropped.

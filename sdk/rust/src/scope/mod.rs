@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 
 pub(crate) use draws::Draws;
 pub use eligible::{EXEMPT_AGENTS, HEALTH_PATHS, OFF_HEADER};
-pub(crate) use here::{near, note_pass as note_near_pass};
+pub(crate) use here::{knows_near_pass, near, note_first_near_pass};
 pub use root::{OpenScope, RootRequest};
 
 use here::Here;
