@@ -1,25 +1,50 @@
-//! What passing a fault point costs while nothing strikes.
+//! What passing a fault point costs while nothing strikes, and beside it the bare limits: what a pass cannot do
+//! without.
 
+use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use daybreak_model::wire::{Enveloped, Position, Reply, RunGrant, RunSpec, StoreId};
 use daybreak_model::{Context, DrawBy, Effect, Key, Millis, Percentage, RunId};
 use daybreak_sdk::Point;
 use daybreak_sdk::faults::{Faults, Settings};
-use daybreak_sdk::scope::RootRequest;
+use daybreak_sdk::scope::{OpenScope, RootRequest};
 use jiff::SignedDuration;
+
+mod threads;
 
 const POINT: &str = "payment.gateway";
 
-/// Passes to the end without a runtime: nothing waits here.
-fn pass(point: &Point) {
-    let passing = std::pin::pin!(black_box(point).pass());
-    let _ = black_box(futures_util::FutureExt::now_or_never(passing));
+thread_local! {
+    static COUNTER: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Grants a run at this point, which treats nobody.
-fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>> {
+tokio::task_local! {
+    static LOCAL: std::sync::Arc<u64>;
+}
+
+/// Passes this often, as a task does that is running. Nothing waits here, so no runtime is needed.
+fn pass(point: &Point, times: u64) {
+    let passing = async {
+        for _ in 0..times {
+            let _ = black_box(black_box(point).pass().await);
+        }
+    };
+    let _ = futures_util::FutureExt::now_or_never(passing);
+}
+
+/// How long that takes.
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+/// Grants a run at this point, which treats nobody, and no other.
+fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::error::Error>> {
     let spec = RunSpec {
         fault: Key::new("slow")?,
         point: Key::new(point)?,
@@ -36,7 +61,7 @@ fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>>
     };
     let now = faults.now();
     let run = RunGrant {
-        id: RunId::new(1),
+        id: RunId::new(run),
         stage: 0,
         percentage: Percentage::ZERO,
         cap: 64,
@@ -56,27 +81,98 @@ fn grant(faults: &Faults, point: &str) -> Result<(), Box<dyn std::error::Error>>
     Ok(())
 }
 
+fn open(faults: &Faults) -> OpenScope {
+    faults.open(RootRequest::new("POST /checkout", Context::default()))
+}
+
+fn limits(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("limits");
+    let armed = AtomicBool::new(false);
+    group.bench_function("one relaxed load", |b| b.iter(|| black_box(&armed).load(Ordering::Relaxed)));
+    let add = || COUNTER.set(black_box(COUNTER.get()) + 1);
+    group.bench_function("adding to a thread-local counter", |b| b.iter(add));
+    LOCAL.sync_scope(std::sync::Arc::new(1), || {
+        let local = || LOCAL.try_with(|local| **local).unwrap_or_default();
+        group.bench_function("a task-local access", |b| b.iter(|| black_box(local())));
+    });
+    for count in [1, 2] {
+        group.bench_function(format!("adding to a thread-local counter, {count} thread(s)"), |b| {
+            b.iter_custom(|times| threads::together(count, || (0..times).for_each(|_| add())));
+        });
+    }
+    group.finish();
+}
+
 fn fault_point(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fault_point");
     let faults = Faults::new(Settings::default());
     let point = faults.point(POINT);
-    let open = faults.open(RootRequest::new("POST /checkout", Context::default()));
 
-    group.bench_function("by handle, nothing running, no scope", |b| b.iter(|| pass(&point)));
-    open.scope().enter(|| {
-        group.bench_function("by handle, nothing running", |b| b.iter(|| pass(&point)));
-        group.bench_function("by name, nothing running", |b| {
-            b.iter(|| pass(&faults.point(black_box(POINT))));
+    group.bench_function("by handle, nothing running, no scope", |b| {
+        b.iter_custom(|times| timed(|| pass(&point, times)));
+    });
+    open(&faults).scope().enter(|| {
+        group.bench_function("by handle, nothing running", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
         });
-        let granted = grant(&faults, "catalogue.search").is_ok();
+        group.bench_function("by name, nothing running", |b| {
+            b.iter(|| futures_util::FutureExt::now_or_never(faults.fault_point(black_box(POINT))));
+        });
+    });
+    for count in [1, 2] {
+        group.bench_function(format!("by handle, nothing running, {count} thread(s)"), |b| {
+            b.iter_custom(|times| {
+                threads::together(count, || {
+                    let point = point.clone();
+                    open(&faults).scope().enter(|| pass(&point, times));
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Requests of which each passes every point for the first time.
+fn first_passes(criterion: &mut Criterion) {
+    const REQUESTS: u64 = 1_000;
+    let mut group = criterion.benchmark_group("fault_point");
+    let faults = Faults::new(Settings::default());
+    let points: Vec<_> = (0..10).map(|number| faults.point(&format!("point-{number}"))).collect();
+    for passed in [0, 1, 10] {
+        group.bench_function(format!("entering a scope and passing {passed} points"), |b| {
+            b.iter_custom(|times| {
+                let mut spent = Duration::ZERO;
+                for begin in (0..times).step_by(REQUESTS as usize) {
+                    let requests: Vec<_> = (begin..times.min(begin + REQUESTS)).map(|_| open(&faults)).collect();
+                    let pass_all = || points.iter().take(passed).for_each(|point| pass(point, 1));
+                    spent += timed(|| requests.iter().for_each(|request| request.scope().enter(pass_all)));
+                }
+                spent
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Passes while a run is active, there or elsewhere.
+fn running(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fault_point");
+    let faults = Faults::new(Settings::default());
+    let point = faults.point(POINT);
+    open(&faults).scope().enter(|| {
+        let granted = grant(&faults, 1, "catalogue.search").is_ok();
         assert!(granted, "the run of the benchmark is sound");
-        group.bench_function("by handle, another running", |b| b.iter(|| pass(&point)));
-        let granted = grant(&faults, POINT).is_ok();
+        group.bench_function("by handle, another running", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
+        });
+        let granted = grant(&faults, 2, POINT).is_ok();
         assert!(granted, "the run of the benchmark is sound");
-        group.bench_function("by handle, running here, in the control arm", |b| b.iter(|| pass(&point)));
+        group.bench_function("by handle, running here, in the control arm", |b| {
+            b.iter_custom(|times| timed(|| pass(&point, times)));
+        });
     });
     group.finish();
 }
 
-criterion_group!(benches, fault_point);
+criterion_group!(benches, limits, fault_point, first_passes, running);
 criterion_main!(benches);

@@ -118,6 +118,8 @@ impl<T: FlagType> Flag<T> {
         self.look_up(slot, context).unwrap_or(default)
     }
 
+    /// Kept out of [`Flag::get`], which is then small enough to stand in its callers.
+    #[inline(never)]
     fn look_up(&self, slot: u64, context: &Context) -> Option<T> {
         let core = self.client.core();
         let served = core.served.load();

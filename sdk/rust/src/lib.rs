@@ -19,6 +19,7 @@
 mod builder;
 mod client;
 mod core;
+mod counters;
 mod detail;
 pub mod faults;
 mod flag;

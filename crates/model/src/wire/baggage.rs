@@ -29,21 +29,45 @@ pub struct BaggageDraw {
     pub arm: Arm,
 }
 
+/// Our member is there, but nobody can tell what the root drew: it is malformed, or there are two that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the member `daybreak` of the baggage cannot be read")]
+pub struct UnreadableBaggage;
+
 const MEMBER: &str = "daybreak";
 
 impl Baggage {
-    /// Finds and reads our member of a `baggage` header's value; `None` where it is absent or malformed,
-    /// which both mean that nothing is struck.
-    #[must_use]
-    pub fn from_header(header: &str) -> Option<Self> {
-        let members = header.split(',').filter_map(|member| member.trim().strip_prefix(MEMBER));
-        let member = members.filter_map(|rest| rest.trim_start().strip_prefix('=')).next()?;
-        let mut parts = member.split(';').map(str::trim);
+    /// Finds and reads our member of a `baggage` header's value; of several headers, joined by commas. `None`
+    /// where the header has no member of ours: then the request has no root before this one.
+    ///
+    /// # Errors
+    /// Where our member cannot be read. Such a request has a root, so it must not be drawn anew.
+    pub fn from_header(header: &str) -> Result<Option<Self>, UnreadableBaggage> {
+        let mut found = None;
+        for member in header.split(',').filter_map(own) {
+            let baggage = Self::parse(member).ok_or(UnreadableBaggage)?;
+            if found.as_ref().is_some_and(|found| *found != baggage) {
+                return Err(UnreadableBaggage);
+            }
+            found = Some(baggage);
+        }
+        Ok(found)
+    }
+
+    /// Reads what follows our member's name.
+    fn parse(member: &str) -> Option<Self> {
+        let mut parts = member.strip_prefix('=')?.split(';').map(str::trim);
         let key = parts.next()?.parse().ok()?;
         let operation = decode(parts.next()?.strip_prefix("op=")?)?;
         let draws = parts.map(BaggageDraw::parse).collect::<Option<_>>()?;
         Some(Self { key, operation, draws })
     }
+}
+
+/// What follows the name of a member, if it is ours.
+fn own(member: &str) -> Option<&str> {
+    let rest = member.trim().strip_prefix(MEMBER)?.trim_start();
+    (rest.is_empty() || rest.starts_with(['=', ';'])).then_some(rest)
 }
 
 impl fmt::Display for Baggage {
@@ -97,9 +121,11 @@ fn decode(text: &str) -> Option<String> {
             let digits = hex.iter().all(u8::is_ascii_hexdigit).then(|| std::str::from_utf8(hex).ok())??;
             bytes.push(u8::from_str_radix(digits, 16).ok()?);
             rest = after;
-        } else {
+        } else if byte.is_ascii_graphic() {
             bytes.push(byte);
             rest = after;
+        } else {
+            return None;
         }
     }
     String::from_utf8(bytes).ok()
@@ -124,15 +150,31 @@ mod tests {
         let text = "daybreak=00000000000000000000000000000abc;op=POST%20/checkout%3Bx%3D1%2C2\
                     ;0000000000000007.0.t;0000000000000008.2.c";
         assert_eq!(baggage.to_string(), text);
-        assert_eq!(Baggage::from_header(&format!("user=7;a=b, {text} ,other=1")), Some(baggage));
+        assert_eq!(Baggage::from_header(&format!("user=7;a=b, {text} ,other=1")), Ok(Some(baggage)));
     }
 
     #[test]
-    fn what_is_malformed_strikes_nothing() {
+    fn what_has_no_member_of_ours_is_no_error() {
+        for header in ["", ",", "user=7;a=b", "daybreakx=1", "xdaybreak=1", "a=daybreak", "a=b;daybreak=1"] {
+            assert_eq!(Baggage::from_header(header), Ok(None), "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_counts_once_unless_it_differs() {
+        let member = |key: u128| Baggage { key: DrawKey::new(key), operation: "a".into(), draws: Vec::new() };
+        let header = |first, second| format!("{},x=1,{}", member(first), member(second));
+        assert_eq!(Baggage::from_header(&header(1, 1)), Ok(Some(member(1))));
+        assert_eq!(Baggage::from_header(&header(1, 2)), Err(UnreadableBaggage));
+    }
+
+    #[test]
+    fn what_is_malformed_is_an_error() {
         let key = "0".repeat(32);
         let cases = [
-            String::new(),
             "daybreak".into(),
+            "daybreak;op=a".into(),
+            "a=b, daybreak =".into(),
             "daybreak=xyz;op=a".into(),
             format!("daybreak={key}"),
             format!("daybreak={key};op=%zz"),
@@ -140,10 +182,11 @@ mod tests {
             format!("daybreak={key};op=a;1.0.t"),
             format!("daybreak={key};op=a;0000000000000001.0.x"),
             format!("daybreak={key};op=a;0000000000000001.0.t.t"),
-            format!("daybreakx={key};op=a"),
+            format!("daybreak={key};op=é"),
+            format!("daybreak={key};op=a,daybreak=x"),
         ];
         for header in cases {
-            assert_eq!(Baggage::from_header(&header), None, "{header}");
+            assert_eq!(Baggage::from_header(&header), Err(UnreadableBaggage), "{header}");
         }
     }
 
@@ -152,7 +195,7 @@ mod tests {
         fn reading_what_was_written(key: u128, operation in ".{0,40}", run: u64, stage: u32) {
             let draws = vec![BaggageDraw { run: RunId::new(run), stage, arm: Arm::Control }];
             let baggage = Baggage { key: DrawKey::new(key), operation, draws };
-            prop_assert_eq!(Baggage::from_header(&baggage.to_string()), Some(baggage));
+            prop_assert_eq!(Baggage::from_header(&baggage.to_string()), Ok(Some(baggage)));
         }
 
         #[test]

@@ -9,7 +9,7 @@ mod position;
 mod report;
 mod snapshot;
 
-pub use baggage::{Baggage, BaggageDraw};
+pub use baggage::{Baggage, BaggageDraw, UnreadableBaggage};
 pub use lease::{Reply, RunGrant, RunSpec};
 pub use position::{POSITION_HEADER, Position, PositionError, StoreId};
 pub use report::{

@@ -1,9 +1,13 @@
-//! The clocks that leases are read by.
+//! The clocks that leases are read by, and the timer that injected waits are kept by.
 
 use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use super::timer;
 
 /// One moment, as three clocks see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +20,20 @@ pub struct Moment {
     pub wall: Timestamp,
 }
 
+/// Ready after a time.
+pub type Sleep = Pin<Box<dyn Future<Output = bool> + Send>>;
+
 /// Where moments come from; tests bring their own.
 pub trait Clock: Debug + Send + Sync {
     /// This moment.
     fn now(&self) -> Moment;
+
+    /// Sleeps for this long. `false`, at once, where that is not possible here: then nothing strikes.
+    ///
+    /// The SDK's own timer, unless the clock brings another. It needs no runtime.
+    fn sleep(&self, length: Duration) -> Sleep {
+        Box::pin(timer::sleep(length))
+    }
 }
 
 /// The machine's clocks.
@@ -82,6 +96,14 @@ pub(crate) mod test {
     impl Clock for TestClock {
         fn now(&self) -> Moment {
             *self.0.lock()
+        }
+
+        /// By Tokio's clock, which its tests can pause.
+        fn sleep(&self, length: Duration) -> Sleep {
+            Box::pin(async move {
+                tokio::time::sleep(length).await;
+                true
+            })
         }
     }
 

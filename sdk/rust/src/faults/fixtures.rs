@@ -1,5 +1,10 @@
 //! What the tests of faults are made of.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
 use daybreak_model::wire::{Enveloped, Position, Reply, Report, RunGrant, RunSpec, StoreId};
 use daybreak_model::{Distribution, DrawBy, Effect, ErrorEffect, Key, Latency, Millis, Percentage, RunId};
 use jiff::SignedDuration;
@@ -63,6 +68,24 @@ pub(crate) fn reply(faults: &Faults, runs: Vec<RunGrant>) -> Reply {
 pub(crate) fn grant_all(faults: &Faults, runs: impl IntoIterator<Item = (u64, RunSpec)>) {
     let runs = runs.into_iter().map(|(id, spec)| run_grant(faults, id, &spec)).collect();
     faults.grant(&reply(faults, runs), faults.now());
+}
+
+/// Runs a future on this thread, without any runtime.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
 }
 
 /// What a report would say now.

@@ -22,6 +22,7 @@ mod settings;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod wait;
 mod wish;
 
@@ -33,7 +34,7 @@ use parking_lot::{Condvar, Mutex};
 
 #[cfg(test)]
 pub(crate) use clock::test::TestClock;
-pub use clock::{Clock, Moment, SystemClock};
+pub use clock::{Clock, Moment, Sleep, SystemClock};
 use grants::Grants;
 use in_flight::InFlight;
 pub use injected::InjectedFault;
@@ -79,7 +80,7 @@ impl Faults {
             settings: settings.within_limits(),
             clock,
             points: Points::default(),
-            tally: Tally::new(),
+            tally: Tally::default(),
             operations: Operations::new(),
             in_flight: InFlight::default(),
             grants: Mutex::new(Grants::default()),

@@ -5,10 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use daybreak_model::limits::{FAULT_POINTS_MAX, OPERATIONS_MAX};
+use daybreak_model::limits::OPERATIONS_MAX;
 use daybreak_model::wire::OperationCounts;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+
+use crate::counters::Counters;
+
+/// Room for all operations and `other`.
+const COUNTERS_OF_POINT: u32 = (OPERATIONS_MAX + 1).next_power_of_two() as u32;
 
 /// What operations beyond [`OPERATIONS_MAX`] are counted as.
 const OTHER: &str = "other";
@@ -19,16 +24,18 @@ pub(crate) struct Operations {
     known: ArcSwap<FxHashMap<Arc<str>, Arc<Operation>>>,
     adding: Mutex<()>,
     other: Arc<Operation>,
+    passed: Arc<Counters>,
 }
 
 /// One operation's counters.
 #[derive(Debug)]
 pub(crate) struct Operation {
     name: Arc<str>,
+    index: u32,
     requests: AtomicU64,
     open: AtomicU64,
-    /// Requests that passed a point at least once, by the point's index.
-    points: Mutex<Vec<u64>>,
+    /// Requests of all operations that passed a point at least once: see [`counter`].
+    passed: Arc<Counters>,
 }
 
 /// A root request that is open, until this is dropped.
@@ -37,8 +44,9 @@ pub(crate) struct OpenRequest(Arc<Operation>);
 
 impl Operations {
     pub(crate) fn new() -> Self {
-        let known = ArcSwap::from_pointee(FxHashMap::default());
-        Self { known, adding: Mutex::new(()), other: Arc::new(Operation::new(OTHER)) }
+        let (known, passed) = (ArcSwap::from_pointee(FxHashMap::default()), Arc::default());
+        let other = Arc::new(Operation::new(OTHER, 0, &passed));
+        Self { known, adding: Mutex::new(()), other, passed }
     }
 
     /// The counters of this operation; those of `other` where too many are known.
@@ -52,7 +60,8 @@ impl Operations {
             Some(operation) => Arc::clone(operation),
             None if name == OTHER || known.len() >= OPERATIONS_MAX => Arc::clone(&self.other),
             None => {
-                let operation = Arc::new(Operation::new(name));
+                let index = u32::try_from(known.len() + 1).unwrap_or_default();
+                let operation = Arc::new(Operation::new(name, index, &self.passed));
                 let mut more = FxHashMap::clone(&known);
                 more.insert(Arc::clone(&operation.name), Arc::clone(&operation));
                 self.known.store(Arc::new(more));
@@ -79,10 +88,11 @@ impl Operations {
     }
 
     /// Root requests that passed the point of this index, by operation.
-    pub(crate) fn passed(&self, point: usize) -> BTreeMap<String, u64> {
-        let mut all = BTreeMap::new();
+    pub(crate) fn passed(&self, point: u32) -> BTreeMap<String, u64> {
+        let (mut all, sums) = (BTreeMap::new(), self.passed.sums());
         self.each(|operation| {
-            if let Some(&count) = operation.points.lock().get(point).filter(|&&count| count > 0) {
+            let count = sums.of(counter(point, operation.index));
+            if count > 0 {
                 all.insert(operation.name.to_string(), count);
             }
         });
@@ -91,9 +101,9 @@ impl Operations {
 }
 
 impl Operation {
-    fn new(name: &str) -> Self {
+    fn new(name: &str, index: u32, passed: &Arc<Counters>) -> Self {
         let (requests, open) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { name: name.into(), requests, open, points: Mutex::new(Vec::new()) }
+        Self { name: name.into(), index, requests, open, passed: Arc::clone(passed) }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -108,16 +118,14 @@ impl Operation {
     }
 
     /// A root request passes the point of this index for the first time.
-    pub(crate) fn count_first_pass(&self, point: usize) {
-        if point >= FAULT_POINTS_MAX {
-            return;
-        }
-        let mut points = self.points.lock();
-        if points.len() <= point {
-            points.resize(point + 1, 0);
-        }
-        points[point] += 1;
+    pub(crate) fn count_first_pass(&self, point: u32) {
+        self.passed.add(counter(point, self.index));
     }
+}
+
+/// Each point has a counter for each operation and for `other`, side by side, since most processes have few points.
+const fn counter(point: u32, operation: u32) -> u32 {
+    point * COUNTERS_OF_POINT + operation
 }
 
 impl Drop for OpenRequest {

@@ -1,5 +1,6 @@
 //! What happens at one pass of an armed fault point.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,13 @@ impl Pass {
     }
 }
 
+/// A pass that some runs drew, each at a stage.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    runs: Vec<(Arc<ActiveRun>, u32)>,
+    scope: Scope,
+}
+
 /// One run's strike at one pass, with its place among the faults in flight.
 #[derive(Debug)]
 pub(super) struct Hit {
@@ -44,17 +52,22 @@ pub(super) struct Hit {
     _permit: Permit,
 }
 
+/// A strike under way.
+type Strike<'f> = Pin<Box<dyn Future<Output = Result<Pass, InjectedFault>> + Send + 'f>>;
+
 impl Faults {
-    /// Draws every run that concerns this pass, then lists those that drew it. All draws come before the first
-    /// effect: what one run does to a request must not decide whether another one counts it.
-    pub(super) fn drawn(&self, point: &PointState, scope: &Scope, host: Option<&str>) -> Vec<(Arc<ActiveRun>, u32)> {
+    /// Draws every run that concerns this pass, then lists those that drew it; `None` where there are none. All
+    /// draws come before the first effect: what one run does to a request must not decide whether another one
+    /// counts it.
+    pub(super) fn draw(&self, point: &PointState, scope: Scope, host: Option<&str>) -> Option<Drawn> {
         if !scope.eligible() {
-            return Vec::new();
+            return None;
         }
         let runs = point.runs();
         let concerned = runs.iter().filter(|run| run.concerns(host));
-        let treated = concerned.filter_map(|run| Some((run, run.draw(scope, self.left(run).is_some())?)));
-        treated.map(|(run, stage)| (Arc::clone(run), stage)).collect()
+        let treated = concerned.filter_map(|run| Some((run, run.draw(&scope, || self.left(run).is_some())?)));
+        let runs: Vec<_> = treated.map(|(run, stage)| (Arc::clone(run), stage)).collect();
+        if runs.is_empty() { None } else { Some(Drawn { runs, scope }) }
     }
 
     /// The strike of a run that drew the request, unless `times`, a lost lease or the cap spares this pass.
@@ -72,16 +85,17 @@ impl Faults {
         Some(Hit { waits, data, fails, run, _permit: permit })
     }
 
-    pub(super) async fn strike(
-        &self,
-        point: &PointState,
-        scope: &Scope,
-        host: Option<&str>,
-    ) -> Result<Pass, InjectedFault> {
+    /// What the runs do that drew a pass. In a box, so that passes that nothing strikes carry nothing along.
+    #[cold]
+    pub(super) fn strike(&self, drawn: Drawn) -> Strike<'_> {
+        Box::pin(self.strike_in_turn(drawn))
+    }
+
+    async fn strike_in_turn(&self, Drawn { runs, scope }: Drawn) -> Result<Pass, InjectedFault> {
         let mut pass = Pass::CLEAR;
         let mut budget = self.0.settings.wait_max;
-        for (run, stage) in self.drawn(point, scope, host) {
-            let Some(hit) = self.hit(run, stage, scope) else { continue };
+        for (run, stage) in runs {
+            let Some(hit) = self.hit(run, stage, &scope) else { continue };
             let mut going_on = true;
             for wait in hit.waits(&mut budget) {
                 going_on = going_on && self.wait(&hit.run, wait).await;
@@ -93,16 +107,12 @@ impl Faults {
         Ok(pass)
     }
 
-    pub(super) fn strike_blocking(
-        &self,
-        point: &PointState,
-        scope: &Scope,
-        host: Option<&str>,
-    ) -> Result<Pass, InjectedFault> {
+    #[cold]
+    pub(super) fn strike_blocking(&self, Drawn { runs, scope }: Drawn) -> Result<Pass, InjectedFault> {
         let mut pass = Pass::CLEAR;
         let mut budget = self.0.settings.wait_max;
-        for (run, stage) in self.drawn(point, scope, host) {
-            let Some(hit) = self.hit(run, stage, scope) else { continue };
+        for (run, stage) in runs {
+            let Some(hit) = self.hit(run, stage, &scope) else { continue };
             if hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait)) {
                 hit.land(&mut pass)?;
             }

@@ -1,10 +1,11 @@
-//! InjectedFault points: the named places in an application where faults may strike.
+//! Fault points: the named places in an application where faults may strike.
 
 use std::sync::Arc;
 
+use super::pass::Drawn;
 use super::points::PointState;
 use super::{Faults, InjectedFault, Pass};
-use crate::scope::Scope;
+use crate::scope::{Scope, knows_near_pass, note_first_near_pass};
 
 /// A handle on one fault point: a pass by it costs a few nanoseconds while nothing runs there.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ impl Faults {
     /// and a line in the log.
     #[must_use]
     pub fn point(&self, name: &str) -> Point {
-        let state = self.0.points.get(name).or_else(|| self.add_point(name));
-        Point { faults: self.clone(), state }
+        let known = self.0.points.known().get(name).cloned();
+        Point { faults: self.clone(), state: known.or_else(|| self.add_point(name)) }
     }
 
     #[cold]
@@ -39,7 +40,10 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes: an injected error, or a broken connection.
     pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
-        self.point(name).pass().await
+        match self.enter_by_name(name) {
+            None => Ok(Pass::CLEAR),
+            Some(drawn) => self.strike(drawn).await,
+        }
     }
 
     /// A pass inside the given scope: for spawned tasks.
@@ -55,7 +59,10 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking(&self, name: &str) -> Result<Pass, InjectedFault> {
-        self.point(name).pass_blocking()
+        match self.enter_by_name(name) {
+            None => Ok(Pass::CLEAR),
+            Some(drawn) => self.strike_blocking(drawn),
+        }
     }
 
     /// A pass of a thread inside the given scope.
@@ -64,6 +71,38 @@ impl Faults {
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
         self.point(name).pass_blocking_in(scope)
+    }
+
+    fn enter_by_name(&self, name: &str) -> Option<Drawn> {
+        if let Some(state) = self.0.points.known().get(name) {
+            return self.enter(state, None);
+        }
+        let state = self.add_point(name)?;
+        self.enter(&state, None)
+    }
+
+    /// Counts a pass inside the scope of the running task, if there is one; the draws, where some strike.
+    #[inline]
+    fn enter(&self, state: &PointState, host: Option<&str>) -> Option<Drawn> {
+        if knows_near_pass(state.near) {
+            self.0.tally.count(state.index, true);
+        } else {
+            self.count_first_or_far(state);
+        }
+        if state.armed() { self.draw_current(state, host) } else { None }
+    }
+
+    /// A pass that this thread does not know yet: the first of its request here, a point that is not near, or one
+    /// outside of any scope.
+    #[inline(never)]
+    fn count_first_or_far(&self, state: &PointState) {
+        let scoped = note_first_near_pass(state.near) || Scope::note_pass_of_current(state.index);
+        self.0.tally.count(state.index, scoped);
+    }
+
+    #[cold]
+    fn draw_current(&self, state: &PointState, host: Option<&str>) -> Option<Drawn> {
+        self.draw(state, Scope::current()?, host)
     }
 }
 
@@ -74,9 +113,9 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub async fn pass(&self) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.enter(None) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => Box::pin(self.faults.strike(&state, &scope, None)).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -85,9 +124,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_to(&self, host: &str) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.enter(Some(host)) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => Box::pin(self.faults.strike(&state, &scope, Some(host))).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -96,9 +135,9 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub async fn pass_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter(Some(scope)) {
+        match self.enter_in(scope) {
             None => Ok(Pass::CLEAR),
-            Some(state) => Box::pin(self.faults.strike(state, scope, None)).await,
+            Some(drawn) => self.faults.strike(drawn).await,
         }
     }
 
@@ -106,10 +145,11 @@ impl Point {
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
+    #[inline]
     pub fn pass_blocking(&self) -> Result<Pass, InjectedFault> {
-        match self.enter_current() {
+        match self.enter(None) {
             None => Ok(Pass::CLEAR),
-            Some((state, scope)) => self.faults.strike_blocking(&state, &scope, None),
+            Some(drawn) => self.faults.strike_blocking(drawn),
         }
     }
 
@@ -118,25 +158,22 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn pass_blocking_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter(Some(scope)) {
+        match self.enter_in(scope) {
             None => Ok(Pass::CLEAR),
-            Some(state) => self.faults.strike_blocking(state, scope, None),
+            Some(drawn) => self.faults.strike_blocking(drawn),
         }
     }
 
-    /// Counts the pass; the point's state where a run is active there.
     #[inline]
-    fn enter(&self, scope: Option<&Scope>) -> Option<&Arc<PointState>> {
-        let state = self.state.as_ref()?;
-        self.faults.0.tally.count(state.index, scope.is_some());
-        if let Some(scope) = scope {
-            scope.note_pass(state.index);
-        }
-        state.armed().then_some(state)
+    fn enter(&self, host: Option<&str>) -> Option<Drawn> {
+        self.faults.enter(self.state.as_deref()?, host)
     }
 
-    #[inline]
-    fn enter_current(&self) -> Option<(Arc<PointState>, Scope)> {
-        Scope::with_current(|scope| Some((Arc::clone(self.enter(scope)?), scope?.clone())))
+    /// Counts a pass inside the given scope; the draws, where some strike.
+    fn enter_in(&self, scope: &Scope) -> Option<Drawn> {
+        let state = self.state.as_deref()?;
+        scope.note_pass(state.index);
+        self.faults.0.tally.count(state.index, true);
+        if state.armed() { self.faults.draw(state, scope.clone(), None) } else { None }
     }
 }

@@ -12,6 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::clock::Moment;
 use super::run::ActiveRun;
 use super::settings::Settings;
+use crate::scope::near;
 
 /// Every point that was named so far.
 #[derive(Debug, Default)]
@@ -24,7 +25,9 @@ pub(crate) struct Points {
 #[derive(Debug)]
 pub(crate) struct PointState {
     pub(crate) key: Key,
-    pub(crate) index: usize,
+    pub(crate) index: u32,
+    /// Its bit among the passes that a thread knows of.
+    pub(crate) near: u64,
     pub(crate) permitted: bool,
     armed: AtomicBool,
     runs: ArcSwap<Vec<Arc<ActiveRun>>>,
@@ -52,10 +55,10 @@ impl PointState {
 }
 
 impl Points {
-    /// The point of this name, where it is known already.
+    /// The points that are known already, by name.
     #[inline]
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<PointState>> {
-        self.known.load().get(name).cloned()
+    pub(crate) fn known(&self) -> Guard<Arc<FxHashMap<Key, Arc<PointState>>>> {
+        self.known.load()
     }
 
     /// Adds a point, under the caller's lock. `None` where the name is no key, or where there are too many:
@@ -70,9 +73,9 @@ impl Points {
             Ok(_) => return self.refuse(name, "this process has too many fault points already"),
             Err(why) => return self.refuse(name, &why.to_string()),
         };
-        let (permitted, index) = (settings.permits(name), known.len());
+        let (permitted, index) = (settings.permits(name), u32::try_from(known.len()).ok()?);
         let (armed, runs) = (AtomicBool::new(false), ArcSwap::default());
-        let point = Arc::new(PointState { key: key.clone(), index, permitted, armed, runs });
+        let point = Arc::new(PointState { key: key.clone(), index, near: near(index), permitted, armed, runs });
         let mut more = FxHashMap::clone(&known);
         more.insert(key, Arc::clone(&point));
         self.known.store(Arc::new(more));

@@ -79,10 +79,10 @@ impl ActiveRun {
 
     /// The draw of this request: made once, before any effect, and counted in its arm. Returns the stage for a
     /// treated one.
-    pub(crate) fn draw(&self, scope: &Scope, may_inject: bool) -> Option<u32> {
+    pub(crate) fn draw(&self, scope: &Scope, may_inject: impl FnOnce() -> bool) -> Option<u32> {
         let (draw, new) = scope.draws().lock().get(self.id(), || {
             let lease = self.lease();
-            let selected = || may_inject && self.run.selects(scope.operation(), self.own_host(), scope.context());
+            let selected = || may_inject() && self.run.selects(scope.operation(), self.own_host(), scope.context());
             let arm = selected().then(|| self.run.draw(lease.percentage, scope.draw_key(), scope.context())).flatten();
             match scope.upstream() {
                 None => (lease.stage, arm),

@@ -1,10 +1,7 @@
 //! Waits that end with their run: with its lease, its end, or a halt.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::time::{Duration, Instant};
-
-use tokio::time::Sleep;
 
 use super::Faults;
 use super::run::ActiveRun;
@@ -19,20 +16,24 @@ impl Faults {
         if self.allowed() { run.left(self.now()) } else { None }
     }
 
-    /// Waits in a run. `false` where it ended meanwhile, or where no timer runs here.
+    /// Waits in a run. `false` where it ended meanwhile, or where no timer could be started.
     pub(super) async fn wait(&self, run: &ActiveRun, length: Duration) -> bool {
-        let Some(mut whole) = sleep(length) else { return false };
+        let mut whole = self.0.clock.sleep(length);
         loop {
             let mut woken = pin!(run.wake.notified());
             // From here on no wake-up is missed, so the look at the lease comes after.
             woken.as_mut().enable();
             let Some(left) = self.left(run) else { return false };
-            let Some(slice) = sleep(left.min(SLICE)) else { return false };
+            let slice = self.0.clock.sleep(left.min(SLICE));
             tokio::select! {
                 biased;
                 () = &mut woken => {}
-                () = &mut whole => return self.left(run).is_some(),
-                () = slice => {}
+                slept = &mut whole => return slept && self.left(run).is_some(),
+                slept = slice => {
+                    if !slept {
+                        return false;
+                    }
+                }
             }
         }
     }
@@ -51,10 +52,4 @@ impl Faults {
             }
         }
     }
-}
-
-/// A timer of the running runtime; `None` outside one, or where it has no timers. There is no way to ask.
-fn sleep(length: Duration) -> Option<Pin<Box<Sleep>>> {
-    tokio::runtime::Handle::try_current().ok()?;
-    catch_unwind(AssertUnwindSafe(|| Box::pin(tokio::time::sleep(length)))).ok()
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpResponse};
 use daybreak_model::Context;
 
@@ -64,12 +65,9 @@ impl Daybreak {
             Some(pattern) => format!("{method} {pattern}"),
             None => method.to_owned(),
         };
-        let header = |name: &'static str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        RootRequest::new(operation, (self.context)(request)).arriving(
-            self.client.faults().settings(),
-            request.path(),
-            header,
-        )
+        let values = |name: &'static str| request.headers().get_all(name).map(HeaderValue::as_bytes);
+        let root = RootRequest::new(operation, (self.context)(request));
+        root.arriving(self.client.faults().settings(), request.path(), values)
     }
 }
 

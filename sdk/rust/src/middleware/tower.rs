@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -77,7 +77,9 @@ impl DaybreakLayer {
 
     fn root(&self, head: &Request<()>) -> RootRequest {
         let root = RootRequest::new((self.operation)(head), (self.context)(head));
-        root.arriving(self.faults.settings(), head.uri().path(), |name| text(head.headers(), name))
+        let values =
+            |name| head.headers().get_all(HeaderName::from_static(name)).into_iter().map(HeaderValue::as_bytes);
+        root.arriving(self.faults.settings(), head.uri().path(), values)
     }
 }
 
@@ -122,11 +124,6 @@ where
             layer.faults.arriving(|| root, inside).await
         })
     }
-}
-
-/// A header's value as text; of several, the first.
-fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Option<&'h str> {
-    headers.get(HeaderName::from_static(name))?.to_str().ok()
 }
 
 fn answer<R: Default>(injected: &InjectedFault) -> Response<R> {

@@ -23,29 +23,30 @@ pub const EXEMPT_AGENTS: [&str; 12] = [
     "Blackbox Exporter/",
 ];
 
-/// Whether faults may strike a request of this path and these headers.
-pub(super) fn eligible<'h>(
+/// Whether faults may strike a request of this path and these headers. Of a header that is there more than once,
+/// each value counts.
+pub(super) fn eligible<'h, V: Iterator<Item = &'h [u8]>>(
     path: &str,
     health_paths: &[String],
-    header: impl Fn(&'static str) -> Option<&'h str>,
+    values: impl Fn(&'static str) -> V,
 ) -> bool {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-    let is = |name, wanted: &str| header(name).is_some_and(|value| has_item(value, wanted));
+    let is = |name, wanted: &str| values(name).any(|value| has_item(value, wanted));
     let health = HEALTH_PATHS.contains(&path) || health_paths.iter().any(|own| own == path);
-    let agent = header("user-agent").unwrap_or_default();
-    let exempt = EXEMPT_AGENTS.iter().any(|begin| starts_with(agent, begin));
-    let long_lived = header("upgrade").is_some() || is("accept", "text/event-stream");
+    let exempt = values("user-agent").any(|agent| EXEMPT_AGENTS.iter().any(|begin| starts_with(agent, begin)));
+    let long_lived = values("upgrade").next().is_some() || is("accept", "text/event-stream");
     !(health || exempt || long_lived || is(OFF_HEADER, "off"))
 }
 
 /// Whether a header's comma-separated value has this item, whatever its case and parameters.
-fn has_item(value: &str, wanted: &str) -> bool {
-    let bare = |item: &str| item.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted);
-    value.split(',').any(bare)
+fn has_item(value: &[u8], wanted: &str) -> bool {
+    let is_wanted = |bare: &[u8]| bare.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes());
+    let mut items = value.split(|byte| *byte == b',');
+    items.any(|item| item.split(|byte| *byte == b';').next().is_some_and(is_wanted))
 }
 
-fn starts_with(text: &str, begin: &str) -> bool {
-    text.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin))
+fn starts_with(text: &[u8], begin: &str) -> bool {
+    text.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin.as_bytes()))
 }
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn invariant_6_health_checks_and_streams_are_never_eligible() {
-        let cases: [Case; 20] = [
+        let cases: [Case; 22] = [
             ("/checkout", &[], true),
             ("/", &[], true),
             ("/healthz", &[], false),
@@ -78,10 +79,12 @@ mod tests {
             ("/", &[("daybreak-fault", "off")], false),
             ("/", &[("daybreak-fault", " OFF ")], false),
             ("/", &[("daybreak-fault", "on")], true),
+            ("/", &[("daybreak-fault", "on"), ("daybreak-fault", "off")], false),
+            ("/", &[("accept", "text/html"), ("accept", "text/event-stream")], false),
         ];
         for (path, headers, expected) in cases {
-            let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-            assert_eq!(eligible(path, &["/own-probe".to_owned()], header), expected, "{path} {headers:?}");
+            let values = |name| super::super::fixtures::values(headers, name);
+            assert_eq!(eligible(path, &["/own-probe".to_owned()], values), expected, "{path} {headers:?}");
         }
     }
 }

@@ -8,6 +8,9 @@
 
 mod draws;
 mod eligible;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod here;
 mod root;
 
 use std::fmt;
@@ -22,7 +25,10 @@ use parking_lot::Mutex;
 
 pub(crate) use draws::Draws;
 pub use eligible::{EXEMPT_AGENTS, HEALTH_PATHS, OFF_HEADER};
+pub(crate) use here::{knows_near_pass, near, note_first_near_pass};
 pub use root::{OpenScope, RootRequest};
+
+use here::Here;
 
 use crate::faults::Operation;
 
@@ -53,20 +59,19 @@ impl Scope {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// Runs with the scope of the running task, without cloning it.
-    #[inline]
-    pub(crate) fn with_current<T>(f: impl Fn(Option<&Self>) -> T) -> T {
-        CURRENT.try_with(|scope| f(Some(scope))).unwrap_or_else(|_| f(None))
+    /// Notes a pass of the point of this index inside the scope of the running task, if there is one.
+    pub(crate) fn note_pass_of_current(point: u32) -> bool {
+        CURRENT.try_with(|scope| scope.note_pass(point)).is_ok()
     }
 
     /// Carries the scope into a future: for `tokio::spawn`.
     pub fn instrument<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(self, future)
+        CURRENT.scope(self.clone(), Here::new(self, future))
     }
 
     /// Runs a closure inside the scope: for threads.
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(self.clone(), f)
+        CURRENT.sync_scope(self.clone(), || here::enter(self, f))
     }
 
     /// What the request is drawn by.
@@ -114,19 +119,31 @@ impl Scope {
     }
 
     /// Notes a pass of the point of this index, and counts it where it is the request's first there.
-    #[inline]
-    pub(crate) fn note_pass(&self, point: usize) {
-        let (Some(word), bit) = (self.0.passed.get(point / 64), 1 << (point % 64)) else { return };
-        if word.load(Ordering::Relaxed) & bit == 0 {
-            self.note_first_pass(word, bit, point);
-        }
+    pub(crate) fn note_pass(&self, point: u32) {
+        self.note_passes(point / 64, 1 << (point % 64));
     }
 
-    #[cold]
-    fn note_first_pass(&self, word: &AtomicU64, bit: u64, point: usize) {
-        let first = word.fetch_or(bit, Ordering::Relaxed) & bit == 0;
-        if let (true, Some(counters)) = (first, self.counters()) {
-            counters.count_first_pass(point);
+    /// As [`Scope::note_pass`], for each of the points of these bits, the first of which is point 0.
+    fn note_near_passes(&self, bits: u64) {
+        self.note_passes(0, bits);
+    }
+
+    /// The bits of the points that are near and were passed.
+    fn passed(&self) -> u64 {
+        let [near, ..] = &self.0.passed;
+        near.load(Ordering::Relaxed)
+    }
+
+    fn note_passes(&self, word: u32, bits: u64) {
+        let Some(passed) = self.0.passed.get(word as usize) else { return };
+        if passed.load(Ordering::Relaxed) & bits == bits {
+            return;
+        }
+        let mut new = bits & !passed.fetch_or(bits, Ordering::Relaxed);
+        let Some(counters) = self.counters() else { return };
+        while new != 0 {
+            counters.count_first_pass(word * 64 + new.trailing_zeros());
+            new &= new - 1;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use daybreak_model::wire::Baggage;
+use daybreak_model::wire::{Baggage, UnreadableBaggage};
 use daybreak_model::{Context, DrawKey};
 
 use super::{Inner, Scope, eligible};
@@ -39,18 +39,29 @@ impl RootRequest {
     }
 
     /// The same, as its path and its headers have it: health checks, WebSockets, event streams, and who asks
-    /// for it with `Daybreak-Fault: off`, are exempt. Names of headers are asked for in lower case.
+    /// for it with `Daybreak-Fault: off`, are exempt. Names of headers are asked for in lower case; all values of
+    /// a header are wanted.
+    ///
+    /// Where baggage is trusted, a request whose baggage has a member of Daybreak's that cannot be read is exempt
+    /// too: it was drawn already, and nobody knows how.
     #[must_use]
-    pub fn arriving<'h>(
+    pub fn arriving<'h, V: Iterator<Item = &'h [u8]>>(
         self,
         settings: &Settings,
         path: &str,
-        header: impl Fn(&'static str) -> Option<&'h str>,
+        values: impl Fn(&'static str) -> V,
     ) -> Self {
-        let eligible = self.eligible && eligible::eligible(path, &settings.health_paths, &header);
-        let baggage = header("baggage").filter(|_| settings.trust_baggage).and_then(Baggage::from_header);
-        Self { eligible, baggage, ..self }
+        let baggage = if settings.trust_baggage { baggage(values("baggage")) } else { Ok(None) };
+        let eligible = self.eligible && baggage.is_ok() && eligible::eligible(path, &settings.health_paths, values);
+        Self { eligible, baggage: baggage.unwrap_or_default(), ..self }
     }
+}
+
+/// Baggage may be spread over several headers, which then count as one list (W3C Baggage, 3.2).
+fn baggage<'h>(values: impl Iterator<Item = &'h [u8]>) -> Result<Option<Baggage>, UnreadableBaggage> {
+    let header = values.collect::<Vec<_>>().join(&b',');
+    // What is not text is no part of a member of ours that can be read.
+    Baggage::from_header(&String::from_utf8_lossy(&header))
 }
 
 impl OpenScope {
@@ -102,6 +113,7 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::super::OFF_HEADER;
+    use super::super::fixtures::values;
     use super::*;
 
     fn faults(settings: Settings) -> Faults {
@@ -141,7 +153,8 @@ mod tests {
     #[test]
     fn baggage_is_believed_only_where_it_is_trusted() {
         let header = format!("daybreak={};op=root;0000000000000001.0.t", "0".repeat(31) + "7");
-        let headers = |name: &str| (name == "baggage").then_some(header.as_str());
+        let headers = [("baggage", header.as_str())];
+        let headers = |name| values(&headers, name);
         for (trust_baggage, believed) in [(false, false), (true, true)] {
             let settings = Settings { trust_baggage, ..Settings::default() };
             let root = RootRequest::new("leaf", Context::default()).arriving(&settings, "/", headers);
@@ -153,8 +166,42 @@ mod tests {
     }
 
     #[test]
+    fn invariant_4_a_request_that_was_drawn_is_not_drawn_anew() {
+        let (key, other) = (format!("{:032x}", 7), format!("{:032x}", 8));
+        let own = format!("daybreak={key};op=root");
+        /// The headers, and the key that the request is drawn by; `None` where it is exempt.
+        type Case = (Vec<String>, Option<DrawKey>);
+        let cases: [Case; 8] = [
+            (vec![own.clone()], Some(DrawKey::new(7))),
+            (vec!["user=7".to_owned(), own.clone()], Some(DrawKey::new(7))),
+            (vec![own.clone(), "user=7,trace=\u{e9}".to_owned()], Some(DrawKey::new(7))),
+            (vec![own.clone(), own.clone()], Some(DrawKey::new(7))),
+            (vec![own.clone(), format!("daybreak={other};op=root")], None),
+            (vec!["user=7".to_owned(), "daybreak=x".to_owned()], None),
+            (vec![format!("{own};1.0.t")], None),
+            (vec![format!("{own}\u{e9}")], None),
+        ];
+        for (headers, expected) in cases {
+            let settings = Settings { trust_baggage: true, ..Settings::default() };
+            let pairs: Vec<_> = headers.iter().map(|value| ("baggage", value.as_str())).collect();
+            let root = RootRequest::new("leaf", Context::default());
+            let open = faults(settings.clone()).open(root.arriving(&settings, "/", |name| values(&pairs, name)));
+            assert_eq!(open.scope().eligible().then(|| open.scope().draw_key()), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn other_baggage_is_no_root() {
+        let settings = Settings { trust_baggage: true, ..Settings::default() };
+        let headers = |name| values(&[("baggage", "user=7,daybreakish=x")], name);
+        let root = RootRequest::new("leaf", Context::default()).arriving(&settings, "/", headers);
+        let open = faults(settings).open(root);
+        assert_eq!((open.scope().eligible(), open.scope().operation()), (true, "leaf"));
+    }
+
+    #[test]
     fn who_is_exempt_hands_nothing_on() {
-        let headers = |name: &str| (name == OFF_HEADER).then_some("off");
+        let headers = |name| values(&[(OFF_HEADER, "off")], name);
         let root = RootRequest::new("a", Context::default()).arriving(&Settings::default(), "/", headers);
         let open = faults(Settings::default()).open(root);
         assert!(!open.scope().eligible() && open.scope().baggage().is_none());

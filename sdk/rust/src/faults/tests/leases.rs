@@ -5,7 +5,7 @@ use std::time::Duration;
 use daybreak_model::wire::{Enveloped, Reply, RunsChanged};
 use daybreak_model::{Effect, Millis, RunId};
 
-use super::super::fixtures::{error, grant_all, latency, reply, report, run_grant, spec};
+use super::super::fixtures::{error, grant_all, reply, report, run_grant, spec};
 use super::*;
 
 #[tokio::test]
@@ -171,11 +171,4 @@ async fn what_a_process_does_not_permit_does_not_happen() {
     std::fs::remove_file(&kill_file).unwrap();
     faults.expire();
     assert!(is_struck(&faults).await, "the file is gone");
-}
-
-#[tokio::test]
-async fn outside_a_runtime_nothing_waits() {
-    let (faults, _) = with_run(spec(POINT, latency(Millis::from_secs(5))));
-    let thread = std::thread::spawn(move || futures_util::future::FutureExt::now_or_never(request(&faults)));
-    assert!(matches!(thread.join().unwrap(), Some(Ok(_))), "neither a wait nor a panic");
 }

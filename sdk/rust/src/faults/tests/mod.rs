@@ -1,7 +1,9 @@
 //! What must always hold, with time moved by hand.
 
+mod hosts;
 mod leases;
 mod strikes;
+mod traffic;
 mod waits;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::super::fixtures::{error, grant_all, reply, report, run_grant, spec};
 use super::*;
+use crate::scope::fixtures::values;
 use crate::scope::{RootRequest, Scope};
 
 #[tokio::test]
@@ -111,18 +112,6 @@ async fn points_are_bounded_and_bad_names_harmless() {
 }
 
 #[tokio::test]
-async fn requests_that_pass_a_point_are_counted_once_each() {
-    let (faults, _) = faults(Settings::default());
-    let twice = async {
-        let _ = faults.fault_point(POINT).await;
-        let _ = faults.fault_point(POINT).await;
-    };
-    faults.request(OPERATION, Context::default(), twice).await;
-    let counts = &report(&faults).points[POINT];
-    assert_eq!((counts.passes, counts.unscoped, counts.requests[OPERATION]), (2, 0, 1));
-}
-
-#[tokio::test]
 async fn data_is_handed_over_and_an_injected_fault_says_so() {
     let effect = Effect { data: Some(serde_json::json!({ "stock": 0 })), ..Effect::default() };
     let (faults, _) = with_run(spec(POINT, effect));
@@ -142,7 +131,8 @@ async fn a_root_that_drew_otherwise_lowers() {
         let (faults, _) = faults(settings());
         grant_all(&faults, [(1, spec(POINT, error(500)))]);
         let header = format!("daybreak={key};op=root{draws}");
-        let headers = |name: &str| (name == "baggage").then_some(header.as_str());
+        let headers = [("baggage", header.as_str())];
+        let headers = |name| values(&headers, name);
         let root = RootRequest::new("leaf", Context::default()).arriving(&settings(), "/", headers);
         let outcome = faults.arriving(|| root, faults.fault_point(POINT)).await;
         assert_eq!(outcome.is_err(), struck, "{header}");
@@ -161,7 +151,8 @@ proptest! {
         let expected = engine.draw(grant.percentage, DrawKey::new(key), &Context::default());
         faults.grant(&reply(&faults, vec![grant]), faults.now());
         let header = format!("daybreak={};op=a;0000000000000001.0.t", DrawKey::new(key));
-        let headers = |name: &str| (name == "baggage").then_some(header.as_str());
+        let headers = [("baggage", header.as_str())];
+        let headers = |name| values(&headers, name);
         let root = RootRequest::new("a", Context::default()).arriving(faults.settings(), "/", headers);
         let open = faults.open(root);
         let struck = Scope::enter(open.scope(), || faults.fault_point_blocking(POINT)).is_err();
