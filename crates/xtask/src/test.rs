@@ -4,6 +4,7 @@
 //! The build comes before the tests, as one step and with the tests' own features, so that every artefact is
 //! made once: the system tests are given its `daybreak` binary instead of building another.
 
+mod fuzz;
 mod outcome;
 
 use std::ffi::OsStr;
@@ -57,6 +58,7 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
         tests.arg("test").args(ALL).args(TARGETS).arg("--no-fail-fast").env("DAYBREAK_BIN_DIR", bin_dir(root)?);
         counted(&mut tests, outcome)
     })?;
+    steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 
