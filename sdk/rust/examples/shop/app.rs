@@ -1,6 +1,7 @@
 //! The shop's routes, and how the SDK is wired into them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
@@ -54,6 +55,9 @@ fn context(request: &HttpRequest) -> Context {
     web::Query::<Customer>::from_query(request.query_string()).map(|customer| customer.context()).unwrap_or_default()
 }
 
+/// How long a customer may take to send the head of a request: long, as this runs beside builds and tests too.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(30);
+
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
     let daybreak = Client::builder(daybreak_url).service("shop").build()?;
@@ -74,7 +78,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Res
             healthz,
         ))
     };
-    let server = HttpServer::new(app).bind(listen)?;
+    let server = HttpServer::new(app).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
     for address in server.addrs() {
         println!("the shop is open on http://{address}, its flags come from {daybreak_url}");
     }
