@@ -6,6 +6,7 @@
 mod binaries;
 mod boot_time;
 mod curl;
+mod figures;
 mod patience;
 mod process;
 mod proxy;
@@ -14,6 +15,7 @@ mod server;
 pub use binaries::{binary, shop};
 pub use boot_time::BootTime;
 pub use curl::{Answer, curl, shell};
+pub use figures::{Commanded, Figures, percent_before};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::Proxy;

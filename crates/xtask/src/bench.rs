@@ -16,10 +16,11 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("evaluation", &["-p", "daybreak-engine", "--benches"]),
     ("the SDK", &["-p", "daybreak-sdk", "--benches"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
+    ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),
 ];
 
 /// Runs them, one after the other, and prints what criterion measured as a table for docs/benchmarks.md; the
-/// delivery benchmark prints its own.
+/// benchmarks of the whole system print their own.
 ///
 /// # Errors
 /// When one does not build or run.

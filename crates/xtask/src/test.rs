@@ -4,6 +4,7 @@
 //! The build comes before the tests, as one step and with the tests' own features, so that every artefact is
 //! made once: the system tests are given its `daybreak` binary instead of building another.
 
+mod fuzz;
 mod outcome;
 
 use std::ffi::OsStr;
@@ -22,6 +23,9 @@ use outcome::Outcome;
 const ALL: [&str; 3] = ["--workspace", "--all-features", "--locked"];
 /// Everything that is built for testing; the binaries among them, for the system tests.
 const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
+
+/// Tests that run at a time: most of the system's wait for a lease to lapse, and may do so together.
+const THREADS: &str = "8";
 
 /// What must be there, the line that tells so, and how to get it.
 const COMPONENTS: &[(&str, &[&str], &str)] = &[
@@ -54,9 +58,11 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
     steps.take("build", || run_command(workspace::cargo(root).arg("build").args(ALL).args(TARGETS)))?;
     steps.take("tests", || {
         let mut tests = workspace::cargo(root);
-        tests.arg("test").args(ALL).args(TARGETS).arg("--no-fail-fast").env("DAYBREAK_BIN_DIR", bin_dir(root)?);
+        tests.arg("test").args(ALL).args(TARGETS).arg("--no-fail-fast");
+        tests.env("DAYBREAK_BIN_DIR", bin_dir(root)?).env("RUST_TEST_THREADS", THREADS);
         counted(&mut tests, outcome)
     })?;
+    steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 

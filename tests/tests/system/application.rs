@@ -6,11 +6,13 @@ use anyhow::{Context, Result};
 use daybreak_tests::{BootTime, Process, Server, eventually};
 use serde_json::Value;
 
-/// The application's flags, and a fault `broken` that fails every pass of its fault point.
+/// The application's flags, two of the shop's, and a fault `broken` that fails every pass of its fault point.
 pub(crate) const BROKEN: &str = r"
 flags:
   feature: { default: on }
   burst: { enabled: false, default: on }
+  new-checkout: { default: on }
+  search-banner: { variants: { none: '', sale: all }, off: none, default: none }
 faults:
   broken:
     point: payment.gateway

@@ -1,18 +1,19 @@
 //! The shop's routes, and how the SDK is wired into them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
-use daybreak_sdk::Client;
-use daybreak_sdk::Context;
 use daybreak_sdk::middleware::actix::Daybreak;
+use daybreak_sdk::{Client, Context, Point};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cart::{self, Carts};
 use crate::checkout::{CheckoutError, Desk};
 use crate::payments::Gateway;
+use crate::strikes::Strikes;
 use crate::{catalogue, gateway, page};
 
 /// What every handler can reach.
@@ -20,6 +21,8 @@ struct Shop {
     daybreak: Client,
     carts: Carts,
     desk: Desk,
+    /// Named once, as the gateway's.
+    searching: Point,
 }
 
 /// Who is shopping, as the query says. A real shop would know it from a session.
@@ -52,12 +55,16 @@ fn context(request: &HttpRequest) -> Context {
     web::Query::<Customer>::from_query(request.query_string()).map(|customer| customer.context()).unwrap_or_default()
 }
 
+/// How long a customer may take to send the head of a request: long, as this runs beside builds and tests too.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(30);
+
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
     let daybreak = Client::builder(daybreak_url).service("shop").build()?;
     let gateway = Gateway::new(gateway::start()?, &daybreak);
     let desk = Desk::new(daybreak.clone(), gateway);
-    let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk });
+    let searching = daybreak.point("catalogue.search");
+    let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk, searching });
 
     let scope = Daybreak::new(daybreak).context(|request: &ServiceRequest| context(request.request()));
     let app = move || {
@@ -71,7 +78,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Res
             healthz,
         ))
     };
-    let server = HttpServer::new(app).bind(listen)?;
+    let server = HttpServer::new(app).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
     for address in server.addrs() {
         println!("the shop is open on http://{address}, its flags come from {daybreak_url}");
     }
@@ -103,14 +110,16 @@ struct Words {
 
 #[get("/search")]
 async fn search(shop: web::Data<Shop>, words: web::Query<Words>) -> HttpResponse {
-    match shop.daybreak.fault_point("catalogue.search").await {
+    let mut strikes = Strikes::default();
+    let answer = match strikes.pass(&shop.daybreak, &shop.searching).await {
         // A fault of effect `data` hands us what to answer with.
         Ok(pass) => match pass.data() {
             Some(data) => ok(data),
             None => ok(&json!({ "results": catalogue::search(&words.q) })),
         },
         Err(injected) => HttpResponse::ServiceUnavailable().body(format!("{injected}\n")),
-    }
+    };
+    strikes.tell(answer)
 }
 
 #[get("/cart")]
@@ -137,11 +146,13 @@ async fn add_to_cart(
 
 #[post("/checkout")]
 async fn check_out(shop: web::Data<Shop>, customer: web::Query<Customer>) -> HttpResponse {
-    match shop.desk.check_out(&shop.carts, &customer.user, &customer.context()).await {
+    let mut strikes = Strikes::default();
+    let answer = match shop.desk.check_out(&shop.carts, &customer.user, &customer.context(), &mut strikes).await {
         Ok(receipt) => ok(&json!(receipt)),
         Err(CheckoutError::EmptyCart) => HttpResponse::Conflict().body("the cart is empty; POST /cart first\n"),
         Err(CheckoutError::Payment(error)) => HttpResponse::BadGateway().body(format!("{error}\n")),
-    }
+    };
+    strikes.tell(answer)
 }
 
 #[get("/healthz")]

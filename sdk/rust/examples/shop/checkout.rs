@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::cart::{self, Carts};
 use crate::payments::{Charge, Gateway, PaymentError};
 use crate::queue::PaymentQueue;
+use crate::strikes::Strikes;
 
 /// What a customer gets for a cart.
 #[derive(Serialize)]
@@ -53,6 +54,7 @@ impl Desk {
         carts: &Carts,
         user: &str,
         context: &Context,
+        strikes: &mut Strikes,
     ) -> Result<Receipt, CheckoutError> {
         let began = Instant::now();
         let cart = carts.take(user);
@@ -61,7 +63,7 @@ impl Desk {
         }
         let order = self.orders.fetch_add(1, Ordering::Relaxed) + 1;
         let charge = Charge { order, amount: cart::total(&cart) };
-        let payment = match self.pay(&charge, context).await {
+        let payment = match self.pay(&charge, context, strikes).await {
             Ok(payment) => payment,
             Err(error) => {
                 carts.put_back(user, cart);
@@ -72,9 +74,14 @@ impl Desk {
         Ok(Receipt { order, total: charge.amount, checkout, payment, took_ms: began.elapsed().as_millis() })
     }
 
-    async fn pay(&self, charge: &Charge, context: &Context) -> Result<&'static str, PaymentError> {
+    async fn pay(
+        &self,
+        charge: &Charge,
+        context: &Context,
+        strikes: &mut Strikes,
+    ) -> Result<&'static str, PaymentError> {
         let patience = self.daybreak.number("gateway-timeout", context, 1_000.0).clamp(10.0, 10_000.0);
-        match self.gateway.pay(charge, Duration::from_secs_f64(patience / 1_000.0)).await {
+        match self.gateway.pay(charge, Duration::from_secs_f64(patience / 1_000.0), strikes).await {
             Ok(()) => Ok("paid"),
             Err(_) if self.daybreak.bool("payment-fallback", context, true) && self.queue.push(charge.clone()) => {
                 Ok("queued")

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p daybreak-sdk --example shop --features actix
 //! cargo run --release -p daybreak-sdk --example shop --features actix -- load --duration 10s
+//! cargo run --release -p daybreak-sdk --example shop --features actix -- search --count 100000
 //! ```
 //!
 //! `app.rs` shows how the SDK is wired in, `checkout.rs` how flags are asked for, `payments.rs` how a fault
@@ -17,6 +18,8 @@ mod load;
 mod page;
 mod payments;
 mod queue;
+mod searches;
+mod strikes;
 
 use std::net::SocketAddr;
 
@@ -38,6 +41,8 @@ enum Command {
     Serve(Serve),
     /// Shop at a steady rate for a while, and say what it was like
     Load(Load),
+    /// Search so many times, as fast as it goes, and count what met an injected fault
+    Search(Search),
 }
 
 /// Serve the shop, and the payment gateway that it calls.
@@ -63,6 +68,23 @@ struct Load {
     /// For how long, at most 10 minutes
     #[arg(long, default_value = "10s")]
     duration: Millis,
+    /// Print a line for each order, too (load.rs tells what it says)
+    #[arg(long)]
+    log: bool,
+}
+
+/// Search so many times, as fast as it goes, and count what met an injected fault.
+#[derive(Args)]
+struct Search {
+    /// Where the shop is
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    shop: String,
+    /// Searches in all
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    count: u32,
+    /// Customers who search at the same time, each on a connection of its own
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
+    customers: u32,
 }
 
 #[actix_web::main]
@@ -75,6 +97,7 @@ async fn main() -> anyhow::Result<()> {
     match cli.command {
         None => app::serve(cli.serve.listen, &cli.serve.daybreak).await,
         Some(Command::Serve(serve)) => app::serve(serve.listen, &serve.daybreak).await,
-        Some(Command::Load(load)) => load::run(&load.shop, load.rate, load.duration.to_duration()).await,
+        Some(Command::Load(load)) => load::run(&load.shop, load.rate, load.duration.to_duration(), load.log).await,
+        Some(Command::Search(search)) => searches::run(&search.shop, search.count, search.customers).await,
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use daybreak_sdk::{Client, Point};
 use serde::{Deserialize, Serialize};
 
+use crate::strikes::Strikes;
+
 /// What the gateway is asked to take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Charge {
@@ -31,6 +33,7 @@ pub(crate) enum PaymentError {
 pub(crate) struct Gateway {
     http: reqwest::Client,
     charges: String,
+    daybreak: Client,
     /// Named once, so that operators see the point before its first pass.
     point: Point,
 }
@@ -41,14 +44,24 @@ impl Gateway {
     /// The gateway at this address.
     pub(crate) fn new(address: SocketAddr, daybreak: &Client) -> Self {
         let point = daybreak.point("payment.gateway");
-        Self { http: reqwest::Client::new(), charges: format!("http://{address}/charges"), point }
+        Self {
+            http: reqwest::Client::new(),
+            charges: format!("http://{address}/charges"),
+            daybreak: daybreak.clone(),
+            point,
+        }
     }
 
     /// Takes a payment while a customer waits: twice at most, each time no longer than `patience`.
-    pub(crate) async fn pay(&self, charge: &Charge, patience: Duration) -> Result<(), PaymentError> {
+    pub(crate) async fn pay(
+        &self,
+        charge: &Charge,
+        patience: Duration,
+        strikes: &mut Strikes,
+    ) -> Result<(), PaymentError> {
         let mut last = PaymentError::Timeout;
         for _ in 0..TRIES {
-            last = match tokio::time::timeout(patience, self.attempt(charge)).await {
+            last = match tokio::time::timeout(patience, self.attempt(charge, strikes)).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
                 Err(_) => PaymentError::Timeout,
@@ -59,8 +72,9 @@ impl Gateway {
 
     /// One try as a customer's request makes it. Whatever a fault does here, the timeout around it sees as
     /// the gateway's doing.
-    async fn attempt(&self, charge: &Charge) -> Result<(), PaymentError> {
-        self.point.pass().await.map_err(|injected| PaymentError::Failed(injected.to_string()))?;
+    async fn attempt(&self, charge: &Charge, strikes: &mut Strikes) -> Result<(), PaymentError> {
+        let passed = strikes.pass(&self.daybreak, &self.point).await;
+        passed.map_err(|injected| PaymentError::Failed(injected.to_string()))?;
         self.settle(charge).await
     }
 
