@@ -49,9 +49,10 @@ pub(crate) struct Inner {
     /// Who holds it has the store keep or lift the halt.
     pub(crate) halt_writer: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
-    /// Held for moments only, never across a wait.
+    /// Held for moments only, never across a wait; and nobody who holds it takes `clients`, so that stopping waits
+    /// for no reader.
     pub(crate) runs: Mutex<RunTable>,
-    /// Held for moments only, never across a wait; taken after `runs` where both are.
+    /// Held for moments only, never across a wait.
     pub(crate) clients: Mutex<Clients>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,

@@ -1,11 +1,12 @@
 //! Stopping and halting, also while the store hangs or fails.
 
+use daybreak_guard::run::{Event, Run};
 use daybreak_model::wire::Message;
 use daybreak_model::{Kind, Millis};
 
 use super::codes;
 use crate::testing::{Bench, TestClient, is_ready, read};
-use crate::{Actor, HaltView, Precondition, Refusal, Subscription};
+use crate::{Actor, Control, HaltView, Precondition, Refusal, Subscription};
 
 /// What the stream said since it was asked last.
 fn heard(stream: &mut Subscription) -> Vec<Message> {
@@ -45,6 +46,39 @@ async fn invariant_3_stop_waits_for_nothing() {
     bench.control.tick().await;
     let events = bench.control.events(Default::default(), 10).await.unwrap().events;
     assert_eq!(events.iter().filter(|event| event.event.kind == "run.ended").count(), 1);
+}
+
+/// Invariant 3: nor does it wait for readers, however many clients they look at, nor for reports and the guard's
+/// tick behind those. Whoever looks at the clients holds their lock: here somebody never lets go of it.
+#[tokio::test]
+async fn invariant_3_stop_waits_for_no_reader() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let clients = bench.control.inner.clients.lock();
+    let mut waiting = Vec::new();
+    let all: [fn(Control); 6] = [
+        |control| drop(control.runs()),
+        |control| drop(control.clients()),
+        |control| drop(control.fault_points()),
+        |control| drop(control.halt_view()),
+        |control| drop(TestClient::new(2).report(&control)),
+        |control| control.tick_guard(),
+    ];
+    for reads in all {
+        let control = bench.control.clone();
+        waiting.push(std::thread::spawn(move || reads(control)));
+    }
+    let (told, hears) = std::sync::mpsc::channel();
+    let control = bench.control.clone();
+    waiting.push(std::thread::spawn(move || {
+        let stop = |run: &Run| (run.id == id).then_some(Event::Stop { actor: None, reason: None });
+        let _ = told.send(control.end_where(stop));
+    }));
+    // The pause is a limit for a test that fails, not one that passes.
+    assert_eq!(hears.recv_timeout(std::time::Duration::from_secs(60)), Ok(vec![id]));
+    drop(clients);
+    waiting.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// Invariant 3: so is a halt.
