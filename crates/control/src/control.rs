@@ -205,14 +205,17 @@ impl Control {
         daybreak_document::encode(self.state().resources())
     }
 
+    /// Whether changes are still made.
+    pub(crate) fn open_for_changes(&self) -> Result<(), Refusal> {
+        if self.inner.shutting_down.load(Ordering::Relaxed) { Err(Refusal::ShuttingDown) } else { Ok(()) }
+    }
+
     /// Runs something to its end, also when the caller goes away meanwhile: what is half done would be wrong.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.inner.shutting_down.load(Ordering::Relaxed) {
-            return Err(Refusal::ShuttingDown);
-        }
+        self.open_for_changes()?;
         tokio::spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
     }
 }

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use halt::{HaltView, Lifted};
+pub(crate) use record::RECORD_WAIT;
 pub use start::{StartRequest, Started};
 pub use stop::Stopped;
 pub use view::{RunCounts, RunView};
@@ -110,6 +111,11 @@ impl RunTable {
 
     pub(crate) fn halted(&self) -> bool {
         self.halt.is_some()
+    }
+
+    /// Whether a run is active, or one is starting.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !(self.active.is_empty() && self.starting.is_empty())
     }
 
     pub(crate) fn active_ids(&self) -> Vec<RunId> {

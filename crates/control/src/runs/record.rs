@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::{Control, Refusal};
 
 /// How long an answer waits for the store to record what has already happened.
-pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// What a commit is to record, to be forgotten once it has.
 #[derive(Debug, Default)]

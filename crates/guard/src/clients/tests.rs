@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
+use daybreak_model::Arm;
 use daybreak_model::limits::OPERATIONS_MAX;
 use daybreak_model::wire::{Evaluations, FaultSupport, OperationCounts, PointCounts};
-use daybreak_model::Arm;
 use proptest::prelude::*;
 
 use super::*;
