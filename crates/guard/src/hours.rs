@@ -12,7 +12,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use crate::span::after;
+use crate::span::{after, signed};
 
 /// How far ahead openings and closings are looked for, in days.
 pub const SEARCH_DAYS: u64 = 400;
@@ -96,6 +96,22 @@ pub fn fits(hours: &Hours, from: Timestamp, duration: Millis) -> Result<(), Vec<
         misfits.push(Misfit::CalendarEnds { known_until });
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// The moment at which a calendar has been open for so long since `from`; none where that is not within
+/// [`SEARCH_DAYS`] and the days it knows.
+#[must_use]
+pub fn open_for(hours: &Hours, from: Timestamp, length: Millis) -> Option<Timestamp> {
+    let zone = TimeZone::get(&hours.time_zone).ok()?;
+    let mut left = signed(length);
+    for opening in openings(hours, &zone, from, horizon(from)) {
+        let open = opening.to.duration_since(opening.from);
+        if open >= left {
+            return opening.from.checked_add(left).ok();
+        }
+        left = left.saturating_sub(open);
+    }
+    None
 }
 
 /// The next opening that is long enough.

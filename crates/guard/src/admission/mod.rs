@@ -86,6 +86,7 @@ impl Start<'_> {
         self.duration.unwrap_or(fault.max_duration)
     }
 
+    /// Whether refusals that can be waived are.
     fn overrides(&self) -> bool {
         self.may_override && self.override_reason.is_some_and(|reason| !reason.trim().is_empty())
     }

@@ -6,7 +6,7 @@ use daybreak_control::{ApplyOptions, Control};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::somebody;
+use super::{somebody, switch};
 use crate::answer;
 use crate::body::Document;
 use crate::etag::quoted;
@@ -19,9 +19,11 @@ use crate::problem::Problem;
 pub struct ApplyQuery {
     /// Tell what would change, and change nothing.
     #[param(default = false)]
+    #[serde(deserialize_with = "switch")]
     dry_run: bool,
     /// Remove what the document does not name.
     #[param(default = false)]
+    #[serde(deserialize_with = "switch")]
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
@@ -31,9 +33,9 @@ pub struct ApplyQuery {
 #[utoipa::path(
     tag = "documents",
     params(ApplyQuery),
-    request_body(content = Object, description = "A document, JSON or YAML"),
+    request_body(content = ref("#/components/schemas/Document"), description = "A document, JSON or YAML"),
     responses(
-        (status = 200, description = "What changed, or with `dry_run` what would", body = Object),
+        (status = 200, description = "What changed, or with `dry_run` what would", body = ref("#/components/schemas/Changed")),
         (status = 409, description = "Something that others name would go"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
@@ -75,7 +77,7 @@ pub struct ExportQuery {
     tag = "documents",
     params(ExportQuery),
     responses((status = 200, description = "A document", headers(("ETag" = String)),
-               content((String = "application/yaml"), (Object = "application/json")))),
+               content((String = "application/yaml"), (ref("#/components/schemas/Document") = "application/json")))),
 )]
 #[get("/api/v1/export")]
 pub(crate) async fn export(

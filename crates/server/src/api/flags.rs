@@ -20,7 +20,7 @@ use crate::problem::{Code, Problem};
     tag = "flags",
     params(("key" = String, Path, description = "The flag")),
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "What changed", body = Object)),
+    responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
 #[post("/api/v1/flags/{key}/enable")]
 pub(crate) async fn enable(
@@ -39,7 +39,7 @@ pub(crate) async fn enable(
     tag = "flags",
     params(("key" = String, Path, description = "The flag")),
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "What changed", body = Object)),
+    responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
 #[post("/api/v1/flags/{key}/disable")]
 pub(crate) async fn disable(
@@ -63,17 +63,15 @@ pub struct EvaluateRequest {
 }
 
 /// What a flag answers, and why.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 struct EvaluateAnswer<'a> {
     /// The flag.
     flag: &'a str,
     /// What it serves.
-    #[schema(value_type = Object)]
     value: Option<&'a Value>,
     /// The name of what it serves.
     variant: Option<&'a str>,
     /// Why.
-    #[schema(value_type = String)]
     reason: Reason,
     /// The rule that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,13 +85,11 @@ struct EvaluateAnswer<'a> {
     /// The revision that last changed the flag.
     revision: u64,
     /// Rule by rule: what it made of the context, and why it did not match.
-    #[schema(value_type = Object)]
     trace: Option<Explanation>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 struct EvaluateError {
-    #[schema(value_type = String)]
     code: ErrorCode,
     message: String,
 }
@@ -102,8 +98,11 @@ struct EvaluateError {
 #[utoipa::path(
     tag = "flags",
     params(("key" = String, Path, description = "The flag")),
-    request_body = EvaluateRequest,
-    responses((status = 200, body = EvaluateAnswer<'_>), (status = 404, description = "There is no such flag")),
+    request_body(content = EvaluateRequest, description = "Optional"),
+    responses(
+        (status = 200, description = "What it answers, and why", body = ref("#/components/schemas/Evaluated")),
+        (status = 404, description = "There is no such flag"),
+    ),
 )]
 #[post("/api/v1/flags/{key}/evaluate")]
 pub(crate) async fn evaluate(

@@ -20,7 +20,7 @@ struct LiftAnswer {
 #[utoipa::path(
     tag = "halt",
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "Everything is halted", body = Object)),
+    responses((status = 200, description = "Everything is halted", body = ref("#/components/schemas/Halt"))),
 )]
 #[put("/api/v1/halt")]
 pub(crate) async fn halt(control: web::Data<Control>, because: Command<Because>) -> Result<HttpResponse, Problem> {
@@ -28,7 +28,10 @@ pub(crate) async fn halt(control: web::Data<Control>, because: Command<Because>)
 }
 
 /// Whether everything is halted, since when and why, and how many clients confirmed.
-#[utoipa::path(tag = "halt", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "halt",
+    responses((status = 200, description = "Whether it is", body = ref("#/components/schemas/Halt"))),
+)]
 #[get("/api/v1/halt")]
 pub(crate) async fn read(control: web::Data<Control>) -> HttpResponse {
     answer::ok(&control.halt_view())
@@ -38,7 +41,7 @@ pub(crate) async fn read(control: web::Data<Control>) -> HttpResponse {
 #[utoipa::path(
     tag = "halt",
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "The halt is lifted", body = Object)),
+    responses((status = 200, description = "The halt is lifted", body = ref("#/components/schemas/Lifted"))),
 )]
 #[delete("/api/v1/halt")]
 pub(crate) async fn lift(control: web::Data<Control>, because: Command<Because>) -> Result<HttpResponse, Problem> {

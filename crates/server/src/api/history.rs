@@ -25,7 +25,7 @@ pub struct HistoryQuery {
 #[utoipa::path(
     params(("key" = String, Path, description = "The key"), HistoryQuery),
     responses(
-        (status = 200, description = "Events", body = Object),
+        (status = 200, description = "Events", body = ref("#/components/schemas/Events")),
         (status = 404, description = "Nothing is known of it"),
     ),
 )]
@@ -58,7 +58,7 @@ pub struct Revert {
     ),
     request_body(content = Revert, description = "Optional"),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 404, description = "The history does not reach back that far"),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "What it was is not valid any more"),

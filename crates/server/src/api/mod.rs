@@ -13,7 +13,8 @@ pub mod resources;
 pub mod runs;
 
 use daybreak_control::Actor;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 /// The options of commands that ask for nothing but a reason.
@@ -23,6 +24,15 @@ pub struct Because {
     /// Why, for the audit log.
     #[schema(example = "the gateway is on fire")]
     reason: Option<String>,
+}
+
+/// Reads a switch of a query: `?dry_run` is `?dry_run=true`.
+fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" | "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(Error::custom(format!("`{other}` is neither `true` nor `false`"))),
+    }
 }
 
 /// Who asks. Without tokens the server knows no name.

@@ -89,7 +89,7 @@ fn tagged(tag: u64, body: &impl Serialize) -> HttpResponse {
 #[utoipa::path(
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
     responses(
-        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "A document", body = ref("#/components/schemas/ResourceList"), headers(("ETag" = String))),
         (status = 304, description = "Nothing has changed"),
     ),
 )]
@@ -115,7 +115,7 @@ pub(crate) async fn list(
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
     ),
     responses(
-        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "A document", body = ref("#/components/schemas/Resource"), headers(("ETag" = String))),
         (status = 304, description = "It has not changed"),
         (status = 404, description = "There is no such resource"),
     ),
@@ -144,10 +144,10 @@ pub(crate) async fn read(
         ("If-Match" = Option<String>, Header, description = "Replace this revision only"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never replace"),
     ),
-    request_body(content = Object, description = "JSON or YAML"),
+    request_body(content = ref("#/components/schemas/Resource"), description = "JSON or YAML"),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
-        (status = 201, description = "It is new", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
+        (status = 201, description = "It is new", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
@@ -179,10 +179,10 @@ pub(crate) async fn put(
         ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Change this revision only"),
     ),
-    request_body(content = Object, description = "JSON or YAML",
+    request_body(content = ref("#/components/schemas/ResourcePatch"), description = "JSON or YAML",
                  example = json!({"rules": {"eu-pro": {"percentage": "50%"}}})),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 404, description = "There is no such resource"),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "Every fault of the patch, with its line and column"),
@@ -215,7 +215,7 @@ pub(crate) async fn patch(
     ),
     request_body(content = Because, description = "Optional"),
     responses(
-        (status = 200, description = "What changed", body = Object),
+        (status = 200, description = "What changed", body = ref("#/components/schemas/ChangedResource")),
         (status = 404, description = "There is no such resource"),
         (status = 409, description = "Others name it: their list"),
         (status = 412, description = "The precondition does not hold"),

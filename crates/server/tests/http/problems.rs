@@ -32,7 +32,10 @@ async fn paths_and_methods() {
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
     }
     let answer = server.send("PATCH", "/api/v1/halt", &[], "").await.expect(405);
-    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE");
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
+    let answer = server.send("OPTIONS", "/api/v1/flags/plain", &[], "").await.expect(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    server.send("OPTIONS", "/nowhere", &[], "").await.expect_problem(404, "no_route", "");
 }
 
 #[actix_web::test]

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::harness::Server;
 
 /// A live client that passes the fixture's fault point.
-fn report(sequence: u64) -> Json {
+pub(crate) fn report(sequence: u64) -> Json {
     json!({
         "client": "0123456789abcdef0123456789abcdef",
         "sequence": sequence,
