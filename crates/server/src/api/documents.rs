@@ -2,11 +2,11 @@
 
 use actix_web::http::header::{ACCEPT, ETAG};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{ApplyOptions, Control};
-use serde::Deserialize;
+use daybreak_control::{Actor, ApplyOptions, Changed, Control, Reached};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{somebody, switch};
+use super::{Wait, somebody, switch};
 use crate::answer;
 use crate::body::Document;
 use crate::etag::quoted;
@@ -27,6 +27,18 @@ pub struct ApplyQuery {
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
+}
+
+/// What was applied.
+#[derive(Serialize)]
+struct Applied {
+    #[serde(flatten)]
+    changed: Changed,
+    /// How far it has come, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<Reached>,
 }
 
 /// Apply a document of many resources as one revision: all or nothing.
@@ -47,12 +59,15 @@ pub(crate) async fn apply(
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
-    let ApplyQuery { dry_run, prune, reason } = query.into_inner();
+    let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
+    let wait = Wait::read(wait.as_deref())?;
+    let actor = Actor { waits: wait.is_asked(), ..somebody(reason) };
     let (work, source) = (control.clone(), document.source.clone());
     let options = ApplyOptions { dry_run, prune };
-    let apply = async move { work.apply(vec![source], options, somebody(reason)).await };
-    let done = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(answer::ok(&done))
+    let apply = async move { work.apply(vec![source], options, actor).await };
+    let changed = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
+    let reached = wait.reached(&control, changed.position).await;
+    Ok(answer::ok(&Applied { changed, reached }))
 }
 
 /// The forms of a document.

@@ -5,8 +5,8 @@ use daybreak_control::Control;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::resources::{self, ResourcePath};
-use super::{events, somebody};
+use super::resources::{self, Done, ResourcePath};
+use super::{ChangeQuery, events};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::Problem;
@@ -54,6 +54,7 @@ pub struct Revert {
 #[utoipa::path(
     params(
         ("key" = String, Path, description = "The key"),
+        ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Change this revision only"),
     ),
     request_body(content = Revert, description = "Optional"),
@@ -69,12 +70,14 @@ pub(crate) async fn revert(
     control: web::Data<Control>,
     request: HttpRequest,
     path: ResourcePath,
+    query: web::Query<ChangeQuery>,
     revert: Command<Revert>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = resources::kind(&word)?;
     let asked = resources::asked(&control, &request, kind, &key)?;
     let Command(Revert { revision, reason }) = revert;
-    let done = control.revert(kind, &key, revision, asked, somebody(reason)).await?;
-    Ok(resources::changed(&control, kind, &key, false, done))
+    let (actor, wait) = query.into_inner().asks(reason)?;
+    let done = control.revert(kind, &key, revision, asked, actor).await?;
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

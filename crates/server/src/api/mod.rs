@@ -1,5 +1,6 @@
 //! The operators' side: one short curl line for everything.
 
+pub mod asked;
 pub mod clients;
 pub mod documents;
 pub mod events;
@@ -12,19 +13,10 @@ pub mod hours;
 pub mod resources;
 pub mod runs;
 
-use daybreak_control::Actor;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use utoipa::ToSchema;
 
-/// The options of commands that ask for nothing but a reason.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Because {
-    /// Why, for the audit log.
-    #[schema(example = "the gateway is on fire")]
-    reason: Option<String>,
-}
+use asked::{Because, ChangeQuery, Wait, somebody};
 
 /// Reads a switch of a query: `?dry_run` is `?dry_run=true`.
 fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -33,9 +25,4 @@ fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> 
         "false" => Ok(false),
         other => Err(Error::custom(format!("`{other}` is neither `true` nor `false`"))),
     }
-}
-
-/// Who asks. Without tokens the server knows no name.
-fn somebody(reason: Option<String>) -> Actor {
-    Actor::default().because(reason)
 }

@@ -145,3 +145,34 @@ async fn every_change_is_in_the_audit_log() {
     let older = server.get(&format!("/api/v1/events?subject=flags/plain&before={}", events["next"])).await.json();
     assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
 }
+
+/// `?wait` answers once the clients that follow the stream have it.
+#[actix_web::test]
+async fn a_change_can_be_waited_for() {
+    let server = Server::start().await;
+    let nobody = server.post("/api/v1/flags/plain/disable?wait=30s", "").await.expect(200).json();
+    assert_eq!((&nobody["reached"]["clients"], &nobody["reached"]["having"]), (&json!(0), &json!(0)), "{nobody}");
+    let control = server.shared.control();
+    let report = |sequence: u64| {
+        let mut report = crate::runs::report(sequence);
+        report["position"] = json!(control.position().to_string());
+        server.shared.control().report(&serde_json::from_value(report).unwrap()).unwrap();
+    };
+    report(1);
+    let before = control.position();
+    let client = async {
+        while control.position() == before {
+            tokio::task::yield_now().await;
+        }
+        report(2);
+    };
+    let (answer, ()) = tokio::join!(server.post("/api/v1/flags/plain/enable?wait=30s", ""), client);
+    let answer = answer.expect(200).json();
+    assert_eq!((&answer["reached"]["clients"], &answer["reached"]["having"]), (&json!(1), &json!(1)), "{answer}");
+
+    let refused = [("2", "unit"), ("31s", "30s or less"), ("soon", "`soon`")];
+    for (wait, why) in refused {
+        let answer = server.post(&format!("/api/v1/apply?wait={wait}"), "flags: { one: { default: on } }").await;
+        answer.expect_problem(400, "bad_request", why);
+    }
+}

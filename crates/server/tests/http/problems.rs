@@ -35,6 +35,8 @@ async fn paths_and_methods() {
     assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
     let answer = server.send("OPTIONS", "/api/v1/flags/plain", &[], "").await.expect(204);
     assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    let answer = server.send("OPTIONS", "*", &[], "").await.expect(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS");
     server.send("OPTIONS", "/nowhere", &[], "").await.expect_problem(404, "no_route", "");
 }
 
