@@ -40,6 +40,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Remove what the documents do not name.
     pub prune: bool,
+    /// Only if the store stands at this revision.
+    pub only_at: Option<u64>,
 }
 
 /// What is to be, and what is worth knowing about the input.
@@ -187,10 +189,14 @@ impl Control {
     /// Applies a set of documents as one revision: all or nothing.
     ///
     /// # Errors
-    /// When a document is not valid, something that others name would be removed, or the store fails.
+    /// When a document is not valid, something that others name would be removed, the store stands elsewhere than
+    /// asked for, or it fails.
     pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
         let propose = move |state: &State| {
-            let current = state.resources();
+            let (current, at) = (state.resources(), state.position());
+            if options.only_at.is_some_and(|revision| revision != at.revision) {
+                return Err(Refusal::Conflict { at });
+            }
             let decoded =
                 if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
             let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;

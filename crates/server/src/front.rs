@@ -14,6 +14,7 @@ use crate::access;
 use crate::problem::{Code, Problem};
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
+const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
 
 /// The page under /docs/ asks nobody but this server, whatever it holds.
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -49,10 +50,12 @@ pub async fn pass<B: MessageBody + 'static>(
     if page {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     }
-    if let Some(control) = control
-        && let Ok(position) = HeaderValue::from_str(&control.position().to_string())
-    {
-        headers.insert(POSITION, position);
+    if let Some(control) = control {
+        let own = [(POSITION, control.position().to_string()), (ENVIRONMENT, control.options().environment.clone())];
+        for (name, value) in own {
+            // A name that no header can hold stands in snapshots and reports all the same.
+            drop(HeaderValue::from_str(&value).map(|value| headers.insert(name, value)));
+        }
     }
     Ok(response)
 }

@@ -1,5 +1,7 @@
 //! The big red button.
 
+use std::time::Duration;
+
 use daybreak_guard::run::Event;
 use daybreak_model::RunId;
 use daybreak_model::wire::{Message, Position, RunsChanged};
@@ -114,6 +116,23 @@ impl Control {
             (_, Err(why)) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
             (Ok(()), Ok(())) => Ok(halt),
         }
+    }
+
+    /// Waits until all live clients have confirmed the halt, but not for longer than `wait`.
+    pub async fn halt_confirmed(&self, wait: Duration) -> HaltView {
+        let all = async {
+            loop {
+                let reported = self.inner.reported.notified();
+                tokio::pin!(reported);
+                reported.as_mut().enable();
+                let halt = self.halt_view();
+                if halt.confirmed >= halt.clients {
+                    return halt;
+                }
+                reported.await;
+            }
+        };
+        tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.halt_view())
     }
 
     /// Halts in memory, and tells clients: the runs that this ended, or none where everything was halted already.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daybreak_control::{Actor, Control, Reached};
+use daybreak_control::{Actor, Control, HaltView, Reached};
 use daybreak_model::Millis;
 use daybreak_model::wire::Position;
 use serde::Deserialize;
@@ -33,7 +33,7 @@ pub struct ChangeQuery {
 }
 
 /// How long to wait until clients have a change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wait(Option<Duration>);
 
 impl ChangeQuery {
@@ -60,6 +60,14 @@ impl Wait {
             return Err(refused(format!("{wait} is too long; write {WAIT_MAX} or less")));
         }
         Ok(Self(Some(wait.to_duration())))
+    }
+
+    /// Waits until all live clients have confirmed a halt; not at all where nobody asked.
+    pub(super) async fn confirmed(self, control: &Control) -> HaltView {
+        match self.0 {
+            Some(wait) => control.halt_confirmed(wait).await,
+            None => control.halt_view(),
+        }
     }
 
     /// Whether there is anything to wait for.

@@ -2,16 +2,17 @@
 
 use actix_web::http::header::{ACCEPT, ETAG};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{Actor, ApplyOptions, Changed, Control, Reached};
+use daybreak_control::{Actor, ApplyOptions, Changed, Control, Reached, Refusal};
+use daybreak_model::wire::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Wait, somebody, switch};
 use crate::answer;
 use crate::body::Document;
-use crate::etag::quoted;
+use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How to apply.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -44,11 +45,15 @@ struct Applied {
 /// Apply a document of many resources as one revision: all or nothing.
 #[utoipa::path(
     tag = "documents",
-    params(ApplyQuery),
+    params(
+        ApplyQuery,
+        ("If-Match" = Option<String>, Header, description = "Only at this position: the `ETag` of an export"),
+    ),
     request_body(content = ref("#/components/schemas/Document"), description = "A document, JSON or YAML"),
     responses(
         (status = 200, description = "What changed, or with `dry_run` what would", body = ref("#/components/schemas/Changed")),
         (status = 409, description = "Something that others name would go"),
+        (status = 412, description = "The server does not stand there any more"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
 )]
@@ -56,6 +61,7 @@ struct Applied {
 pub(crate) async fn apply(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    request: HttpRequest,
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
@@ -63,11 +69,29 @@ pub(crate) async fn apply(
     let wait = Wait::read(wait.as_deref())?;
     let actor = Actor { waits: wait.is_asked(), ..somebody(reason) };
     let (work, source) = (control.clone(), document.source.clone());
-    let options = ApplyOptions { dry_run, prune };
+    let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
     let apply = async move { work.apply(vec![source], options, actor).await };
-    let changed = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
+    let changed = offload.run(apply).await?.map_err(|refusal| match refusal {
+        Refusal::Conflict { at } if options.only_at.is_some() => elsewhere(at),
+        refusal => document.refused(refusal),
+    })?;
     let reached = wait.reached(&control, changed.position).await;
     Ok(answer::ok(&Applied { changed, reached }))
+}
+
+/// The revision at which alone a request wants its document applied.
+fn only_at(control: &Control, request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let at = control.position();
+    match Tags::if_match(request.headers())? {
+        Tags::Absent | Tags::Any => Ok(None),
+        tags if tags.contains(&at.to_string()) => Ok(Some(at.revision)),
+        Tags::OneOf(_) => Err(elsewhere(at)),
+    }
+}
+
+fn elsewhere(at: Position) -> Problem {
+    let detail = format!("the server stands at {at}, which is not the position expected; export, and apply anew");
+    Problem::new(Code::PreconditionFailed, detail).header(ETAG, &quoted(at))
 }
 
 /// The forms of a document.

@@ -118,6 +118,23 @@ async fn apply_is_all_or_nothing_and_can_be_tried() {
     server.get("/api/v1/flags/plain").await.expect(200);
 }
 
+/// Who exported, and applies what he made of it, does not undo what happened meanwhile.
+#[actix_web::test]
+async fn apply_can_ask_for_a_position() {
+    let server = Server::start().await;
+    let export = server.get("/api/v1/export").await.expect(200);
+    let apply =
+        async |tag: &str, document: &str| server.send("POST", "/api/v1/apply", &[("if-match", tag)], document).await;
+    let document = "flags: { one: { default: on } }";
+    apply(export.header("etag"), document).await.expect(200);
+    let late = apply(export.header("etag"), "flags: { one: { default: off } }").await;
+    let late = late.expect_problem(412, "precondition_failed", "export, and apply anew");
+    assert_eq!(late.header("etag"), format!("\"{}\"", server.shared.control().position()));
+    for (tag, status) in [("\"0000000000000001:1\"", 412), ("\"", 400), ("*", 200), (late.header("etag"), 200)] {
+        apply(tag, document).await.expect(status);
+    }
+}
+
 #[actix_web::test]
 async fn evaluate_tells_why_and_why_not() {
     let server = Server::start().await;

@@ -65,11 +65,13 @@ async fn answers_name_their_position_and_end_in_a_newline() {
         "/readyz",
         "/openapi.json",
         "/api/v1/export",
+        "/api/v1/snapshot",
         "/api/v1/export?format=json",
     ];
     for path in paths {
         let answer = server.get(path).await.expect(200);
         assert!(answer.text.ends_with('\n'), "{path}");
+        assert_eq!(answer.header("daybreak-environment"), "test", "{path}");
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
     }
 }

@@ -172,7 +172,7 @@ async fn invariant_9_what_removes_nothing_ends_no_run() {
     let refused = control.disable(Kind::Fault, "gateway-slow", other, actor()).await;
     assert!(matches!(refused, Err(Refusal::PreconditionFailed { .. })), "{refused:?}");
     let sources = || vec![Source::new("body", "flags: { layout: { default: on } }")];
-    let tried = ApplyOptions { prune: true, dry_run: true };
+    let tried = ApplyOptions { prune: true, dry_run: true, only_at: None };
     assert!(control.apply(sources(), tried, actor()).await.unwrap().ended.is_empty());
     let broken = Source::new("body", r#"{"enabled": false, "percentage": "200%"}"#);
     assert!(control.patch(Kind::Fault, "gateway-slow", broken, Precondition::None, actor()).await.is_err());
