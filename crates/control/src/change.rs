@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daybreak_document::{self as document, Diagnostic, Difference, Source};
+use daybreak_document::{self as document, Diagnostic, Difference, Overridden, Source};
 use daybreak_guard::run;
 use daybreak_model::wire::{Message, Position};
 use daybreak_model::{Key, Kind, Reference, Resources, RunId};
@@ -10,6 +10,7 @@ use daybreak_store::Expected;
 use serde::Serialize;
 
 use crate::control::not_found;
+use crate::runs::RECORD_WAIT;
 use crate::{Actor, Control, Precondition, Refusal, State, resources};
 
 /// What a change did.
@@ -39,6 +40,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Remove what the documents do not name.
     pub prune: bool,
+    /// Only if the store stands at this revision.
+    pub only_at: Option<u64>,
 }
 
 /// What is to be, and what is worth knowing about the input.
@@ -46,6 +49,8 @@ pub struct ApplyOptions {
 pub(crate) struct Proposal {
     pub(crate) resources: Resources,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Where a file and an operator changed the same, and the file wins.
+    pub(crate) overridden: Vec<Overridden>,
     pub(crate) dry_run: bool,
     /// Whether references were not checked yet, as after a removal.
     pub(crate) removes: bool,
@@ -53,7 +58,7 @@ pub(crate) struct Proposal {
 
 impl Proposal {
     fn new(resources: Resources, warnings: Vec<Diagnostic>) -> Self {
-        Self { resources, warnings, dry_run: false, removes: false }
+        Self { resources, warnings, overridden: Vec::new(), dry_run: false, removes: false }
     }
 }
 
@@ -184,10 +189,14 @@ impl Control {
     /// Applies a set of documents as one revision: all or nothing.
     ///
     /// # Errors
-    /// When a document is not valid, something that others name would be removed, or the store fails.
+    /// When a document is not valid, something that others name would be removed, the store stands elsewhere than
+    /// asked for, or it fails.
     pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
         let propose = move |state: &State| {
-            let current = state.resources();
+            let (current, at) = (state.resources(), state.position());
+            if options.only_at.is_some_and(|revision| revision != at.revision) {
+                return Err(Refusal::Conflict { at });
+            }
             let decoded =
                 if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
             let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;
@@ -196,25 +205,60 @@ impl Control {
         self.change(actor, propose).await
     }
 
-    /// Makes what a function proposes. It sees the state that nobody else can change meanwhile.
+    /// Makes what a function proposes. It sees the state that nobody else can change meanwhile; and before that, where
+    /// a fault is at work, the state of now: what ends a run waits neither for the store nor for its turn.
     pub(crate) async fn change(
         &self,
         actor: Actor,
-        propose: impl FnOnce(&State) -> Result<Proposal, Refusal> + Send + 'static,
+        propose: impl Fn(&State) -> Result<Proposal, Refusal> + Send + 'static,
     ) -> Result<Changed, Refusal> {
-        let control = self.clone();
-        self.to_the_end(async move {
+        self.open_for_changes()?;
+        let ended = self.end_first(&propose, &actor);
+        let (control, first) = (self.clone(), ended.clone());
+        let change = self.to_the_end(async move {
             let _writer = control.inner.writer.lock().await;
             let before = control.state();
             let proposal = propose(&before)?;
-            control.make(&before, proposal, actor).await
-        })
-        .await
+            control.make(&before, proposal, actor, first).await
+        });
+        if ended.is_empty() {
+            return change.await;
+        }
+        let why = match tokio::time::timeout(RECORD_WAIT, change).await {
+            Ok(Ok(changed)) => return Ok(changed),
+            Ok(Err(Refusal::StoppedNotRecorded { why, .. })) => why,
+            // Since it was looked at first, somebody has changed what it depends on.
+            Ok(Err(refusal)) => refusal.to_string(),
+            Err(_) => format!("the store has not answered for {RECORD_WAIT:?}; it is tried on"),
+        };
+        Err(Refusal::StoppedNotRecorded { runs: ended, why })
     }
 
-    /// The caller holds the writer's lock.
-    pub(crate) async fn make(&self, before: &Arc<State>, proposal: Proposal, actor: Actor) -> Result<Changed, Refusal> {
-        let Proposal { resources: after, warnings, dry_run, removes } = proposal;
+    /// Ends the runs, and the starts under way, of faults that a proposal disables or removes, and tells clients.
+    /// What will be refused, or is only tried, ends nothing.
+    fn end_first(&self, propose: &impl Fn(&State) -> Result<Proposal, Refusal>, actor: &Actor) -> Vec<RunId> {
+        if !self.inner.runs.lock().is_at_work() {
+            return Vec::new();
+        }
+        let before = self.state();
+        let Ok(Proposal { resources: after, dry_run: false, removes, .. }) = propose(&before) else {
+            return Vec::new();
+        };
+        if removes && unreferenced(&after).is_err() {
+            return Vec::new();
+        }
+        self.end_runs_of(before.resources(), &after, actor)
+    }
+
+    /// The caller holds the writer's lock. `ended` are the runs that were ended for this change already.
+    async fn make(
+        &self,
+        before: &Arc<State>,
+        proposal: Proposal,
+        actor: Actor,
+        ended: Vec<RunId>,
+    ) -> Result<Changed, Refusal> {
+        let Proposal { resources: after, warnings, overridden, dry_run, removes } = proposal;
         if removes {
             unreferenced(&after)?;
         }
@@ -224,9 +268,12 @@ impl Control {
             changed: !changed.is_empty() || before.resources().protect != after.protect,
             dry_run,
             differences: resources::differences(before.resources(), &after, &changed),
-            ended: Vec::new(),
+            ended,
             warnings,
         };
+        for overridden in overridden {
+            tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
+        }
         if dry_run || !answer.changed {
             return Ok(answer);
         }
@@ -234,7 +281,7 @@ impl Control {
             .map_err(|error| Refusal::Store(error.to_string()))?;
         change.events = resources::events(before.resources(), &after, &changed, &actor, self.inner.clock.now());
         // What takes risk away is published first.
-        answer.ended = self.end_runs_of(before.resources(), &after, &actor);
+        answer.ended.extend(self.end_runs_of(before.resources(), &after, &actor));
         let pending = self.pending(&mut change);
         let expected = Expected::Revision(before.position().revision);
         let position = match self.inner.store.commit(expected, change).await {
@@ -253,7 +300,7 @@ impl Control {
         Ok(answer)
     }
 
-    /// Ends the runs whose fault is gone or disabled.
+    /// Ends the runs whose fault is gone or disabled, and the starts of it that are under way.
     fn end_runs_of(&self, before: &Resources, after: &Resources, actor: &Actor) -> Vec<RunId> {
         let runnable = |resources: &Resources, key: &Key| resources.faults.get(key).is_some_and(|fault| fault.enabled);
         let gone: Vec<&Key> =
@@ -266,6 +313,7 @@ impl Control {
             gone.contains(&fault)
                 .then(|| run::Event::FaultRemoved { actor: actor.name.clone(), reason: Some(what.to_owned()) })
         };
+        self.inner.runs.lock().stop_starting(|fault| gone.contains(&fault));
         self.end_where(|run| event(&run.spec.fault))
     }
 }

@@ -1,9 +1,10 @@
 //! Clients and fault points, as people see them; and waiting until a change has reached the clients.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use daybreak_guard::clients::{Client, FaultPoint};
+use daybreak_guard::clients::{Client, FaultPoint, fault_points};
 use daybreak_model::wire::{ClientState, Position};
 use daybreak_model::{Key, Millis, RunId};
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::Control;
 pub struct ClientView {
     /// What it reports.
     #[serde(flatten)]
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Whether it reported lately, and has not said goodbye.
     pub live: bool,
     /// Whether it serves what the server does.
@@ -50,25 +51,27 @@ impl Control {
     #[must_use]
     pub fn clients(&self) -> Vec<ClientView> {
         let (now, position) = (self.inner.clock.now(), self.position());
-        let clients = self.inner.clients.lock();
-        let view = |client: &Client| ClientView {
+        let clients = self.inner.clients.lock().snapshot();
+        let view = |client: Arc<Client>| ClientView {
             live: client.is_live(now),
             up_to_date: client.position == Some(position),
-            client: client.clone(),
+            client,
         };
-        clients.iter().map(view).collect()
+        clients.into_iter().map(view).collect()
     }
 
     /// All fault points that live clients know, or faults name.
     #[must_use]
     pub fn fault_points(&self) -> BTreeMap<Key, FaultPointView> {
-        let reported = self.inner.clients.lock().fault_points(self.inner.clock.now());
+        let (clients, now) = (self.inner.clients.lock().snapshot(), self.inner.clock.now());
+        let reported = fault_points(clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now)));
         let view = |point| FaultPointView { point, ..FaultPointView::default() };
         let mut points: BTreeMap<_, _> = reported.into_iter().map(|(key, point)| (key, view(point))).collect();
         for (key, fault) in &self.state().resources().faults {
             points.entry(fault.point.clone()).or_default().faults.push(key.clone());
         }
-        for run in self.inner.runs.lock().active() {
+        let active: Vec<_> = self.inner.runs.lock().active().cloned().collect();
+        for run in active {
             points.entry(run.spec.point.clone()).or_default().runs.push(run.id);
         }
         points

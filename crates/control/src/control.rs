@@ -49,9 +49,10 @@ pub(crate) struct Inner {
     /// Who holds it has the store keep or lift the halt.
     pub(crate) halt_writer: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
-    /// Held for moments only, never across a wait.
+    /// Held for moments only, never across a wait; and nobody who holds it takes `clients`, so that stopping waits
+    /// for no reader.
     pub(crate) runs: Mutex<RunTable>,
-    /// Held for moments only, never across a wait; taken after `runs` where both are.
+    /// Held for moments only, never across a wait.
     pub(crate) clients: Mutex<Clients>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,
@@ -204,14 +205,17 @@ impl Control {
         daybreak_document::encode(self.state().resources())
     }
 
+    /// Whether changes are still made.
+    pub(crate) fn open_for_changes(&self) -> Result<(), Refusal> {
+        if self.inner.shutting_down.load(Ordering::Relaxed) { Err(Refusal::ShuttingDown) } else { Ok(()) }
+    }
+
     /// Runs something to its end, also when the caller goes away meanwhile: what is half done would be wrong.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.inner.shutting_down.load(Ordering::Relaxed) {
-            return Err(Refusal::ShuttingDown);
-        }
+        self.open_for_changes()?;
         tokio::spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
     }
 }

@@ -160,10 +160,14 @@ impl State {
         self.resources.keys(kind).iter().filter_map(|key| self.resource(kind, key.as_str())).collect()
     }
 
-    /// The snapshot that SDKs poll, as JSON. It is encoded once.
+    /// The snapshot that SDKs poll, as JSON that ends in a newline. It is encoded once.
     #[must_use]
     pub fn wire_snapshot(&self) -> Bytes {
-        let encode = || serde_json::to_vec(&self.to_wire()).map(Bytes::from).unwrap_or_default();
+        let encode = || {
+            let mut text = serde_json::to_vec(&self.to_wire()).unwrap_or_default();
+            text.push(b'\n');
+            Bytes::from(text)
+        };
         self.encoded.get_or_init(encode).clone()
     }
 
@@ -171,7 +175,7 @@ impl State {
     pub(crate) fn frame(&self) -> Bytes {
         let encode = || {
             let data = self.wire_snapshot();
-            hub::encode("snapshot", Some(self.position), &String::from_utf8_lossy(&data))
+            hub::encode("snapshot", Some(self.position), String::from_utf8_lossy(&data).trim_end())
         };
         self.frame.get_or_init(encode).clone()
     }

@@ -12,7 +12,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use crate::span::after;
+use crate::span::{after, signed};
 
 /// How far ahead openings and closings are looked for, in days.
 pub const SEARCH_DAYS: u64 = 400;
@@ -41,7 +41,7 @@ pub enum Misfit {
         /// The next opening.
         opens_at: Option<Timestamp>,
     },
-    /// It closes before the run would end.
+    /// It closes before the run would end: now, or after the next opening.
     TooShort {
         /// When it closes.
         closes_at: Timestamp,
@@ -89,13 +89,36 @@ pub fn fits(hours: &Hours, from: Timestamp, duration: Millis) -> Result<(), Vec<
     if !open {
         misfits.push(Misfit::Closed { opens_at });
     }
-    if let Some(closes_at) = closes_at.filter(|closes_at| *closes_at < end && Some(*closes_at) != known_until) {
+    // Where it is closed, the next opening may be too short as well: waiting for it would not do.
+    let opening = if open {
+        Some((closes_at, end))
+    } else {
+        opens_at.map(|at| (status(hours, at).closes_at, after(at, duration)))
+    };
+    let closing = opening.and_then(|(closes_at, end)| closes_at.filter(|closes_at| *closes_at < end));
+    if let Some(closes_at) = closing.filter(|closes_at| Some(*closes_at) != known_until) {
         misfits.push(Misfit::TooShort { closes_at, fits_at: next_fit(hours, closes_at, duration) });
     }
     if let Some(known_until) = known_until.filter(|known_until| *known_until < end) {
         misfits.push(Misfit::CalendarEnds { known_until });
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// The moment at which a calendar has been open for so long since `from`; none where that is not within
+/// [`SEARCH_DAYS`] and the days it knows.
+#[must_use]
+pub fn open_for(hours: &Hours, from: Timestamp, length: Millis) -> Option<Timestamp> {
+    let zone = TimeZone::get(&hours.time_zone).ok()?;
+    let mut left = signed(length);
+    for opening in openings(hours, &zone, from, horizon(from)) {
+        let open = opening.to.duration_since(opening.from);
+        if open >= left {
+            return opening.from.checked_add(left).ok();
+        }
+        left = left.saturating_sub(open);
+    }
+    None
 }
 
 /// The next opening that is long enough.

@@ -25,6 +25,13 @@ pub fn with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     finish(&mut HttpResponse::build(status), body)
 }
 
+/// Ends a response with a body for programs: JSON on one line, ending in a newline all the same.
+pub fn compact(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    text.push(b'\n');
+    response.content_type("application/json").body(text)
+}
+
 /// Ends a response with a body for people.
 pub fn finish(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     response.content_type("application/json").body(pretty(body))

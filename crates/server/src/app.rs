@@ -58,9 +58,9 @@ impl Shared {
 
 /// The API's description.
 #[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
+pub fn document() -> serde_json::Value {
     let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(routes).split_for_parts();
-    openapi::finish(document)
+    openapi::finish(&document)
 }
 
 /// The application of one worker.
@@ -137,7 +137,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// This description.
-#[utoipa::path(tag = "server", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[utoipa::path(tag = "server", responses((status = 200, description = "OpenAPI 3.1", body = ref("#/components/schemas/OpenApi"))))]
 #[get("/openapi.json")]
 async fn openapi_json(document: web::Data<OpenApiText>) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone())

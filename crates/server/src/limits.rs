@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{Bytes, Payload as Body};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
@@ -41,10 +41,16 @@ impl<const MAX: usize> FromRequest for Limited<MAX> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+        let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = Body::from_request(request, payload);
         Box::pin(async move {
             if announced.is_some_and(|length: usize| length > MAX) {
                 return Err(too_large(MAX));
+            }
+            if let Some(encoding) = encoding {
+                let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
+                return Err(Problem::new(Code::BadRequest, detail));
             }
             let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
             let read = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX));

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde_json::Value as Json;
 use strsim::osa_distance;
-use utoipa::openapi::PathItem;
 
 use crate::problem::{Code, Problem};
+
+/// What some path or other knows.
+const ANYWHERE: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
 
 /// Every path template and its methods.
 #[derive(Clone, Debug)]
@@ -16,8 +20,8 @@ pub struct Routes(BTreeMap<String, Vec<&'static str>>);
 impl Routes {
     /// Reads them off a document.
     #[must_use]
-    pub fn new(document: &utoipa::openapi::OpenApi) -> Self {
-        let paths = document.paths.paths.iter();
+    pub fn new(document: &Json) -> Self {
+        let paths = document["paths"].as_object().into_iter().flatten();
         Self(paths.map(|(template, item)| (template.clone(), methods(item))).collect())
     }
 
@@ -57,21 +61,21 @@ impl Routes {
 
 /// Answers what no route took.
 pub async fn unrouted(request: HttpRequest, routes: actix_web::web::Data<Routes>) -> HttpResponse {
+    if request.method() == Method::OPTIONS
+        && let Some(methods) = routes.methods(request.path()).or((request.path() == "*").then_some(&ANYWHERE))
+    {
+        return HttpResponse::NoContent().insert_header((ALLOW, methods.join(", "))).finish();
+    }
     // A path may hold anything, and is quoted in the answer: bound it.
     let path: String = request.path().chars().take(200).collect();
     routes.explain(request.method().as_str(), &path).error_response()
 }
 
-fn methods(item: &PathItem) -> Vec<&'static str> {
-    let known = [
-        ("GET", &item.get),
-        ("HEAD", &item.get),
-        ("PUT", &item.put),
-        ("PATCH", &item.patch),
-        ("POST", &item.post),
-        ("DELETE", &item.delete),
-    ];
-    known.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method).collect()
+fn methods(item: &Json) -> Vec<&'static str> {
+    let known =
+        [("GET", "get"), ("HEAD", "get"), ("PUT", "put"), ("PATCH", "patch"), ("POST", "post"), ("DELETE", "delete")];
+    let known = known.into_iter().filter(|(_, operation)| item.get(operation).is_some());
+    known.map(|(method, _)| method).chain(["OPTIONS"]).collect()
 }
 
 fn is_parameter(segment: &str) -> bool {

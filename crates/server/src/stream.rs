@@ -11,6 +11,7 @@ use daybreak_model::wire::{Position, Report};
 use futures_util::Stream;
 use tokio::sync::watch;
 
+use crate::answer;
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
 use crate::problem::{Code, Problem};
@@ -42,7 +43,7 @@ impl Closing {
     params(("Last-Event-ID" = Option<String>, Header, description = "The position of the last event")),
     responses(
         (status = 200, description = "Server-sent events: snapshot, change, runs, heartbeat, goodbye",
-         body = String, content_type = "text/event-stream"),
+         body = ref("#/components/schemas/EventStream"), content_type = "text/event-stream"),
         (status = 503, description = "Too many streams"),
     ),
 )]
@@ -99,7 +100,7 @@ fn frames(
     tag = "SDK",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
     responses(
-        (status = 200, description = "A snapshot", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "A snapshot", body = ref("#/components/schemas/Snapshot"), headers(("ETag" = String))),
         (status = 304, description = "Nothing has changed"),
     ),
 )]
@@ -120,8 +121,8 @@ pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) 
 /// What a client tells, answered with the runs that it may act on.
 #[utoipa::path(
     tag = "SDK",
-    request_body(content = Object, description = "A report"),
-    responses((status = 200, description = "The lease and the next interval", body = Object)),
+    request_body(content = ref("#/components/schemas/Report"), description = "A report"),
+    responses((status = 200, description = "The lease and the next interval", body = ref("#/components/schemas/Reply"))),
 )]
 #[post("/api/v1/reports")]
 pub(crate) async fn report(
@@ -130,5 +131,5 @@ pub(crate) async fn report(
 ) -> Result<HttpResponse, Problem> {
     let report: Report = serde_json::from_slice(&body.0)
         .map_err(|error| Problem::new(Code::BadRequest, format!("the body is no report: {error}")))?;
-    Ok(HttpResponse::Ok().json(control.report(&report)?))
+    Ok(answer::compact(&mut HttpResponse::Ok(), &control.report(&report)?))
 }

@@ -158,10 +158,8 @@ impl Control {
         let new_base = file.clone();
         let propose = move |state: &crate::State| {
             let merged = document::merge(&base, &file, state.resources()).map_err(Refusal::Invalid)?;
-            for note in &merged.notes {
-                tracing::info!(?note, "a file and an operator changed the same, and the file won");
-            }
-            Ok(Proposal { resources: merged.resources, warnings, dry_run: false, removes: true })
+            let (resources, warnings) = (merged.resources, warnings.clone());
+            Ok(Proposal { resources, warnings, overridden: merged.notes, dry_run: false, removes: true })
         };
         let changed = self.change(Actor::named(ACTOR), propose).await?;
         if let Some(files) = self.inner.files.lock().as_mut() {

@@ -1,5 +1,7 @@
 //! The big red button.
 
+use std::time::Duration;
+
 use daybreak_guard::run::Event;
 use daybreak_model::RunId;
 use daybreak_model::wire::{Message, Position, RunsChanged};
@@ -26,6 +28,9 @@ pub struct HaltView {
     pub position: Position,
     /// Whether everything is halted.
     pub halted: bool,
+    /// Whether this is what halted it; none where nobody asked for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
@@ -78,6 +83,7 @@ impl Control {
         HaltView {
             position: self.position(),
             halted: halt.is_some(),
+            changed: None,
             at: since,
             actor: halt.as_ref().and_then(|halt| halt.actor.clone()),
             reason: halt.and_then(|halt| halt.reason),
@@ -95,7 +101,7 @@ impl Control {
     /// [`Refusal::HaltedNotDurable`] and [`Refusal::StoppedNotRecorded`] when the store fails or takes too long:
     /// everything is halted all the same.
     pub async fn halt(&self, actor: Actor) -> Result<HaltView, Refusal> {
-        let ended = self.press(&actor);
+        let pressed = self.press(&actor);
         let kept = async {
             match tokio::time::timeout(RECORD_WAIT, self.keep_halt()).await {
                 Ok(kept) => kept,
@@ -103,7 +109,8 @@ impl Control {
             }
         };
         let (kept, recorded) = tokio::join!(kept, self.record_soon());
-        let halt = self.halt_view();
+        let halt = HaltView { changed: Some(pressed.is_some()), ..self.halt_view() };
+        let ended = pressed.unwrap_or_default();
         match (kept, recorded) {
             (Err(why), _) => Err(Refusal::HaltedNotDurable { halt: Box::new(halt), why }),
             (_, Err(why)) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
@@ -111,8 +118,25 @@ impl Control {
         }
     }
 
-    /// Halts in memory, and tells clients.
-    fn press(&self, actor: &Actor) -> Vec<RunId> {
+    /// Waits until all live clients have confirmed the halt, but not for longer than `wait`.
+    pub async fn halt_confirmed(&self, wait: Duration) -> HaltView {
+        let all = async {
+            loop {
+                let reported = self.inner.reported.notified();
+                tokio::pin!(reported);
+                reported.as_mut().enable();
+                let halt = self.halt_view();
+                if halt.confirmed >= halt.clients {
+                    return halt;
+                }
+                reported.await;
+            }
+        };
+        tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.halt_view())
+    }
+
+    /// Halts in memory, and tells clients: the runs that this ended, or none where everything was halted already.
+    fn press(&self, actor: &Actor) -> Option<Vec<RunId>> {
         let now = self.inner.clock.now();
         let mut runs = self.inner.runs.lock();
         let lifting = runs.lifting;
@@ -122,7 +146,7 @@ impl Control {
                 held.durable = false;
                 runs.halt_changes += 1;
             }
-            return Vec::new();
+            return None;
         }
         runs.stop_starting(|_| true);
         let event = || Some(Event::Halt { actor: actor.name.clone(), reason: actor.reason.clone() });
@@ -134,7 +158,7 @@ impl Control {
         let message = RunsChanged { ended: ended.clone(), halted: true, ..RunsChanged::default() };
         self.inner.hub.send(&Message::Runs(message));
         tracing::warn!(actor = actor.name, reason = actor.reason, runs = ended.len(), "everything is halted");
-        ended
+        Some(ended)
     }
 
     /// Has the store keep the halt, to the end, also when nobody waits for it any more.

@@ -11,6 +11,7 @@ mod tick;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_guard::blast_radius::Reach;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use halt::{HaltView, Lifted};
+pub(crate) use record::RECORD_WAIT;
 pub use start::{StartRequest, Started};
 pub use stop::Stopped;
 pub use view::{RunCounts, RunView};
@@ -28,7 +30,8 @@ pub use view::{RunCounts, RunView};
 /// Runs that ended and are still shown; the events have them all.
 const ENDED_MAX: usize = 1_000;
 
-/// All runs, and the halt. Everything here happens under one lock that is held for moments only.
+/// All runs, and the halt. Everything here happens under one lock, which stopping needs: so it is held for moments
+/// only, nothing else is waited for meanwhile, and who reads takes shared runs with him.
 #[derive(Debug)]
 pub(crate) struct RunTable {
     halt: Option<halt::Held>,
@@ -47,14 +50,14 @@ pub(crate) struct RunTable {
 
 #[derive(Debug)]
 struct Active {
-    run: Run,
+    run: Arc<Run>,
     /// On the clock that never goes back: it has ended by then, whatever the wall clock says.
     deadline: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Finished {
-    run: Run,
+    run: Arc<Run>,
     /// What was counted, once its last requests are through.
     counts: Option<RunCounts>,
 }
@@ -70,8 +73,15 @@ struct Starting {
 /// What happened, and the store has not yet.
 #[derive(Clone, Debug)]
 struct Pending {
-    run: Option<Run>,
+    run: Option<Arc<Run>>,
     event: store::Event,
+}
+
+impl Active {
+    /// Takes an event in; whether it ended the run.
+    fn step(&mut self, event: Event, now: Timestamp) -> bool {
+        !Arc::make_mut(&mut self.run).step(event, now).is_empty()
+    }
 }
 
 impl RunTable {
@@ -91,7 +101,9 @@ impl RunTable {
 
     /// Takes over a run that the store holds. One that was active is aborted: nobody watched it meanwhile.
     pub(crate) fn load(&mut self, mut run: Run, now: Timestamp) {
-        if !run.step(Event::ServerRestarted, now).is_empty() {
+        let aborted = !run.step(Event::ServerRestarted, now).is_empty();
+        let run = Arc::new(run);
+        if aborted {
             self.push_ended(&run);
         }
         self.finish(run, Some(RunCounts::default()));
@@ -101,11 +113,16 @@ impl RunTable {
         self.halt.is_some()
     }
 
+    /// Whether a run is active, or one is starting.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !(self.active.is_empty() && self.starting.is_empty())
+    }
+
     pub(crate) fn active_ids(&self) -> Vec<RunId> {
         self.active.keys().copied().collect()
     }
 
-    pub(crate) fn active(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Arc<Run>> {
         self.active.values().map(|active| &active.run)
     }
 
@@ -114,7 +131,7 @@ impl RunTable {
         let mut ended = Vec::new();
         for active in self.active.values_mut() {
             let Some(event) = event(&active.run) else { continue };
-            if !active.run.step(event, now).is_empty() {
+            if active.step(event, now) {
                 ended.push(active.run.id);
             }
         }
@@ -132,14 +149,14 @@ impl RunTable {
         }
     }
 
-    fn finish(&mut self, run: Run, counts: Option<RunCounts>) {
+    fn finish(&mut self, run: Arc<Run>, counts: Option<RunCounts>) {
         self.ended.push_back(Finished { run, counts });
         while self.ended.len() > ENDED_MAX {
             self.forgotten.extend(self.ended.pop_front().map(|finished| finished.run.id));
         }
     }
 
-    fn push_ended(&mut self, run: &Run) {
+    fn push_ended(&mut self, run: &Arc<Run>) {
         let Some(end) = &run.end else { return };
         let data = json!({
             "fault": run.spec.fault,
@@ -155,10 +172,10 @@ impl RunTable {
             reason: end.reason.clone(),
             data,
         };
-        self.push_pending(Some(run.clone()), event);
+        self.push_pending(Some(Arc::clone(run)), event);
     }
 
-    fn push_pending(&mut self, run: Option<Run>, event: store::Event) {
+    fn push_pending(&mut self, run: Option<Arc<Run>>, event: store::Event) {
         self.next += 1;
         self.pending.insert(self.next, Pending { run, event });
     }
@@ -176,7 +193,7 @@ impl RunTable {
     }
 
     fn reaches(&self) -> Vec<Reach> {
-        self.active().map(Reach::of).collect()
+        self.active().map(|run| Reach::of(run)).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::{Control, Refusal};
 
 /// How long an answer waits for the store to record what has already happened.
-pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// What a commit is to record, to be forgotten once it has.
 #[derive(Debug, Default)]
@@ -42,13 +42,16 @@ impl Control {
 
     /// Adds what is still to be recorded to a change.
     pub(crate) fn pending(&self, change: &mut Change) -> Recording {
-        let runs = self.inner.runs.lock();
-        let mut recording = Recording { forgotten: runs.forgotten.clone(), ..Recording::default() };
-        for (number, pending) in &runs.pending {
-            recording.numbers.push(*number);
-            change.events.push(pending.event.clone());
+        let (pending, forgotten) = {
+            let runs = self.inner.runs.lock();
+            (runs.pending.clone(), runs.forgotten.clone())
+        };
+        let mut recording = Recording { forgotten, ..Recording::default() };
+        for (number, pending) in pending {
+            recording.numbers.push(number);
+            change.events.push(pending.event);
             // None of a run's parts lacks a JSON form.
-            let document = pending.run.as_ref().map(|run| (run.id, serde_json::to_value(run).ok()));
+            let document = pending.run.map(|run| (run.id, serde_json::to_value(&*run).ok()));
             if let Some((id, document)) = document {
                 change.runs.insert(id, document);
                 recording.ended.push(id);

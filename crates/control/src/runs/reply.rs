@@ -6,6 +6,7 @@ use daybreak_model::Millis;
 use daybreak_model::limits::{REPORT_INTERVAL_ACTIVE, REPORT_INTERVAL_IDLE};
 use daybreak_model::wire::{Reply, Report};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Control, Refusal};
@@ -27,22 +28,25 @@ impl Control {
             inner.reported.notify_waiters();
         }
         let vitals = *inner.vitals.lock();
-        let runs = inner.runs.lock();
+        let (halted, active) = {
+            let runs = inner.runs.lock();
+            (runs.halted(), runs.active().cloned().collect::<Vec<_>>())
+        };
         let conditions = Conditions {
             environment: &inner.options.environment,
             guard_ticked_at: on_wall(vitals.ticked, elapsed, now),
             leader_confirmed_at: on_wall(vitals.confirmed, elapsed, now),
-            halted: runs.halted(),
+            halted,
         };
         let may_grant = lease::may_grant(&conditions, report, now);
-        let known = runs.active().filter(|run| !report.unsupported.contains(&run.id));
+        let known = active.iter().map(Arc::as_ref).filter(|run| !report.unsupported.contains(&run.id));
         Ok(Reply {
             environment: inner.options.environment.clone(),
             position: self.position(),
             now,
             lease: if may_grant.is_ok() { inner.options.lease } else { Millis::ZERO },
-            interval: if runs.active.is_empty() { REPORT_INTERVAL_IDLE } else { REPORT_INTERVAL_ACTIVE },
-            halted: runs.halted(),
+            interval: if active.is_empty() { REPORT_INTERVAL_IDLE } else { REPORT_INTERVAL_ACTIVE },
+            halted,
             runs: lease::grants(&conditions, known, report, now),
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
 use daybreak_guard::blast_radius::{Reach, shares};
+use daybreak_guard::clients::fault_point;
 use daybreak_guard::run::{Event, Run};
 use daybreak_model::wire::{Message, Position, RunSpec, RunsChanged};
 use daybreak_model::{Condition, Fault, Key, Kind, Millis, Percentage, Resources, RunId};
@@ -130,7 +131,7 @@ impl Control {
         let mut started = Started {
             position: state.position(),
             dry_run: request.dry_run,
-            run: self.view(&run, None),
+            run: self.view_of(&run),
             waived: admission.waived.clone(),
             warnings: admission.warnings.clone(),
         };
@@ -170,21 +171,24 @@ impl Control {
     fn begin(&self, mut run: Run, duration: Millis, position: Position, state: &State, under_way: &UnderWay) -> bool {
         let deadline = self.inner.clock.elapsed() + duration.to_duration();
         let next = Arc::new(state.moved_to(position));
+        let live = {
+            let mut clients = self.inner.clients.lock();
+            clients.open_run(run.id);
+            clients.live(self.inner.clock.now()).count()
+        };
         let mut runs = self.inner.runs.lock();
         let stopped = runs.starting.get(&under_way.number).is_some_and(|starting| starting.stopped);
         let mut message = RunsChanged { position: Some(position), ..RunsChanged::default() };
         if stopped || runs.halted() {
             let reason = Some("while it was starting".to_owned());
             let _ = run.step(Event::Stop { actor: None, reason }, self.inner.clock.now());
+            let run = Arc::new(run);
             runs.push_ended(&run);
-            runs.finish(run, Some(super::RunCounts::default()));
+            runs.finish(run, None);
         } else {
-            let mut clients = self.inner.clients.lock();
-            clients.open_run(run.id);
-            let live = clients.live(self.inner.clock.now()).count();
             message.jitter = Millis::new(live as u64).min(JITTER_MAX);
             message.started.push(run.id);
-            runs.active.insert(run.id, Active { run, deadline });
+            runs.active.insert(run.id, Active { run: Arc::new(run), deadline });
         }
         let begun = !message.started.is_empty();
         self.inner.hub.publish(position.revision, &Message::Runs(message), || self.inner.state.store(next));
@@ -218,11 +222,17 @@ impl Control {
             override_reason: request.override_reason.as_deref(),
             may_override: request.may_override,
         };
-        let runs = self.inner.runs.lock();
-        let clients = self.inner.clients.lock();
-        let point = clients.fault_point(&fault.point, now);
+        let (halted, reaches, busy, last_ended_at) = {
+            let runs = self.inner.runs.lock();
+            let halted = runs.halt_reason().map(str::to_owned);
+            (halted, runs.reaches(), runs.busy(&fault.point), runs.last_ended_at(&fault.point))
+        };
+        let clients = self.inner.clients.lock().snapshot();
+        let live = clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now));
+        let point = fault_point(&fault.point, live);
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
+        let shares = shares(self.inner.clients.lock().traffic(), services, &asked, &reaches, now);
         admission::admit(&Facts {
             now,
             environment: state.environment(),
@@ -231,10 +241,10 @@ impl Control {
             fault,
             hours: state.resources().hours.get(&fault.hours),
             start,
-            halted: runs.halt_reason(),
-            shares: shares(clients.traffic(), services, &asked, &runs.reaches(), now),
-            busy: runs.busy(&fault.point),
-            last_ended_at: runs.last_ended_at(&fault.point),
+            halted: halted.as_deref(),
+            shares,
+            busy,
+            last_ended_at,
             point,
         })
     }

@@ -47,7 +47,7 @@ impl Control {
 
 impl super::RunTable {
     /// Marks the starts of some faults that are under way as stopped; whether there were any.
-    pub(super) fn stop_starting(&mut self, which: impl Fn(&daybreak_model::Key) -> bool) -> bool {
+    pub(crate) fn stop_starting(&mut self, which: impl Fn(&daybreak_model::Key) -> bool) -> bool {
         let mut found = false;
         for starting in self.starting.values_mut().filter(|starting| which(&starting.fault)) {
             starting.stopped = true;

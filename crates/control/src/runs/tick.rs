@@ -1,12 +1,14 @@
 //! The guard's tick: once a second it looks at every run.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daybreak_guard::blast_radius::exceeded;
 use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
 use daybreak_guard::run::{Event, Run};
-use daybreak_model::{Millis, Percentage};
+use daybreak_model::{Millis, Percentage, RunId};
 use daybreak_store::{Leadership, LeadershipRequest};
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,35 +31,52 @@ impl Control {
         let _ = tokio::time::timeout(STORE_WAIT, store).await;
     }
 
-    /// The part that waits for nothing.
-    fn tick_guard(&self) {
+    /// The part that waits for nothing. What it looks at, it looks at without the runs' lock, which a stop needs.
+    pub(super) fn tick_guard(&self) {
         let (now, elapsed) = (self.inner.clock.now(), self.inner.clock.elapsed());
-        let limit = self.inner.options.max_blast_radius;
+        let (active, drained) = {
+            let runs = self.inner.runs.lock();
+            (runs.active().cloned().collect::<Vec<_>>(), runs.drained(now))
+        };
+        let (mut events, counted) = self.look_at(&active, &drained, now);
+        drop(active);
         let mut runs = self.inner.runs.lock();
-        let mut clients = self.inner.clients.lock();
         let mut ended = Vec::new();
-        for active in runs.active.values_mut() {
-            let event = event(&active.run, &clients, limit, now);
+        for (id, active) in &mut runs.active {
+            let event = events.remove(id).unwrap_or(Event::Tick);
             // A wall clock that was put back does not make a run longer.
             let at = if elapsed >= active.deadline { now.max(active.run.ends_at) } else { now };
-            if !active.run.step(event, at).is_empty() {
-                tracing::info!(run = %active.run.id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
-                ended.push(active.run.id);
+            if active.step(event, at) {
+                tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
+                ended.push(*id);
             }
         }
         runs.take_out(&ended);
-        for finished in runs.ended.iter_mut().filter(|finished| finished.counts.is_none()) {
-            let over = finished.run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
-            if over {
-                let counts = clients.close_run(finished.run.id);
-                finished.counts = Some(counts.as_ref().map(RunCounts::of).unwrap_or_default());
-            }
+        for finished in &mut runs.ended {
+            finished.counts = finished.counts.or_else(|| counted.get(&finished.run.id).copied());
         }
-        clients.sweep(now);
-        drop(clients);
         self.announce_ended(&ended);
         drop(runs);
         self.inner.vitals.lock().ticked = Some(elapsed);
+    }
+
+    /// What the clients' reports mean for the active runs, and the counts of those whose last requests are through.
+    fn look_at(
+        &self,
+        active: &[Arc<Run>],
+        drained: &[RunId],
+        now: Timestamp,
+    ) -> (BTreeMap<RunId, Event>, BTreeMap<RunId, RunCounts>) {
+        let limit = self.inner.options.max_blast_radius;
+        let mut clients = self.inner.clients.lock();
+        let events = active.iter().map(|run| (run.id, event(run, &clients, limit, now))).collect();
+        let counts = |id: &RunId| {
+            let counts = clients.close_run(*id);
+            (*id, counts.as_ref().map(RunCounts::of).unwrap_or_default())
+        };
+        let counted = drained.iter().map(counts).collect();
+        clients.sweep(now);
+        (events, counted)
     }
 
     /// Asks the store whether this server still leads; the time before asking is what counts.
@@ -97,6 +116,15 @@ impl Control {
         if wanted && let Err(error) = self.keep_halt().await {
             tracing::error!(error, "the halt would not outlive the server; it is tried on");
         }
+    }
+}
+
+impl super::RunTable {
+    /// The runs that ended long enough ago for their last requests to be through, and are still counted.
+    fn drained(&self, now: Timestamp) -> Vec<RunId> {
+        let counting = self.ended.iter().map(|finished| (&finished.run, finished.counts));
+        let over = |run: &Run| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
+        counting.filter(|(run, counts)| counts.is_none() && over(run)).map(|(run, _)| run.id).collect()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Runs as people see them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use daybreak_guard::admission::RefusalCode;
 use daybreak_guard::clients;
 use daybreak_guard::run::Run;
@@ -103,11 +106,13 @@ impl Control {
     /// All active runs, and those that ended lately; the latest start first.
     #[must_use]
     pub fn runs(&self) -> Vec<RunView> {
-        let runs = self.inner.runs.lock();
-        let mut views: Vec<_> = runs.active().map(|run| self.view(run, None)).collect();
-        views.extend(runs.ended.iter().map(|finished| self.view(&finished.run, finished.counts)));
-        views.sort_by_key(|view| std::cmp::Reverse((view.started_at, view.id)));
-        views
+        let mut shown: Vec<Shown> = {
+            let runs = self.inner.runs.lock();
+            let active = runs.active().map(|run| (Arc::clone(run), None));
+            active.chain(runs.ended.iter().map(|finished| (Arc::clone(&finished.run), finished.counts))).collect()
+        };
+        shown.sort_by_key(|(run, _)| std::cmp::Reverse((run.started_at, run.id)));
+        self.views(&shown)
     }
 
     /// One run.
@@ -115,53 +120,84 @@ impl Control {
     /// # Errors
     /// When there is no such run, or it ended long ago: then the events still know of it.
     pub fn run(&self, id: RunId) -> Result<RunView, Refusal> {
-        let runs = self.inner.runs.lock();
-        if let Some(active) = runs.active.get(&id) {
-            return Ok(self.view(&active.run, None));
-        }
-        let ended = runs.ended.iter().rev().find(|finished| finished.run.id == id);
-        ended.map(|finished| self.view(&finished.run, finished.counts)).ok_or_else(|| Refusal::NotFound {
-            noun: "run",
-            key: id.to_string(),
-            nearest: None,
-        })
+        let shown = {
+            let runs = self.inner.runs.lock();
+            let active = runs.active.get(&id).map(|active| (Arc::clone(&active.run), None));
+            let ended = || runs.ended.iter().rev().find(|finished| finished.run.id == id);
+            active.or_else(|| ended().map(|finished| (Arc::clone(&finished.run), finished.counts)))
+        };
+        let view = shown.and_then(|shown| self.views(&[shown]).pop());
+        view.ok_or_else(|| Refusal::NotFound { noun: "run", key: id.to_string(), nearest: None })
     }
 
-    /// A run with its counts; those that are not given are as counted so far.
-    pub(super) fn view(&self, run: &Run, counts: Option<RunCounts>) -> RunView {
-        let clients = self.inner.clients.lock();
-        let counted = || clients.run(run.id).map(RunCounts::of).unwrap_or_default();
-        let (mut having, mut unsupported) = (0, 0);
-        for client in clients.live(self.inner.clock.now()) {
-            having += usize::from(client.runs.contains(&run.id) && client.permits(&run.spec.point));
-            unsupported += usize::from(client.unsupported.contains(&run.id));
+    /// A run that is not among the others yet.
+    pub(super) fn view_of(&self, run: &Run) -> RunView {
+        view(run, RunCounts::default(), &Having::default())
+    }
+
+    /// Runs with their counts: those that are not given are as counted so far. The clients are looked at once,
+    /// whatever the number of runs, and not under their lock.
+    fn views(&self, shown: &[Shown]) -> Vec<RunView> {
+        let counting = || shown.iter().filter(|(_, counts)| counts.is_none()).map(|(run, _)| run);
+        let (counted, clients) = {
+            let clients = self.inner.clients.lock();
+            let counted = counting().filter_map(|run| Some((run.id, RunCounts::of(clients.run(run.id)?))));
+            (counted.collect::<BTreeMap<_, _>>(), clients.snapshot())
+        };
+        let mut having: BTreeMap<RunId, (&Run, Having)> =
+            counting().map(|run| (run.id, (run.as_ref(), Having::default()))).collect();
+        let now = self.inner.clock.now();
+        for client in clients.iter().filter(|client| client.is_live(now)) {
+            for (id, (run, having)) in &mut having {
+                having.clients += usize::from(client.runs.contains(id) && client.permits(&run.spec.point));
+                having.unsupported += usize::from(client.unsupported.contains(id));
+            }
         }
-        let end = run.end.as_ref();
-        RunView {
-            id: run.id,
-            fault: run.spec.fault.clone(),
-            point: run.spec.point.clone(),
-            operation: run.spec.operation.clone(),
-            host: run.spec.host.clone(),
-            active: run.is_active(),
-            percentage: run.percentage,
-            stage: run.stage,
-            effect: run.spec.effect.clone(),
-            shadow: run.spec.shadow,
-            hypothesis: run.hypothesis.clone(),
-            started_by: run.started_by.clone(),
-            started_at: run.started_at,
-            ends_at: run.ends_at,
-            hours: run.hours_key.clone(),
-            waived: run.waived.clone(),
-            ended: end.map(|end| end.ended),
-            ended_at: end.map(|end| end.at),
-            ended_by: end.and_then(|end| end.actor.clone()),
-            end_reason: end.and_then(|end| end.reason.clone()),
-            counts: counts.unwrap_or_else(counted),
-            clients: having,
-            unsupported,
-        }
+        let none = Having::default();
+        let view = |(run, counts): &Shown| {
+            let counts = counts.or_else(|| counted.get(&run.id).copied()).unwrap_or_default();
+            view(run, counts, having.get(&run.id).map_or(&none, |(_, having)| having))
+        };
+        shown.iter().map(view).collect()
+    }
+}
+
+/// A run, and what was counted of it, once it is over.
+type Shown = (Arc<Run>, Option<RunCounts>);
+
+/// How many live clients have a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Having {
+    clients: usize,
+    unsupported: usize,
+}
+
+fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
+    let end = run.end.as_ref();
+    RunView {
+        id: run.id,
+        fault: run.spec.fault.clone(),
+        point: run.spec.point.clone(),
+        operation: run.spec.operation.clone(),
+        host: run.spec.host.clone(),
+        active: run.is_active(),
+        percentage: run.percentage,
+        stage: run.stage,
+        effect: run.spec.effect.clone(),
+        shadow: run.spec.shadow,
+        hypothesis: run.hypothesis.clone(),
+        started_by: run.started_by.clone(),
+        started_at: run.started_at,
+        ends_at: run.ends_at,
+        hours: run.hours_key.clone(),
+        waived: run.waived.clone(),
+        ended: end.map(|end| end.ended),
+        ended_at: end.map(|end| end.at),
+        ended_by: end.and_then(|end| end.actor.clone()),
+        end_reason: end.and_then(|end| end.reason.clone()),
+        counts,
+        clients: having.clients,
+        unsupported: having.unsupported,
     }
 }
 

@@ -206,12 +206,16 @@ fn point_busy(facts: &Facts<'_>) -> Option<Refusal> {
 }
 
 fn cooling_down(facts: &Facts<'_>) -> Option<Refusal> {
-    let until = after(facts.last_ended_at?, COOL_DOWN);
-    (facts.now < until).then(|| Refusal {
-        clears_at: Some(until),
+    let ended = facts.last_ended_at?;
+    // Nobody looks while it is closed, so that does not count; unless the hours are waived.
+    let counted = facts.hours.filter(|_| !facts.start.overrides());
+    let until = counted.map_or(Some(after(ended, COOL_DOWN)), |hours| hours::open_for(hours, ended, COOL_DOWN));
+    let inside = counted.map_or_else(String::new, |_| format!(", counted inside the hours `{}`", hours_key(facts)));
+    until.is_none_or(|until| facts.now < until).then(|| Refusal {
+        clears_at: until,
         ..refusal(
             RefusalCode::CoolingDown,
-            format!("a run on the fault point `{}` ended less than {COOL_DOWN} ago", facts.fault.point),
+            format!("a run on the fault point `{}` ended less than {COOL_DOWN} ago{inside}", facts.fault.point),
             "wait: systems need time to recover, and people to look",
         )
     })

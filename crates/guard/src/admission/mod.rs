@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     /// Why everything is halted, if it is; empty where nobody said why.
     pub halted: Option<&'a str>,
     /// What the live clients report of the fault's point:
-    /// [`Clients::fault_point`](crate::clients::Clients::fault_point).
+    /// [`fault_point`](crate::clients::fault_point).
     pub point: FaultPoint,
     /// What the run would touch, beside the active runs: [`shares`](crate::blast_radius::shares), for the
     /// percentage of [`Start::percentage`].
@@ -86,6 +86,7 @@ impl Start<'_> {
         self.duration.unwrap_or(fault.max_duration)
     }
 
+    /// Whether refusals that can be waived are.
     fn overrides(&self) -> bool {
         self.may_override && self.override_reason.is_some_and(|reason| !reason.trim().is_empty())
     }

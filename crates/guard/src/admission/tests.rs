@@ -210,6 +210,33 @@ fn the_point() {
     assert!(admit(&ended(-600)).is_admitted());
 }
 
+/// The pause between two runs passes while the calendar is open: it opens at `at(-7_200)`, two hours ago.
+#[test]
+fn the_pause_passes_inside_hours() {
+    use RefusalCode::CoolingDown;
+    let (plain, day) = (fault(), day());
+    let facts = |now: i64, ended: i64| Facts {
+        now: at(now - 7_200),
+        last_ended_at: Some(at(ended - 7_200)),
+        ..facts(&plain, Some(&day))
+    };
+    let clears_at = |facts: &Facts<'_>| {
+        let cooling = admit(facts).refusals.into_iter().find(|refusal| refusal.code == CoolingDown)?;
+        cooling.clears_at.map(|moment| moment.as_second() - at(-7_200).as_second())
+    };
+    let night = -15 * 3_600 - 1_800;
+    // It ended four minutes before closing; six minutes of the next day are left.
+    assert_eq!(clears_at(&facts(359, night - 240)), Some(360));
+    assert_eq!(clears_at(&facts(360, night - 240)), None);
+    // It ended in the night, as one does whose hours were waived.
+    assert_eq!(clears_at(&facts(0, -3_600)), Some(600));
+    assert_eq!(clears_at(&facts(600, -3_600)), None);
+    // Where hours are waived, so is this.
+    let start = Start { override_reason: Some("I must"), may_override: true, ..Start::default() };
+    assert_eq!(clears_at(&Facts { start, ..facts(0, -599) }), Some(1));
+    assert_eq!(clears_at(&Facts { start, ..facts(0, -600) }), None);
+}
+
 /// Everything at once: every reason is named, in one order, and an override waives only what can be.
 #[test]
 fn all_reasons_at_once() {

@@ -18,8 +18,11 @@ pub const OPERATION_LENGTH_MAX: usize = 200;
 pub const OTHER: &str = "other";
 /// Flags whose evaluations are kept of one client.
 pub const EVALUATIONS_MAX: usize = 20_000;
+/// Variants of one flag whose evaluations are kept of one client.
+pub const EVALUATED_VARIANTS_MAX: usize = 100;
 
-/// One client. Its counters are cumulative since its own start.
+/// One client. Its counters are cumulative since its own start. A report may leave out what has not changed since
+/// an earlier one, so each report is taken in on top of what is known: what is absent from it is unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Client {
     /// This start of this process.
@@ -54,38 +57,115 @@ pub struct Client {
     pub points: BTreeMap<Key, PointCounts>,
     /// Evaluations by flag.
     pub evaluations: BTreeMap<Key, Evaluations>,
+    /// Whether it was heard from its first report on. If not, a counter that comes for the first time may have
+    /// grown long ago.
+    #[serde(skip)]
+    from_its_start: bool,
+}
+
+/// By how much the counters of traffic grew with one report.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// Root requests by operation.
+    pub(super) requests: BTreeMap<String, u64>,
+    /// Root requests that passed a fault point, by operation.
+    pub(super) passed: Vec<(Key, String, u64)>,
 }
 
 impl Client {
-    /// What a report shows, within bounds: operations beyond [`OPERATIONS_MAX`], and those with very long
-    /// names, count as [`OTHER`]; fault points beyond [`FAULT_POINTS_MAX`] are left out.
-    #[must_use]
-    pub fn new(report: &Report, now: Timestamp) -> Self {
-        let point = |counts: &PointCounts| PointCounts {
-            requests: bounded(&counts.requests, |sum, count| *sum = sum.saturating_add(*count)),
-            ..counts.clone()
-        };
-        let points = report.points.iter().take(FAULT_POINTS_MAX);
+    /// A client that nothing is known of but this report.
+    pub(super) fn new(report: &Report, now: Timestamp) -> Self {
         Self {
             client: report.client,
             service: report.service.clone(),
             sdk: report.sdk.clone(),
             level: report.level,
-            position: report.position,
+            position: None,
             state: report.state,
-            faults: report.faults.clone(),
-            runs: report.runs.clone(),
-            unsupported: report.unsupported.clone(),
+            faults: FaultSupport::default(),
+            runs: Vec::new(),
+            unsupported: Vec::new(),
             sequence: report.sequence,
             first_heard: now,
             last_heard: now,
-            goodbye: report.goodbye,
-            operations: bounded(&report.operations, |sum, counts| {
-                sum.requests = sum.requests.saturating_add(counts.requests);
-                sum.open = sum.open.saturating_add(counts.open);
-            }),
-            points: points.map(|(key, counts)| (key.clone(), point(counts))).collect(),
-            evaluations: report.evaluations.iter().take(EVALUATIONS_MAX).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            goodbye: false,
+            operations: BTreeMap::new(),
+            points: BTreeMap::new(),
+            evaluations: BTreeMap::new(),
+            from_its_start: report.sequence <= 1,
+        }
+    }
+
+    /// Takes a report in that is newer than any before it, and says what grew. All of it is bounded: operations
+    /// beyond [`OPERATIONS_MAX`], and those with very long names, count as [`OTHER`]; fault points beyond
+    /// [`FAULT_POINTS_MAX`] and flags beyond [`EVALUATIONS_MAX`] are left out.
+    pub(super) fn take_in(&mut self, report: &Report, now: Timestamp) -> Growth {
+        self.sdk.clone_from(&report.sdk);
+        self.level = report.level;
+        self.position = report.position;
+        self.state = report.state;
+        self.faults.clone_from(&report.faults);
+        self.runs.clone_from(&report.runs);
+        self.unsupported.clone_from(&report.unsupported);
+        self.sequence = report.sequence;
+        self.last_heard = now;
+        self.goodbye = report.goodbye;
+        self.evaluated(&report.evaluations);
+        Growth { requests: self.requested(&report.operations), passed: self.passed(&report.points) }
+    }
+
+    fn requested(&mut self, operations: &BTreeMap<String, OperationCounts>) -> BTreeMap<String, u64> {
+        let mut grown = BTreeMap::new();
+        let reported = operations.iter().map(|(operation, counts)| (operation.as_str(), *counts));
+        for (operation, counts) in folded(&self.operations, reported) {
+            let first = !self.operations.contains_key(operation) && !self.from_its_start;
+            let kept = self.operations.entry(operation.to_owned()).or_default();
+            kept.open = counts.open;
+            let more = raise(&mut kept.requests, counts.requests);
+            if more > 0 && !first {
+                grown.insert(operation.to_owned(), more);
+            }
+        }
+        grown
+    }
+
+    fn passed(&mut self, points: &BTreeMap<Key, PointCounts>) -> Vec<(Key, String, u64)> {
+        let mut grown = Vec::new();
+        for (point, counts) in points {
+            if !self.points.contains_key(point) && self.points.len() >= FAULT_POINTS_MAX {
+                continue;
+            }
+            let kept = self.points.entry(point.clone()).or_default();
+            kept.permitted = counts.permitted;
+            raise(&mut kept.passes, counts.passes);
+            raise(&mut kept.unscoped, counts.unscoped);
+            let reported = counts
+                .requests
+                .iter()
+                .map(|(operation, requests)| (operation.as_str(), OperationCounts { requests: *requests, open: 0 }));
+            for (operation, counts) in folded(&kept.requests, reported) {
+                let first = !kept.requests.contains_key(operation) && !self.from_its_start;
+                let more = raise(kept.requests.entry(operation.to_owned()).or_default(), counts.requests);
+                if more > 0 && !first {
+                    grown.push((point.clone(), operation.to_owned(), more));
+                }
+            }
+        }
+        grown
+    }
+
+    fn evaluated(&mut self, evaluations: &BTreeMap<Key, Evaluations>) {
+        for (flag, counts) in evaluations {
+            if !self.evaluations.contains_key(flag) && self.evaluations.len() >= EVALUATIONS_MAX {
+                continue;
+            }
+            let kept = self.evaluations.entry(flag.clone()).or_default();
+            raise(&mut kept.errors, counts.errors);
+            for (variant, count) in &counts.variants {
+                if kept.variants.contains_key(variant) || kept.variants.len() < EVALUATED_VARIANTS_MAX {
+                    raise(kept.variants.entry(variant.clone()).or_default(), *count);
+                }
+            }
         }
     }
 
@@ -107,12 +187,32 @@ pub(super) fn operation_name(operation: &str) -> &str {
     if operation.len() > OPERATION_LENGTH_MAX { OTHER } else { operation }
 }
 
-fn bounded<T: Clone + Default>(counts: &BTreeMap<String, T>, add: impl Fn(&mut T, &T)) -> BTreeMap<String, T> {
-    let mut kept: BTreeMap<String, T> = BTreeMap::new();
-    for (operation, count) in counts {
-        let name = operation_name(operation);
-        let name = if kept.len() < OPERATIONS_MAX { name } else { OTHER };
-        add(kept.entry(name.to_owned()).or_default(), count);
+/// Raises a cumulative counter to what was reported, and says by how much it grew. One that shrinks stays.
+fn raise(kept: &mut u64, reported: u64) -> u64 {
+    let grown = reported.saturating_sub(*kept);
+    *kept = (*kept).max(reported);
+    grown
+}
+
+/// What was reported, under the names that it is counted by.
+fn folded<'r, T>(
+    kept: &BTreeMap<String, T>,
+    reported: impl Iterator<Item = (&'r str, OperationCounts)>,
+) -> BTreeMap<&'r str, OperationCounts> {
+    let named = kept.len() - usize::from(kept.contains_key(OTHER));
+    let mut room = OPERATIONS_MAX.saturating_sub(named);
+    let mut folded: BTreeMap<&str, OperationCounts> = BTreeMap::new();
+    for (operation, counts) in reported {
+        let mut name = operation_name(operation);
+        if name != OTHER && !kept.contains_key(name) && !folded.contains_key(name) {
+            match room.checked_sub(1) {
+                Some(left) => room = left,
+                None => name = OTHER,
+            }
+        }
+        let sum = folded.entry(name).or_default();
+        sum.requests = sum.requests.saturating_add(counts.requests);
+        sum.open = sum.open.saturating_add(counts.open);
     }
-    kept
+    folded
 }

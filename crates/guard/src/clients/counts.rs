@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_model::wire::{ArmCounts, Metric, OperationCounts, Report};
+use daybreak_model::wire::{ArmCounts, Metric, Report};
 use daybreak_model::{Arm, InstanceId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::client::{Client, operation_name};
+use super::client::{Client, OTHER, operation_name};
+
+/// Arms of one client, by root operation and ramp stage; what is beyond is counted as [`OTHER`].
+const ARMS_MAX: usize = 10_000;
 
 /// The counters of one arm. Each is cumulative over the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -112,13 +115,16 @@ impl RunCounts {
 
     /// Takes the arms of a report in, which is newer than any before it of the same client.
     pub(super) fn report(&mut self, client: &Client, report: &Report, counted: &[&ArmCounts], now: Timestamp) {
+        let part = self.clients.entry(report.client).or_default();
         let mut latest: BTreeMap<(String, u32, Arm), ArmTotals> = BTreeMap::new();
         for arm in counted {
-            let key = (operation_name(&arm.operation).to_owned(), arm.stage, arm.arm);
+            let mut key = (operation_name(&arm.operation).to_owned(), arm.stage, arm.arm);
+            if part.arms.len() + latest.len() >= ARMS_MAX && !part.arms.contains_key(&key) {
+                key = (OTHER.to_owned(), 0, arm.arm);
+            }
             let totals = latest.entry(key).or_default();
             *totals = totals.plus(ArmTotals::of(&arm.counts));
         }
-        let part = self.clients.entry(report.client).or_default();
         for ((operation, stage, arm), totals) in latest {
             let place = Place { service: client.service.clone(), operation: operation.clone() };
             let before = part.arms.entry((operation, stage, arm)).or_default();
@@ -132,11 +138,11 @@ impl RunCounts {
         }
     }
 
-    pub(super) fn add_requests(&mut self, service: &str, grown: &BTreeMap<String, OperationCounts>) {
-        for (operation, counts) in grown {
+    pub(super) fn add_requests(&mut self, service: &str, grown: &BTreeMap<String, u64>) {
+        for (operation, more) in grown {
             let place = Place { service: service.to_owned(), operation: operation.clone() };
             let requests = &mut self.places.entry(place).or_default().requests;
-            *requests = requests.saturating_add(counts.requests);
+            *requests = requests.saturating_add(*more);
         }
     }
 }

@@ -1,25 +1,27 @@
 //! Who reports, and what: cumulative counters, taken as differences.
 //!
 //! A report counts only if its sequence number is above that of every report of the same client before it. So
-//! duplicates and reorderings change nothing, and a lost report is made good by the next.
+//! duplicates and reorderings change nothing, and a lost report is made good by the next. What a report leaves out
+//! is as it was: an absent counter is neither zero nor gone, nor is an absent fault point.
 
 mod client;
 mod counts;
 mod points;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use daybreak_model::limits::OPERATIONS_MAX;
-use daybreak_model::wire::{ArmCounts, OperationCounts, PointCounts, Report};
-use daybreak_model::{InstanceId, Key, Millis, RunId};
+use daybreak_model::wire::{ArmCounts, Report};
+use daybreak_model::{InstanceId, Millis, RunId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::span::signed;
 use crate::traffic::Traffic;
+use client::Growth;
 
-pub use client::{Client, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
+pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Place, PlaceTotals, RunCounts};
-pub use points::{FaultPoint, PointInService};
+pub use points::{FaultPoint, PointInService, fault_point, fault_points};
 
 /// Clients that are kept.
 pub const CLIENTS_MAX: usize = 20_000;
@@ -37,7 +39,8 @@ pub const SERVICE_LENGTH_MAX: usize = 200;
 /// All clients.
 #[derive(Debug, Default)]
 pub struct Clients {
-    clients: BTreeMap<InstanceId, Client>,
+    /// Shared with those who read them, so that nobody reads under a lock.
+    clients: BTreeMap<InstanceId, Arc<Client>>,
     runs: BTreeMap<RunId, RunCounts>,
     traffic: Traffic,
 }
@@ -95,37 +98,24 @@ impl Clients {
             _ => {}
         }
         let before = self.clients.remove(&report.client);
-        let mut client = Client::new(report, now);
-        if let Some(before) = &before {
-            client.first_heard = before.first_heard;
-        }
-        self.count(before.as_ref(), &client, now);
+        let reported = if before.is_some() { Reported::Newer } else { Reported::First };
+        let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
+        let grown = client.take_in(report, now);
+        self.count(&client, &grown, now);
         self.count_arms(&client, report, now);
-        self.clients.insert(report.client, client);
-        Ok(if before.is_some() { Reported::Newer } else { Reported::First })
+        self.clients.insert(report.client, Arc::new(client));
+        Ok(reported)
     }
 
-    /// Counts what grew since the report before. Where there is none, and this is not the client's very first,
-    /// nobody knows when its counters grew: they only become what later ones are compared with.
-    fn count(&mut self, before: Option<&Client>, client: &Client, now: Timestamp) {
+    /// Counts what grew since the report before.
+    fn count(&mut self, client: &Client, grown: &Growth, now: Timestamp) {
         client.points.keys().for_each(|point| self.traffic.know(&client.service, point, now));
-        if before.is_none() && client.sequence > 1 {
-            return;
+        for (operation, requests) in &grown.requests {
+            self.traffic.add_requests(&client.service, operation, *requests, now);
         }
-        let (none, no_points) = (BTreeMap::new(), BTreeMap::new());
-        let grown = grown_operations(before.map_or(&none, |before| &before.operations), &client.operations);
-        for (operation, counts) in &grown {
-            self.traffic.add_requests(&client.service, operation, counts.requests, now);
-        }
-        self.runs.values_mut().for_each(|run| run.add_requests(&client.service, &grown));
-        let points_before: &BTreeMap<Key, PointCounts> = before.map_or(&no_points, |before| &before.points);
-        for (point, counts) in &client.points {
-            let requests_before = points_before.get(point).map(|counts| &counts.requests);
-            for (operation, requests) in &counts.requests {
-                let before = requests_before.and_then(|before| before.get(operation)).copied().unwrap_or_default();
-                let grown = requests.saturating_sub(before);
-                self.traffic.add_passed(&client.service, point, operation, grown, now);
-            }
+        self.runs.values_mut().for_each(|run| run.add_requests(&client.service, &grown.requests));
+        for (point, operation, requests) in &grown.passed {
+            self.traffic.add_passed(&client.service, point, operation, *requests, now);
         }
     }
 
@@ -166,18 +156,24 @@ impl Clients {
 
     /// All clients that are kept, silent ones too.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.clients.values()
+        self.clients.values().map(Arc::as_ref)
+    }
+
+    /// All clients that are kept, as they are now: to be read at leisure.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Arc<Client>> {
+        self.clients.values().cloned().collect()
     }
 
     /// One client.
     #[must_use]
     pub fn get(&self, client: InstanceId) -> Option<&Client> {
-        self.clients.get(&client)
+        self.clients.get(&client).map(Arc::as_ref)
     }
 
     /// The clients that are live.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Client> {
-        self.clients.values().filter(move |client| client.is_live(now))
+        self.iter().filter(move |client| client.is_live(now))
     }
 
     /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been silent for [`LOST_AFTER`]
@@ -206,19 +202,6 @@ impl Clients {
 
 fn silence(client: &Client, now: Timestamp) -> SignedDuration {
     now.duration_since(client.last_heard)
-}
-
-fn grown_operations(
-    before: &BTreeMap<String, OperationCounts>,
-    after: &BTreeMap<String, OperationCounts>,
-) -> BTreeMap<String, OperationCounts> {
-    debug_assert!(after.len() <= OPERATIONS_MAX + 1);
-    let grown = after.iter().map(|(operation, counts)| {
-        let before = before.get(operation).map_or(0, |before| before.requests);
-        let requests = counts.requests.saturating_sub(before);
-        (operation.clone(), OperationCounts { requests, open: counts.open })
-    });
-    grown.filter(|(_, counts)| counts.requests > 0).collect()
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use daybreak_model::Key;
 use daybreak_model::wire::PointCounts;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Client, Clients};
+use super::Client;
 
 /// A fault point and its traffic, over all live clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,26 +48,24 @@ impl FaultPoint {
     }
 }
 
-impl Clients {
-    /// Every fault point that a live client knows.
-    #[must_use]
-    pub fn fault_points(&self, now: Timestamp) -> BTreeMap<Key, FaultPoint> {
-        let mut points: BTreeMap<Key, FaultPoint> = BTreeMap::new();
-        for client in self.live(now) {
-            for (key, counts) in &client.points {
-                points.entry(key.clone()).or_default().add(client, key, counts);
-            }
+/// Every fault point that some live clients know.
+#[must_use]
+pub fn fault_points<'c>(live: impl IntoIterator<Item = &'c Client>) -> BTreeMap<Key, FaultPoint> {
+    let mut points: BTreeMap<Key, FaultPoint> = BTreeMap::new();
+    for client in live {
+        for (key, counts) in &client.points {
+            points.entry(key.clone()).or_default().add(client, key, counts);
         }
-        points
     }
+    points
+}
 
-    /// One fault point; all zero where no live client knows it.
-    #[must_use]
-    pub fn fault_point(&self, key: &Key, now: Timestamp) -> FaultPoint {
-        let mut point = FaultPoint::default();
-        for client in self.live(now) {
-            client.points.get(key).into_iter().for_each(|counts| point.add(client, key, counts));
-        }
-        point
+/// One fault point, as some live clients know it; all zero where none of them does.
+#[must_use]
+pub fn fault_point<'c>(key: &Key, live: impl IntoIterator<Item = &'c Client>) -> FaultPoint {
+    let mut point = FaultPoint::default();
+    for client in live {
+        client.points.get(key).into_iter().for_each(|counts| point.add(client, key, counts));
     }
+    point
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use daybreak_model::Arm;
-use daybreak_model::wire::{Evaluations, FaultSupport};
+use daybreak_model::limits::OPERATIONS_MAX;
+use daybreak_model::wire::{Evaluations, FaultSupport, OperationCounts, PointCounts};
 use proptest::prelude::*;
 
 use super::*;
@@ -92,12 +93,13 @@ fn invariant_5_a_client_that_forbids_faults_does_not_count_at_a_point() {
     let mut refusing = traffic_report(3, 1, 10, 10);
     refusing.points.values_mut().for_each(|point| point.permitted = false);
     let clients = clients(&[(traffic_report(1, 1, 10, 7), 0), (forbidding, 0), (refusing, 0), (report(4, 1), 0)]);
-    let point = clients.fault_point(&key("payment.gateway"), at(1));
+    let point_at = |name: &str, second: i64| fault_point(&key(name), clients.live(at(second)));
+    let point = point_at("payment.gateway", 1);
     assert_eq!((point.clients, point.permitting, point.passes), (3, 1, 27));
     assert_eq!(point.services["shop"].requests[CHECKOUT], 27);
-    assert_eq!(clients.fault_points(at(1)), BTreeMap::from([(key("payment.gateway"), point)]));
-    assert_eq!(clients.fault_point(&key("payment.gateway"), at(31)), FaultPoint::default());
-    assert_eq!(clients.fault_point(&key("elsewhere"), at(1)), FaultPoint::default());
+    assert_eq!(fault_points(clients.live(at(1))), BTreeMap::from([(key("payment.gateway"), point)]));
+    assert_eq!(point_at("payment.gateway", 31), FaultPoint::default());
+    assert_eq!(point_at("elsewhere", 1), FaultPoint::default());
 }
 
 #[test]
@@ -142,6 +144,46 @@ fn invariant_4_an_arm_that_shrinks_counts_once() {
     assert_eq!(clients.run(RUN).unwrap().arm(Arm::Treated).struck, 10);
 }
 
+/// An absent counter, point or evaluation is neither zero nor gone, and what comes back is not counted twice.
+#[test]
+fn invariant_4_what_a_report_leaves_out_is_unchanged() {
+    let evaluated = |variant: &str, count| Evaluations { variants: [(key(variant), count)].into(), errors: 0 };
+    let first = Report { evaluations: [(key("layout"), evaluated("grid", 3))].into(), ..striking(1, 1, 40) };
+    let second = Report { evaluations: [(key("layout"), evaluated("list", 2))].into(), ..report(1, 2) };
+    let clients = clients(&[(first, 0), (second, 2), (report(1, 3), 4), (striking(1, 4, 41), 6)]);
+    let client = clients.get(InstanceId::new(1)).unwrap();
+    let (grid, list) = (key("grid"), key("list"));
+    assert_eq!(client.evaluations[&key("layout")].variants, [(grid, 3), (list, 2)].into());
+    assert_eq!(client.operations[CHECKOUT].requests, 41);
+    assert_eq!(fault_point(&key("payment.gateway"), clients.live(at(6))).permitting, 1);
+    assert_eq!(passed(&clients, 6), Some((41, 41)));
+    let run = clients.run(RUN).unwrap();
+    assert_eq!((run.arm(Arm::Treated).requests, run.arm(Arm::Treated).struck), (41, 41));
+    assert_eq!(run.places().values().map(|place| place.requests).sum::<u64>(), 41);
+}
+
+/// A point that is not reported anew is known all the same: also after the 15 minutes that traffic reaches back.
+#[test]
+fn a_point_that_is_left_out_stays_known() {
+    let reports: Vec<_> = (2..200).map(|sequence| (report(1, sequence), sequence as i64 * 10)).collect();
+    let clients = clients(&[vec![(traffic_report(1, 1, 10, 10), 0)], reports].concat());
+    assert!(clients.traffic().knows("shop", &key("payment.gateway"), at(1_991)));
+    assert_eq!(fault_point(&key("payment.gateway"), clients.live(at(1_991))).clients, 1);
+}
+
+/// Whoever is met late may send its counters piece by piece: none of them is taken for growth.
+#[test]
+fn a_client_met_late_brings_no_traffic_of_before_piece_by_piece() {
+    let whole = traffic_report(1, 900, 1_000_000, 1_000);
+    let pieces = [
+        Report { points: BTreeMap::new(), ..whole.clone() },
+        Report { operations: BTreeMap::new(), sequence: 901, ..whole },
+        traffic_report(1, 902, 1_000_010, 1_001),
+    ];
+    let clients = clients(&pieces.map(|piece| (piece, 0)));
+    assert_eq!(passed(&clients, 5), Some((10, 1)));
+}
+
 #[test]
 fn everything_is_bounded() {
     let many = |n: usize| (0..n).map(|n| format!("GET /{n:05}"));
@@ -151,12 +193,21 @@ fn everything_is_bounded() {
     let point = PointCounts { requests: many(5_000).map(|name| (name, 1)).collect(), ..PointCounts::default() };
     long.points = (0..5_000).map(|n| (key(&format!("p{n}")), point.clone())).take(600).collect();
     long.evaluations = (0..30_000).map(|n| (key(&format!("f{n}")), Evaluations::default())).collect();
-    let client = Client::new(&long, at(0));
+    let mut client = Client::new(&long, at(0));
+    let _ = client.take_in(&long, at(0));
     assert_eq!(client.operations.len(), OPERATIONS_MAX + 1);
     assert_eq!(client.operations.values().map(|counts| counts.requests).sum::<u64>(), 5_001);
     assert_eq!(client.points.len(), 500);
     assert!(client.points.values().all(|point| point.requests.len() == OPERATIONS_MAX + 1));
     assert_eq!(client.evaluations.len(), EVALUATIONS_MAX);
+    // Others in the next report find no room either.
+    let others = Report { operations: many(10_000).map(|name| (name, OperationCounts::default())).collect(), ..long };
+    let _ = client.take_in(&others, at(2));
+    assert_eq!(client.operations.len(), OPERATIONS_MAX + 1);
+    let variants = (0..1_000).map(|n| (key(&format!("v{n}")), 1)).collect();
+    let evaluations = [(key("f1"), Evaluations { variants, errors: 1 })].into();
+    let _ = client.take_in(&Report { evaluations, ..report(1, 3) }, at(4));
+    assert_eq!(client.evaluations[&key("f1")].variants.len(), EVALUATED_VARIANTS_MAX);
 }
 
 #[test]
@@ -190,7 +241,38 @@ fn any_reports() -> impl Strategy<Value = Vec<Report>> {
     })
 }
 
+/// What a report has to say to a server that acknowledged this state: what has changed since.
+fn changes(report: &Report, acknowledged: &Report) -> Report {
+    let mut changes = report.clone();
+    changes.operations.retain(|name, counts| acknowledged.operations.get(name) != Some(counts));
+    changes.points.retain(|point, counts| acknowledged.points.get(point) != Some(counts));
+    changes.arms.retain(|arm| !acknowledged.arms.contains(arm));
+    changes
+}
+
 proptest! {
+    /// Reports of changes alone, some of them lost, come to the same as reports of everything.
+    #[test]
+    fn invariant_4_reports_of_changes_come_to_the_same(
+        reports in any_reports(), arrives in prop::collection::vec(any::<bool>(), 32),
+    ) {
+        let (mut whole, mut parts) = (Clients::default(), Clients::default());
+        [&mut whole, &mut parts].into_iter().for_each(|clients| clients.open_run(RUN));
+        let mut acknowledged: BTreeMap<InstanceId, Report> = BTreeMap::new();
+        for (report, arrives) in reports.iter().zip(arrives) {
+            let nothing = Report { operations: BTreeMap::new(), points: BTreeMap::new(), arms: Vec::new(), ..report.clone() };
+            let known = acknowledged.get(&report.client).unwrap_or(&nothing);
+            if arrives || report.sequence == 1 {
+                parts.report(&changes(report, known), at(0)).unwrap();
+                whole.report(report, at(0)).unwrap();
+                acknowledged.insert(report.client, report.clone());
+            }
+        }
+        prop_assert_eq!(parts.snapshot(), whole.snapshot());
+        prop_assert_eq!(passed(&parts, 1), passed(&whole, 1));
+        prop_assert_eq!(parts.run(RUN), whole.run(RUN));
+    }
+
     /// Every report comes at least once, in any order: the totals are those of the last reports.
     #[test]
     fn invariant_4_duplicated_and_shuffled_reports_change_nothing(

@@ -18,14 +18,20 @@ struct FaultPoints<T> {
 }
 
 /// The clients that report, and what each of them has.
-#[utoipa::path(tag = "clients", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "clients",
+    responses((status = 200, description = "Silent ones too, for some minutes", body = ref("#/components/schemas/Clients"))),
+)]
 #[get("/api/v1/clients")]
 pub(crate) async fn clients(control: web::Data<Control>) -> HttpResponse {
     answer::ok(&Clients { clients: control.clients() })
 }
 
 /// The fault points that clients know, with their traffic.
-#[utoipa::path(tag = "clients", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "clients",
+    responses((status = 200, description = "By name", body = ref("#/components/schemas/FaultPoints"))),
+)]
 #[get("/api/v1/fault-points")]
 pub(crate) async fn fault_points(control: web::Data<Control>) -> HttpResponse {
     answer::ok(&FaultPoints { fault_points: control.fault_points() })

@@ -2,16 +2,17 @@
 
 use actix_web::http::header::{ACCEPT, ETAG};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{ApplyOptions, Control};
-use serde::Deserialize;
+use daybreak_control::{Actor, ApplyOptions, Changed, Control, Reached, Refusal};
+use daybreak_model::wire::Position;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::somebody;
+use super::{Wait, somebody, switch};
 use crate::answer;
 use crate::body::Document;
-use crate::etag::quoted;
+use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How to apply.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -19,22 +20,40 @@ use crate::problem::Problem;
 pub struct ApplyQuery {
     /// Tell what would change, and change nothing.
     #[param(default = false)]
+    #[serde(deserialize_with = "switch")]
     dry_run: bool,
     /// Remove what the document does not name.
     #[param(default = false)]
+    #[serde(deserialize_with = "switch")]
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
+}
+
+/// What was applied.
+#[derive(Serialize)]
+struct Applied {
+    #[serde(flatten)]
+    changed: Changed,
+    /// How far it has come, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<Reached>,
 }
 
 /// Apply a document of many resources as one revision: all or nothing.
 #[utoipa::path(
     tag = "documents",
-    params(ApplyQuery),
-    request_body(content = Object, description = "A document, JSON or YAML"),
+    params(
+        ApplyQuery,
+        ("If-Match" = Option<String>, Header, description = "Only at this position: the `ETag` of an export"),
+    ),
+    request_body(content = ref("#/components/schemas/Document"), description = "A document, JSON or YAML"),
     responses(
-        (status = 200, description = "What changed, or with `dry_run` what would", body = Object),
+        (status = 200, description = "What changed, or with `dry_run` what would", body = ref("#/components/schemas/Changed")),
         (status = 409, description = "Something that others name would go"),
+        (status = 412, description = "The server does not stand there any more"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
 )]
@@ -42,15 +61,37 @@ pub struct ApplyQuery {
 pub(crate) async fn apply(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    request: HttpRequest,
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
-    let ApplyQuery { dry_run, prune, reason } = query.into_inner();
+    let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
+    let wait = Wait::read(wait.as_deref())?;
+    let actor = Actor { waits: wait.is_asked(), ..somebody(reason) };
     let (work, source) = (control.clone(), document.source.clone());
-    let options = ApplyOptions { dry_run, prune };
-    let apply = async move { work.apply(vec![source], options, somebody(reason)).await };
-    let done = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(answer::ok(&done))
+    let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
+    let apply = async move { work.apply(vec![source], options, actor).await };
+    let changed = offload.run(apply).await?.map_err(|refusal| match refusal {
+        Refusal::Conflict { at } if options.only_at.is_some() => elsewhere(at),
+        refusal => document.refused(refusal),
+    })?;
+    let reached = wait.reached(&control, changed.position).await;
+    Ok(answer::ok(&Applied { changed, reached }))
+}
+
+/// The revision at which alone a request wants its document applied.
+fn only_at(control: &Control, request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let at = control.position();
+    match Tags::if_match(request.headers())? {
+        Tags::Absent | Tags::Any => Ok(None),
+        tags if tags.contains(&at.to_string()) => Ok(Some(at.revision)),
+        Tags::OneOf(_) => Err(elsewhere(at)),
+    }
+}
+
+fn elsewhere(at: Position) -> Problem {
+    let detail = format!("the server stands at {at}, which is not the position expected; export, and apply anew");
+    Problem::new(Code::PreconditionFailed, detail).header(ETAG, &quoted(at))
 }
 
 /// The forms of a document.
@@ -75,7 +116,7 @@ pub struct ExportQuery {
     tag = "documents",
     params(ExportQuery),
     responses((status = 200, description = "A document", headers(("ETag" = String)),
-               content((String = "application/yaml"), (Object = "application/json")))),
+               content((String = "application/yaml"), (ref("#/components/schemas/Document") = "application/json")))),
 )]
 #[get("/api/v1/export")]
 pub(crate) async fn export(

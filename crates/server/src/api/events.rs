@@ -36,7 +36,11 @@ pub struct EventsQuery {
 }
 
 /// Events, the latest first.
-#[utoipa::path(tag = "events", params(EventsQuery), responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "events",
+    params(EventsQuery),
+    responses((status = 200, description = "A page of them", body = ref("#/components/schemas/Events"))),
+)]
 #[get("/api/v1/events")]
 pub(crate) async fn list(control: web::Data<Control>, query: web::Query<EventsQuery>) -> Result<HttpResponse, Problem> {
     let EventsQuery { subject, kind, actor, since, until, before, after, limit } = query.into_inner();

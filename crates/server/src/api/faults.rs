@@ -7,7 +7,7 @@ use daybreak_control::{Control, StartRequest};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Because, somebody};
+use super::{Because, somebody, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::{Code, Problem};
@@ -38,6 +38,7 @@ pub struct Start {
 #[serde(default, deny_unknown_fields)]
 pub struct StartQuery {
     /// Tell what would happen, and start nothing.
+    #[serde(deserialize_with = "switch")]
     dry_run: bool,
 }
 
@@ -47,8 +48,8 @@ pub struct StartQuery {
     params(("key" = String, Path, description = "The fault"), StartQuery),
     request_body(content = Start, description = "Optional"),
     responses(
-        (status = 201, description = "The run", body = Object, headers(("Location" = String))),
-        (status = 200, description = "With `dry_run`: what would run", body = Object),
+        (status = 201, description = "The run", body = ref("#/components/schemas/Started"), headers(("Location" = String))),
+        (status = 200, description = "With `dry_run`: what would run", body = ref("#/components/schemas/Started")),
         (status = 409, description = "Every reason that stands against it"),
     ),
 )]
@@ -83,7 +84,7 @@ pub(crate) async fn start(
     tag = "faults",
     params(("key" = String, Path, description = "The fault")),
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "What was stopped", body = Object)),
+    responses((status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped"))),
 )]
 #[post("/api/v1/faults/{key}/stop")]
 pub(crate) async fn stop(

@@ -1,6 +1,5 @@
 //! Flags: turn them on and off, and ask why they answer as they do.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::Control;
 use daybreak_engine::{Explanation, ValueRef};
@@ -9,7 +8,8 @@ use daybreak_model::{Context, ErrorCode, Kind, Reason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Because, resources, somebody};
+use super::resources::{self, Done};
+use super::{Because, ChangeQuery};
 use crate::answer;
 use crate::body::{self, Command};
 use crate::limits::Limited;
@@ -18,39 +18,43 @@ use crate::problem::{Code, Problem};
 /// Turn a flag on: its rules answer. Where it is on, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(("key" = String, Path, description = "The flag")),
+    params(("key" = String, Path, description = "The flag"), ChangeQuery),
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "What changed", body = Object)),
+    responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
 #[post("/api/v1/flags/{key}/enable")]
 pub(crate) async fn enable(
     control: web::Data<Control>,
     request: HttpRequest,
     key: web::Path<String>,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.enable(Kind::Flag, &key, asked, somebody(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(true), done))
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = Done::new(control.enable(Kind::Flag, &key, asked, actor).await?, wait);
+    Ok(Done { enabled: Some(true), ..done }.answer(&control, Kind::Flag, &key).await)
 }
 
 /// Turn a flag off: it serves `off`, with reason DISABLED. Where it is off, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(("key" = String, Path, description = "The flag")),
+    params(("key" = String, Path, description = "The flag"), ChangeQuery),
     request_body(content = Because, description = "Optional"),
-    responses((status = 200, description = "What changed", body = Object)),
+    responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
 #[post("/api/v1/flags/{key}/disable")]
 pub(crate) async fn disable(
     control: web::Data<Control>,
     request: HttpRequest,
     key: web::Path<String>,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.disable(Kind::Flag, &key, asked, somebody(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(false), done))
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = Done::new(control.disable(Kind::Flag, &key, asked, actor).await?, wait);
+    Ok(Done { enabled: Some(false), ..done }.answer(&control, Kind::Flag, &key).await)
 }
 
 /// Whom to evaluate a flag for.
@@ -63,17 +67,15 @@ pub struct EvaluateRequest {
 }
 
 /// What a flag answers, and why.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 struct EvaluateAnswer<'a> {
     /// The flag.
     flag: &'a str,
     /// What it serves.
-    #[schema(value_type = Object)]
     value: Option<ValueRef<'a>>,
     /// The name of what it serves.
     variant: Option<&'a str>,
     /// Why.
-    #[schema(value_type = String)]
     reason: Reason,
     /// The rule that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,13 +89,11 @@ struct EvaluateAnswer<'a> {
     /// The revision that last changed the flag.
     revision: u64,
     /// Rule by rule: what it made of the context, and why it did not match.
-    #[schema(value_type = Object)]
     trace: Option<Explanation>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 struct EvaluateError {
-    #[schema(value_type = String)]
     code: ErrorCode,
     message: String,
 }
@@ -102,8 +102,11 @@ struct EvaluateError {
 #[utoipa::path(
     tag = "flags",
     params(("key" = String, Path, description = "The flag")),
-    request_body = EvaluateRequest,
-    responses((status = 200, body = EvaluateAnswer<'_>), (status = 404, description = "There is no such flag")),
+    request_body(content = EvaluateRequest, description = "Optional"),
+    responses(
+        (status = 200, description = "What it answers, and why", body = ref("#/components/schemas/Evaluated")),
+        (status = 404, description = "There is no such flag"),
+    ),
 )]
 #[post("/api/v1/flags/{key}/evaluate")]
 pub(crate) async fn evaluate(

@@ -17,7 +17,10 @@ struct Readiness<'a> {
 }
 
 /// The process lives.
-#[utoipa::path(tag = "server", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "server",
+    responses((status = 200, description = "It does", body = ref("#/components/schemas/Liveness"))),
+)]
 #[get("/healthz")]
 pub(crate) async fn live() -> HttpResponse {
     answer::ok(&serde_json::json!({ "status": "live" }))
@@ -26,7 +29,10 @@ pub(crate) async fn live() -> HttpResponse {
 /// What is served is fresh; red while it is stale, or while the server stops.
 #[utoipa::path(
     tag = "server",
-    responses((status = 200, body = Object), (status = 503, description = "The reasons")),
+    responses(
+        (status = 200, description = "It is", body = ref("#/components/schemas/Readiness")),
+        (status = 503, description = "The reasons"),
+    ),
 )]
 #[get("/readyz")]
 pub(crate) async fn ready(control: web::Data<Control>) -> Result<HttpResponse, Problem> {

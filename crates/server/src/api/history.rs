@@ -5,8 +5,8 @@ use daybreak_control::Control;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::resources::{self, ResourcePath};
-use super::{events, somebody};
+use super::resources::{self, Done, ResourcePath};
+use super::{ChangeQuery, events};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::Problem;
@@ -25,7 +25,7 @@ pub struct HistoryQuery {
 #[utoipa::path(
     params(("key" = String, Path, description = "The key"), HistoryQuery),
     responses(
-        (status = 200, description = "Events", body = Object),
+        (status = 200, description = "Events", body = ref("#/components/schemas/Events")),
         (status = 404, description = "Nothing is known of it"),
     ),
 )]
@@ -54,11 +54,12 @@ pub struct Revert {
 #[utoipa::path(
     params(
         ("key" = String, Path, description = "The key"),
+        ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Change this revision only"),
     ),
     request_body(content = Revert, description = "Optional"),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 404, description = "The history does not reach back that far"),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "What it was is not valid any more"),
@@ -69,12 +70,14 @@ pub(crate) async fn revert(
     control: web::Data<Control>,
     request: HttpRequest,
     path: ResourcePath,
+    query: web::Query<ChangeQuery>,
     revert: Command<Revert>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = resources::kind(&word)?;
     let asked = resources::asked(&control, &request, kind, &key)?;
     let Command(Revert { revision, reason }) = revert;
-    let done = control.revert(kind, &key, revision, asked, somebody(reason)).await?;
-    Ok(resources::changed(&control, kind, &key, false, done))
+    let (actor, wait) = query.into_inner().asks(reason)?;
+    let done = control.revert(kind, &key, revision, asked, actor).await?;
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

@@ -10,7 +10,10 @@ use crate::problem::Problem;
 #[utoipa::path(
     tag = "hours",
     params(("key" = String, Path, description = "The calendar")),
-    responses((status = 200, body = Object), (status = 404, description = "There is no such calendar")),
+    responses(
+        (status = 200, description = "The calendar now", body = ref("#/components/schemas/HoursStatus")),
+        (status = 404, description = "There is no such calendar"),
+    ),
 )]
 #[get("/api/v1/hours/{key}/status")]
 pub(crate) async fn status(control: web::Data<Control>, key: web::Path<String>) -> Result<HttpResponse, Problem> {

@@ -1,5 +1,6 @@
 //! The operators' side: one short curl line for everything.
 
+pub mod asked;
 pub mod clients;
 pub mod documents;
 pub mod events;
@@ -12,20 +13,16 @@ pub mod hours;
 pub mod resources;
 pub mod runs;
 
-use daybreak_control::Actor;
-use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
-/// The options of commands that ask for nothing but a reason.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Because {
-    /// Why, for the audit log.
-    #[schema(example = "the gateway is on fire")]
-    reason: Option<String>,
-}
+use asked::{Because, ChangeQuery, Wait, somebody};
 
-/// Who asks. Without tokens the server knows no name.
-fn somebody(reason: Option<String>) -> Actor {
-    Actor::default().because(reason)
+/// Reads a switch of a query: `?dry_run` is `?dry_run=true`.
+fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" | "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(Error::custom(format!("`{other}` is neither `true` nor `false`"))),
+    }
 }

@@ -5,13 +5,12 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
-use daybreak_control::{Changed, Control, Precondition, Resource};
+use daybreak_control::{Changed, Control, Precondition, Reached, Resource};
 use daybreak_model::Kind;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use utoipa::IntoParams;
 
-use super::{Because, somebody};
+use super::{Because, ChangeQuery, Wait};
 use crate::answer;
 use crate::body::{Command, Document};
 use crate::etag::{Tags, precondition, quoted};
@@ -19,14 +18,6 @@ use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 pub(super) type ResourcePath = web::Path<(String, String)>;
-
-/// Options of a change.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChangeQuery {
-    /// Why, for the audit log.
-    pub reason: Option<String>,
-}
 
 /// What a change of one resource did, and what the resource is now.
 #[derive(Serialize)]
@@ -36,6 +27,9 @@ pub(super) struct ChangedOne {
     pub(super) enabled: Option<bool>,
     #[serde(flatten)]
     pub(super) changed: Changed,
+    /// How far it has come, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reached: Option<Reached>,
     /// What the resource is now; absent where it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resource: Option<Resource>,
@@ -52,26 +46,33 @@ pub(super) fn asked(control: &Control, request: &HttpRequest, kind: Kind, key: &
     precondition(request.headers(), control.state().revision(kind, key))
 }
 
-/// The answer to a change of one resource: 201 where it is new.
-pub(super) fn changed(control: &Control, kind: Kind, key: &str, new: bool, changed: Changed) -> HttpResponse {
-    one(control, kind, key, if new { StatusCode::CREATED } else { StatusCode::OK }, None, changed)
+/// A change that was made, and how to answer it.
+pub(super) struct Done {
+    pub(super) changed: Changed,
+    /// Whether the resource is new: then the answer is 201.
+    pub(super) new: bool,
+    /// Whether it is enabled, where that was the question.
+    pub(super) enabled: Option<bool>,
+    pub(super) wait: Wait,
 }
 
-/// The answer to a change of one resource, with what it is now.
-pub(super) fn one(
-    control: &Control,
-    kind: Kind,
-    key: &str,
-    status: StatusCode,
-    enabled: Option<bool>,
-    changed: Changed,
-) -> HttpResponse {
-    let mut response = HttpResponse::build(status);
-    let resource = control.state().resource(kind, key);
-    if let Some(resource) = &resource {
-        response.insert_header((ETAG, quoted(resource.revision)));
+impl Done {
+    /// A change of a resource that was there before.
+    pub(super) fn new(changed: Changed, wait: Wait) -> Self {
+        Self { changed, new: false, enabled: None, wait }
     }
-    answer::finish(&mut response, &ChangedOne { enabled, changed, resource })
+
+    /// The answer, with what the resource is now.
+    pub(super) async fn answer(self, control: &Control, kind: Kind, key: &str) -> HttpResponse {
+        let Self { changed, new, enabled, wait } = self;
+        let reached = wait.reached(control, changed.position).await;
+        let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
+        let resource = control.state().resource(kind, key);
+        if let Some(resource) = &resource {
+            response.insert_header((ETAG, quoted(resource.revision)));
+        }
+        answer::finish(&mut response, &ChangedOne { enabled, changed, reached, resource })
+    }
 }
 
 /// Whether the client already has what this tag stands for.
@@ -89,7 +90,7 @@ fn tagged(tag: u64, body: &impl Serialize) -> HttpResponse {
 #[utoipa::path(
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
     responses(
-        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "A document", body = ref("#/components/schemas/ResourceList"), headers(("ETag" = String))),
         (status = 304, description = "Nothing has changed"),
     ),
 )]
@@ -115,7 +116,7 @@ pub(crate) async fn list(
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
     ),
     responses(
-        (status = 200, description = "A document", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "A document", body = ref("#/components/schemas/Resource"), headers(("ETag" = String))),
         (status = 304, description = "It has not changed"),
         (status = 404, description = "There is no such resource"),
     ),
@@ -144,10 +145,10 @@ pub(crate) async fn read(
         ("If-Match" = Option<String>, Header, description = "Replace this revision only"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: create, never replace"),
     ),
-    request_body(content = Object, description = "JSON or YAML"),
+    request_body(content = ref("#/components/schemas/Resource"), description = "JSON or YAML"),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
-        (status = 201, description = "It is new", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
+        (status = 201, description = "It is new", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
@@ -165,11 +166,12 @@ pub(crate) async fn put(
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let new = control.state().revision(kind, &key).is_none();
-    let actor = somebody(query.into_inner().reason);
+    let (actor, wait) = query.into_inner().asks(None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let put = async move { work.put(kind, &subject, source, asked, actor).await };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, new && done.changed, done))
+    let done = Done { new: new && done.changed, ..Done::new(done, wait) };
+    Ok(done.answer(&control, kind, &key).await)
 }
 
 /// Change fields of a resource: a JSON merge patch, with rules addressed by name.
@@ -179,10 +181,10 @@ pub(crate) async fn put(
         ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Change this revision only"),
     ),
-    request_body(content = Object, description = "JSON or YAML",
+    request_body(content = ref("#/components/schemas/ResourcePatch"), description = "JSON or YAML",
                  example = json!({"rules": {"eu-pro": {"percentage": "50%"}}})),
     responses(
-        (status = 200, description = "What changed, and what it is now", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "What changed, and what it is now", body = ref("#/components/schemas/ChangedResource"), headers(("ETag" = String))),
         (status = 404, description = "There is no such resource"),
         (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "Every fault of the patch, with its line and column"),
@@ -200,22 +202,23 @@ pub(crate) async fn patch(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let actor = somebody(query.into_inner().reason);
+    let (actor, wait) = query.into_inner().asks(None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, false, done))
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }
 
 /// Delete a resource. A run of a deleted fault ends.
 #[utoipa::path(
     params(
         ("key" = String, Path, description = "The key"),
+        ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Delete this revision only"),
     ),
     request_body(content = Because, description = "Optional"),
     responses(
-        (status = 200, description = "What changed", body = Object),
+        (status = 200, description = "What changed", body = ref("#/components/schemas/ChangedResource")),
         (status = 404, description = "There is no such resource"),
         (status = 409, description = "Others name it: their list"),
         (status = 412, description = "The precondition does not hold"),
@@ -226,11 +229,13 @@ pub(crate) async fn remove(
     control: web::Data<Control>,
     request: HttpRequest,
     path: ResourcePath,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let done = control.delete(kind, &key, asked, somebody(because.0.reason)).await?;
-    Ok(changed(&control, kind, &key, false, done))
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = control.delete(kind, &key, asked, actor).await?;
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

@@ -14,7 +14,10 @@ struct Runs<T> {
 }
 
 /// All runs, the latest first.
-#[utoipa::path(tag = "runs", responses((status = 200, body = Object)))]
+#[utoipa::path(
+    tag = "runs",
+    responses((status = 200, description = "Also those that ended lately", body = ref("#/components/schemas/Runs"))),
+)]
 #[get("/api/v1/runs")]
 pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
     answer::ok(&Runs { runs: control.runs() })
@@ -24,7 +27,10 @@ pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
 #[utoipa::path(
     tag = "runs",
     params(("id" = String, Path, description = "16 hexadecimal digits")),
-    responses((status = 200, body = Object), (status = 404, description = "There is no such run")),
+    responses(
+        (status = 200, description = "The run", body = ref("#/components/schemas/Run")),
+        (status = 404, description = "There is no such run"),
+    ),
 )]
 #[get("/api/v1/runs/{id}")]
 pub(crate) async fn read(control: web::Data<Control>, id: web::Path<String>) -> Result<HttpResponse, Problem> {

@@ -6,21 +6,13 @@ use daybreak_control::Control;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::evaluation::{Evaluation, EvaluationSchema};
-use super::request::{EvaluationRequest, Failure, context};
+use super::evaluation::Evaluation;
+use super::request::{EvaluationRequest, context};
+use crate::answer;
 use crate::etag::{Tags, quoted};
 use crate::limits::Limited;
-
-/// The form of a bulk answer, for the API's description.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only its schema is used; the answer is written flag by flag")]
-pub struct BulkSchema {
-    /// One item a flag; a broken flag is an item too.
-    flags: Vec<EvaluationSchema>,
-}
 
 /// Evaluates all flags.
 #[utoipa::path(
@@ -28,9 +20,10 @@ pub struct BulkSchema {
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
     request_body = EvaluationRequest,
     responses(
-        (status = 200, body = BulkSchema, headers(("ETag" = String))),
+        (status = 200, description = "An item for every flag", headers(("ETag" = String)),
+         body = ref("#/components/schemas/OfrepBulk")),
         (status = 304, description = "Neither flags nor context have changed"),
-        (status = 400, description = "PARSE_ERROR or INVALID_CONTEXT", body = Failure),
+        (status = 400, description = "PARSE_ERROR or INVALID_CONTEXT", body = ref("#/components/schemas/OfrepFailure")),
     ),
 )]
 #[post("/ofrep/v1/evaluate/flags")]
@@ -46,10 +39,11 @@ pub(crate) async fn evaluate_flags(
         return HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish();
     }
     match context(&body.0) {
-        Ok(context) => HttpResponse::Ok()
-            .insert_header((ETAG, quoted(&tag)))
-            .insert_header((CACHE_CONTROL, "private, no-cache"))
-            .json(Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } }),
+        Ok(context) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
+            answer::compact(&mut response, &Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } })
+        }
         Err(failure) => failure.respond(),
     }
 }

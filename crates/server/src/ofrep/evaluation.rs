@@ -4,7 +4,6 @@ use daybreak_engine::Detail;
 use daybreak_model::ErrorCode;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
 
 /// One flag's answer in OFREP's form.
 #[derive(Debug)]
@@ -13,31 +12,6 @@ pub(super) struct Evaluation<'a> {
     pub(super) key: &'a str,
     /// What the engine answered.
     pub(super) detail: &'a Detail<'a>,
-}
-
-/// The form of [`Evaluation`], for the API's description. Either `errorCode` and `errorDetails` are present,
-/// or all of `value`, `variant` and `reason`.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only its schema is used; the answer is written field by field")]
-pub struct EvaluationSchema {
-    /// The flag.
-    key: String,
-    /// What it serves; absent where the caller's default is to be used.
-    #[schema(value_type = Option<Object>)]
-    value: Option<serde_json::Value>,
-    /// The name of what it serves.
-    variant: Option<String>,
-    /// Why: one of the nine reasons of the specification.
-    #[schema(example = "TARGETING_MATCH")]
-    reason: Option<String>,
-    /// What went wrong.
-    error_code: Option<String>,
-    /// The same for people.
-    error_details: Option<String>,
-    /// Scalars: `revision`, `rule`, `prerequisite`, and the flag's own.
-    #[schema(value_type = Object)]
-    metadata: serde_json::Value,
 }
 
 impl Evaluation<'_> {

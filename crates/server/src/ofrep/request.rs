@@ -6,17 +6,17 @@ use daybreak_model::{Context, ErrorCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answer;
 use crate::body::Mapping;
 
 /// Why a whole request failed, rather than one flag.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The flag that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What went wrong, in OpenFeature's words.
-    #[schema(value_type = String, example = "INVALID_CONTEXT")]
     pub error_code: ErrorCode,
     /// The same for people.
     pub error_details: String,
@@ -59,6 +59,6 @@ impl Failure {
             ErrorCode::FlagNotFound => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };
-        HttpResponse::build(status).json(self)
+        answer::compact(&mut HttpResponse::build(status), self)
     }
 }

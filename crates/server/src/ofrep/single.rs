@@ -6,8 +6,9 @@ use daybreak_control::Control;
 use daybreak_model::ErrorCode;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 
-use super::evaluation::{Evaluation, EvaluationSchema};
-use super::request::{EvaluationRequest, Failure, context};
+use super::evaluation::Evaluation;
+use super::request::{EvaluationRequest, context};
+use crate::answer;
 use crate::limits::Limited;
 
 /// Evaluates one flag.
@@ -16,9 +17,10 @@ use crate::limits::Limited;
     params(("key" = String, Path, description = "The flag")),
     request_body = EvaluationRequest,
     responses(
-        (status = 200, body = EvaluationSchema),
-        (status = 400, description = "PARSE_ERROR, TARGETING_KEY_MISSING, INVALID_CONTEXT or GENERAL", body = Failure),
-        (status = 404, description = "FLAG_NOT_FOUND", body = Failure),
+        (status = 200, description = "What it serves", body = ref("#/components/schemas/OfrepSuccess")),
+        (status = 400, description = "PARSE_ERROR, TARGETING_KEY_MISSING, INVALID_CONTEXT or GENERAL",
+         body = ref("#/components/schemas/OfrepFailure")),
+        (status = 404, description = "FLAG_NOT_FOUND", body = ref("#/components/schemas/OfrepFailure")),
     ),
 )]
 #[post("/ofrep/v1/evaluate/flags/{key:.*}")]
@@ -33,11 +35,11 @@ pub(crate) async fn evaluate_flag(
     };
     let state = control.state();
     let detail = state.snapshot().evaluate(&key, &context);
-    let answer = Evaluation { key: &key, detail: &detail };
-    let status = match answer.error() {
+    let evaluation = Evaluation { key: &key, detail: &detail };
+    let status = match evaluation.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,
         Some(_) => StatusCode::BAD_REQUEST,
     };
-    HttpResponse::build(status).json(&answer)
+    answer::compact(&mut HttpResponse::build(status), &evaluation)
 }

@@ -118,6 +118,23 @@ async fn apply_is_all_or_nothing_and_can_be_tried() {
     server.get("/api/v1/flags/plain").await.expect(200);
 }
 
+/// Who exported, and applies what he made of it, does not undo what happened meanwhile.
+#[actix_web::test]
+async fn apply_can_ask_for_a_position() {
+    let server = Server::start().await;
+    let export = server.get("/api/v1/export").await.expect(200);
+    let apply =
+        async |tag: &str, document: &str| server.send("POST", "/api/v1/apply", &[("if-match", tag)], document).await;
+    let document = "flags: { one: { default: on } }";
+    apply(export.header("etag"), document).await.expect(200);
+    let late = apply(export.header("etag"), "flags: { one: { default: off } }").await;
+    let late = late.expect_problem(412, "precondition_failed", "export, and apply anew");
+    assert_eq!(late.header("etag"), format!("\"{}\"", server.shared.control().position()));
+    for (tag, status) in [("\"0000000000000001:1\"", 412), ("\"", 400), ("*", 200), (late.header("etag"), 200)] {
+        apply(tag, document).await.expect(status);
+    }
+}
+
 #[actix_web::test]
 async fn evaluate_tells_why_and_why_not() {
     let server = Server::start().await;
@@ -144,4 +161,35 @@ async fn every_change_is_in_the_audit_log() {
     assert!(events["next"].is_u64(), "{events}");
     let older = server.get(&format!("/api/v1/events?subject=flags/plain&before={}", events["next"])).await.json();
     assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
+}
+
+/// `?wait` answers once the clients that follow the stream have it.
+#[actix_web::test]
+async fn a_change_can_be_waited_for() {
+    let server = Server::start().await;
+    let nobody = server.post("/api/v1/flags/plain/disable?wait=30s", "").await.expect(200).json();
+    assert_eq!((&nobody["reached"]["clients"], &nobody["reached"]["having"]), (&json!(0), &json!(0)), "{nobody}");
+    let control = server.shared.control();
+    let report = |sequence: u64| {
+        let mut report = crate::runs::report(sequence);
+        report["position"] = json!(control.position().to_string());
+        server.shared.control().report(&serde_json::from_value(report).unwrap()).unwrap();
+    };
+    report(1);
+    let before = control.position();
+    let client = async {
+        while control.position() == before {
+            tokio::task::yield_now().await;
+        }
+        report(2);
+    };
+    let (answer, ()) = tokio::join!(server.post("/api/v1/flags/plain/enable?wait=30s", ""), client);
+    let answer = answer.expect(200).json();
+    assert_eq!((&answer["reached"]["clients"], &answer["reached"]["having"]), (&json!(1), &json!(1)), "{answer}");
+
+    let refused = [("2", "unit"), ("31s", "30s or less"), ("soon", "`soon`")];
+    for (wait, why) in refused {
+        let answer = server.post(&format!("/api/v1/apply?wait={wait}"), "flags: { one: { default: on } }").await;
+        answer.expect_problem(400, "bad_request", why);
+    }
 }

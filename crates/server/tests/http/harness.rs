@@ -14,6 +14,8 @@ use daybreak_server::{Offload, Shared, app};
 use daybreak_store::{MemoryOptions, MemoryStore};
 use serde_json::Value as Json;
 
+use crate::truth;
+
 /// What every test's server serves.
 pub(crate) const DOCUMENT: &str = r#"
 flags:
@@ -74,7 +76,8 @@ impl Server {
         Self { shared: Shared::new(control, offload) }
     }
 
-    /// Sends a request of curl's kind: with a loopback host, and the content type of a form.
+    /// Sends a request of curl's kind: with a loopback host, and the content type of a form. The answer is checked
+    /// against the API's description.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -82,11 +85,13 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<Vec<u8>>,
     ) -> Answer {
+        let body = body.into();
+        let (sent, method) = (body.clone(), Method::from_bytes(method.as_bytes()).unwrap());
         let mut request = TestRequest::with_uri(path)
-            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .method(method.clone())
             .insert_header(("host", "localhost:8080"))
             .insert_header(("content-type", "application/x-www-form-urlencoded"))
-            .set_payload(body.into());
+            .set_payload(body);
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             request = request.insert_header((name, HeaderValue::from_str(value).unwrap()));
@@ -95,7 +100,9 @@ impl Server {
         let response = try_call_service(&service, request.to_request()).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let Ok(body) = to_bytes(response.into_body()).await else { panic!("the body of {path} breaks off") };
-        Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() }
+        let answer = Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() };
+        truth::check(&method, path, &sent, &answer);
+        answer
     }
 
     /// GET.

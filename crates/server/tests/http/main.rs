@@ -18,3 +18,5 @@ mod problems;
 mod runs;
 #[cfg(test)]
 mod sdk;
+#[cfg(test)]
+mod truth;

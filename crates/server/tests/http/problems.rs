@@ -32,7 +32,12 @@ async fn paths_and_methods() {
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
     }
     let answer = server.send("PATCH", "/api/v1/halt", &[], "").await.expect(405);
-    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE");
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
+    let answer = server.send("OPTIONS", "/api/v1/flags/plain", &[], "").await.expect(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    let answer = server.send("OPTIONS", "*", &[], "").await.expect(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS");
+    server.send("OPTIONS", "/nowhere", &[], "").await.expect_problem(404, "no_route", "");
 }
 
 #[actix_web::test]
@@ -60,11 +65,13 @@ async fn answers_name_their_position_and_end_in_a_newline() {
         "/readyz",
         "/openapi.json",
         "/api/v1/export",
+        "/api/v1/snapshot",
         "/api/v1/export?format=json",
     ];
     for path in paths {
         let answer = server.get(path).await.expect(200);
         assert!(answer.text.ends_with('\n'), "{path}");
+        assert_eq!(answer.header("daybreak-environment"), "test", "{path}");
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
     }
 }

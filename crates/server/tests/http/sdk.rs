@@ -17,7 +17,9 @@ async fn frame(body: &mut Pin<Box<impl MessageBody>>) -> Option<String> {
     let next = poll_fn(|context| body.as_mut().poll_next(context));
     let chunk = tokio::time::timeout(Duration::from_secs(60), next).await.expect("a frame")?;
     let Ok(bytes) = chunk else { panic!("the stream fails") };
-    Some(String::from_utf8(bytes.to_vec()).unwrap())
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    crate::truth::check_event(&text);
+    Some(text)
 }
 
 #[actix_web::test]

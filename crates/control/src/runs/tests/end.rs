@@ -64,7 +64,7 @@ async fn invariant_1_a_run_ends_with_its_fault() {
             1 => control.disable(Kind::Fault, "gateway-slow", none, ada).await,
             2 => control.patch(Kind::Fault, "gateway-slow", Source::new("body", "enabled: false"), none, ada).await,
             _ => {
-                let options = ApplyOptions { prune: true, dry_run: false };
+                let options = ApplyOptions { prune: true, ..ApplyOptions::default() };
                 control.apply(vec![Source::new("a.yaml", "flags: { a: { default: off } }")], options, ada).await
             }
         };

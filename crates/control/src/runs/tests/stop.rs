@@ -1,11 +1,13 @@
 //! Stopping and halting, also while the store hangs or fails.
 
+use daybreak_document::Source;
+use daybreak_guard::run::{Event, Run};
 use daybreak_model::wire::Message;
 use daybreak_model::{Kind, Millis};
 
 use super::codes;
-use crate::testing::{Bench, TestClient, is_ready, read};
-use crate::{Actor, HaltView, Precondition, Refusal, Subscription};
+use crate::testing::{Bench, DOCUMENT, TestClient, is_ready, read};
+use crate::{Actor, ApplyOptions, Changed, Control, HaltView, Precondition, Refusal, Subscription};
 
 /// What the stream said since it was asked last.
 fn heard(stream: &mut Subscription) -> Vec<Message> {
@@ -45,6 +47,139 @@ async fn invariant_3_stop_waits_for_nothing() {
     bench.control.tick().await;
     let events = bench.control.events(Default::default(), 10).await.unwrap().events;
     assert_eq!(events.iter().filter(|event| event.event.kind == "run.ended").count(), 1);
+}
+
+/// Invariant 3: nor does it wait for readers, however many clients they look at, nor for reports and the guard's
+/// tick behind those. Whoever looks at the clients holds their lock: here somebody never lets go of it.
+#[tokio::test]
+async fn invariant_3_stop_waits_for_no_reader() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let clients = bench.control.inner.clients.lock();
+    let mut waiting = Vec::new();
+    let all: [fn(Control); 6] = [
+        |control| drop(control.runs()),
+        |control| drop(control.clients()),
+        |control| drop(control.fault_points()),
+        |control| drop(control.halt_view()),
+        |control| drop(TestClient::new(2).report(&control)),
+        |control| control.tick_guard(),
+    ];
+    for reads in all {
+        let control = bench.control.clone();
+        waiting.push(std::thread::spawn(move || reads(control)));
+    }
+    let (told, hears) = std::sync::mpsc::channel();
+    let control = bench.control.clone();
+    waiting.push(std::thread::spawn(move || {
+        let stop = |run: &Run| (run.id == id).then_some(Event::Stop { actor: None, reason: None });
+        let _ = told.send(control.end_where(stop));
+    }));
+    // The pause is a limit for a test that fails, not one that passes.
+    assert_eq!(hears.recv_timeout(std::time::Duration::from_secs(60)), Ok(vec![id]));
+    drop(clients);
+    waiting.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Everything that takes a fault away, however it is said.
+const REMOVALS: usize = 4;
+
+async fn remove(control: Control, how: usize) -> Result<Changed, Refusal> {
+    let (none, actor) = (Precondition::None, Actor::named("ada"));
+    match how {
+        0 => control.disable(Kind::Fault, "gateway-slow", none, actor).await,
+        1 => control.delete(Kind::Fault, "gateway-slow", none, actor).await,
+        2 => {
+            let off = Source::new("body", r#"{"enabled": false}"#);
+            control.patch(Kind::Fault, "gateway-slow", off, none, actor).await
+        }
+        _ => {
+            let rest = DOCUMENT.replacen("  gateway-slow:\n", "  gateway-slow:\n    enabled: false\n", 1);
+            let options = ApplyOptions { prune: true, ..ApplyOptions::default() };
+            control.apply(vec![Source::new("body", rest)], options, actor).await
+        }
+    }
+}
+
+/// Invariant 3: what disables or removes a fault ends its run at once, before the store is asked and before the
+/// change has its turn, which another change holds.
+#[tokio::test(start_paused = true)]
+async fn invariant_3_removing_a_fault_waits_for_nothing() {
+    for how in 0..REMOVALS {
+        let bench = Bench::new().await;
+        let mut client = TestClient::new(1);
+        client.report(&bench.control);
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        bench.store.hang();
+        let control = bench.control.clone();
+        let stuck = tokio::spawn(async move {
+            control.disable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await
+        });
+        tokio::task::yield_now().await;
+        let mut stream = bench.control.subscribe(None);
+        let mut removal = Box::pin(remove(bench.control.clone(), how));
+        // Polled once: no time has passed, and nothing was answered; but clients have been told.
+        assert!(!is_ready(&mut removal), "{how}");
+        let said = heard(&mut stream);
+        assert!(matches!(&said[..], [Message::Runs(runs)] if runs.ended == [id]), "{how}: {said:?}");
+        assert!(client.report(&bench.control).runs.is_empty(), "{how}");
+        assert!(matches!(removal.await, Err(Refusal::StoppedNotRecorded { runs, .. }) if runs == [id]), "{how}");
+        // Once the store is back, the change is made, and all of it is on record.
+        bench.store.release();
+        stuck.await.unwrap().unwrap();
+        let _turn = bench.control.inner.writer.lock().await;
+        let faults = bench.control.state().resources().faults.clone();
+        assert!(faults.get("gateway-slow").is_none_or(|fault| !fault.enabled), "{how}");
+        let events = bench.control.events(Default::default(), 10).await.unwrap().events;
+        let ends = events.iter().filter(|event| event.event.kind == "run.ended");
+        assert_eq!(ends.map(|event| event.event.actor.as_deref()).collect::<Vec<_>>(), [Some("ada")], "{how}");
+    }
+}
+
+/// Invariant 3: it also reaches a start that is still being committed.
+#[tokio::test(start_paused = true)]
+async fn invariant_3_removing_a_fault_reaches_a_start_under_way() {
+    for how in 0..REMOVALS {
+        let bench = Bench::new().await;
+        let mut client = TestClient::new(1);
+        client.report(&bench.control);
+        bench.store.hang();
+        let control = bench.control.clone();
+        let start =
+            tokio::spawn(async move { control.start("gateway-slow", Default::default(), Actor::default()).await });
+        tokio::task::yield_now().await;
+        let mut stream = bench.control.subscribe(None);
+        let mut removal = Box::pin(remove(bench.control.clone(), how));
+        assert!(!is_ready(&mut removal), "{how}");
+        bench.store.release();
+        assert!(matches!(start.await.unwrap(), Err(Refusal::StoppedMeanwhile(_))), "{how}");
+        assert!(removal.await.unwrap().changed, "{how}");
+        let announced = |message: &Message| matches!(message, Message::Runs(runs) if !runs.started.is_empty());
+        assert!(!heard(&mut stream).iter().any(announced), "{how}");
+        assert!(client.report(&bench.control).runs.is_empty(), "{how}");
+    }
+}
+
+/// What is refused, or only tried, ends nothing.
+#[tokio::test]
+async fn invariant_9_what_removes_nothing_ends_no_run() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let (control, actor) = (&bench.control, Actor::default);
+    let other = Precondition::Revision(77);
+    let refused = control.disable(Kind::Fault, "gateway-slow", other, actor()).await;
+    assert!(matches!(refused, Err(Refusal::PreconditionFailed { .. })), "{refused:?}");
+    let sources = || vec![Source::new("body", "flags: { layout: { default: on } }")];
+    let tried = ApplyOptions { prune: true, dry_run: true, only_at: None };
+    assert!(control.apply(sources(), tried, actor()).await.unwrap().ended.is_empty());
+    let broken = Source::new("body", r#"{"enabled": false, "percentage": "200%"}"#);
+    assert!(control.patch(Kind::Fault, "gateway-slow", broken, Precondition::None, actor()).await.is_err());
+    control.shut_down(Millis::ZERO);
+    let late = control.disable(Kind::Fault, "gateway-slow", Precondition::None, actor()).await;
+    assert!(matches!(late, Err(Refusal::ShuttingDown)), "{late:?}");
+    assert!(bench.control.run(id).unwrap().active);
 }
 
 /// Invariant 3: so is a halt.
