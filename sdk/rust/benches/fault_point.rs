@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use daybreak_model::wire::{Enveloped, Position, Reply, RunGrant, RunSpec, StoreId};
 use daybreak_model::{Context, DrawBy, Effect, Key, Millis, Percentage, RunId};
-use daybreak_sdk::Point;
 use daybreak_sdk::faults::{Faults, Settings};
 use daybreak_sdk::scope::{OpenScope, RootRequest};
+use daybreak_sdk::{InjectedFault, Pass, Point};
 use jiff::SignedDuration;
 
 mod threads;
@@ -34,6 +34,19 @@ fn pass(point: &Point, times: u64) {
         }
     };
     let _ = futures_util::FutureExt::now_or_never(passing);
+}
+
+/// As [`pass`], by a function that does nothing.
+fn call(point: &Point, times: u64) {
+    async fn nothing(_: &Point) -> Result<Pass, InjectedFault> {
+        Ok(Pass::default())
+    }
+    let calling = async {
+        for _ in 0..times {
+            let _ = black_box(nothing(black_box(point)).await);
+        }
+    };
+    let _ = futures_util::FutureExt::now_or_never(calling);
 }
 
 /// How long that takes.
@@ -95,6 +108,10 @@ fn limits(criterion: &mut Criterion) {
         let local = || LOCAL.try_with(|local| **local).unwrap_or_default();
         group.bench_function("a task-local access", |b| b.iter(|| black_box(local())));
     });
+    let point = Faults::new(Settings::default()).point(POINT);
+    group.bench_function("an async call that does nothing", |b| {
+        b.iter_custom(|times| timed(|| call(&point, times)));
+    });
     for count in [1, 2] {
         group.bench_function(format!("adding to a thread-local counter, {count} thread(s)"), |b| {
             b.iter_custom(|times| threads::together(count, || (0..times).for_each(|_| add())));
@@ -115,6 +132,7 @@ fn fault_point(criterion: &mut Criterion) {
         group.bench_function("by handle, nothing running", |b| {
             b.iter_custom(|times| timed(|| pass(&point, times)));
         });
+        group.bench_function("by handle, nothing running, blocking", |b| b.iter(|| black_box(&point).pass_blocking()));
         group.bench_function("by name, nothing running", |b| {
             b.iter(|| futures_util::FutureExt::now_or_never(faults.fault_point(black_box(POINT))));
         });

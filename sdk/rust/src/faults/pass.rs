@@ -53,7 +53,7 @@ pub(super) struct Hit {
 }
 
 /// A strike under way.
-type Strike<'f> = Pin<Box<dyn Future<Output = Result<Pass, InjectedFault>> + Send + 'f>>;
+pub(super) type Strike<'f> = Pin<Box<dyn Future<Output = Result<Pass, InjectedFault>> + Send + 'f>>;
 
 impl Faults {
     /// Draws every run that concerns this pass, then lists those that drew it; `None` where there are none. All

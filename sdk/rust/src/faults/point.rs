@@ -1,8 +1,11 @@
 //! Fault points: the named places in an application where faults may strike.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use super::pass::Drawn;
+use super::pass::{Drawn, Strike};
 use super::points::PointState;
 use super::{Faults, InjectedFault, Pass};
 use crate::scope::{Scope, knows_near_pass, note_first_near_pass};
@@ -13,6 +16,37 @@ pub struct Point {
     faults: Faults,
     /// `None` where nothing can ever strike: the name is no key, or there are too many points.
     state: Option<Arc<PointState>>,
+}
+
+/// A pass, begun when it is first polled. Written out, since what an async function keeps costs as much as the pass.
+struct Passing<'p> {
+    point: &'p Point,
+    strike: Option<Strike<'p>>,
+}
+
+impl Future for Passing<'_> {
+    type Output = Result<Pass, InjectedFault>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.strike.is_none() {
+            match self.point.enter(None) {
+                None => return Poll::Ready(Ok(Pass::CLEAR)),
+                Some(drawn) => self.strike = Some(self.point.faults.strike(drawn)),
+            }
+        }
+        self.poll_strike(poller)
+    }
+}
+
+impl Passing<'_> {
+    #[cold]
+    fn poll_strike(&mut self, poller: &mut Context<'_>) -> Poll<Result<Pass, InjectedFault>> {
+        match &mut self.strike {
+            None => Poll::Ready(Ok(Pass::CLEAR)),
+            Some(strike) => strike.as_mut().poll(poller),
+        }
+    }
 }
 
 impl Faults {
@@ -112,11 +146,8 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     #[inline]
-    pub async fn pass(&self) -> Result<Pass, InjectedFault> {
-        match self.enter(None) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.faults.strike(drawn).await,
-        }
+    pub fn pass(&self) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        Passing { point: self, strike: None }
     }
 
     /// A pass towards this host, inside the scope of the running task: for points that call others.
