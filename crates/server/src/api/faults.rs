@@ -2,11 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::{Control, StartRequest};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::reason::{self, Warned};
 use super::{Because, somebody, switch};
 use crate::answer;
 use crate::body::Command;
@@ -79,10 +80,11 @@ pub(crate) async fn start(
     Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
 }
 
-/// Stop the runs of a fault. Where none is active, nothing changes.
+/// Stop the runs of a fault. Where none is active, nothing changes. It acts before it reads the body; a body that is no
+/// `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault")),
+    params(("key" = String, Path, description = "The fault"), Because),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped"))),
 )]
@@ -90,9 +92,17 @@ pub(crate) async fn start(
 pub(crate) async fn stop(
     control: web::Data<Control>,
     key: web::Path<String>,
-    because: Command<Because>,
+    request: HttpRequest,
+    body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Ok(answer::ok(&control.stop(&key, somebody(because.0.reason)).await?))
+    let mut warnings = Vec::new();
+    let why = async {
+        let said = reason::read(request.query_string(), body).await;
+        warnings = said.warnings;
+        said.reason
+    };
+    let answer = control.stop_first(&key, somebody(None), why).await?;
+    Ok(answer::ok(&Warned { answer, warnings }))
 }
 
 /// Reads a quantity that is written as in documents, with its unit.

@@ -1,12 +1,14 @@
 //! The big red button.
 
-use actix_web::{HttpResponse, delete, get, put, web};
-use daybreak_control::{Control, Lifted};
+use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
+use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
+use super::reason::{self, Warned};
 use super::{Because, somebody};
 use crate::answer;
 use crate::body::Command;
+use crate::limits::CONFIRM_WAIT;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -16,15 +18,29 @@ struct LiftAnswer {
     lifted: Lifted,
 }
 
-/// Stop every run now, and block new ones until the halt is lifted.
+/// Stop every run now, and block new ones until the halt is lifted. It acts before it reads the body; a body that is
+/// no `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "halt",
+    params(Because),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "Everything is halted", body = ref("#/components/schemas/Halt"))),
 )]
 #[put("/api/v1/halt")]
-pub(crate) async fn halt(control: web::Data<Control>, because: Command<Because>) -> Result<HttpResponse, Problem> {
-    Ok(answer::ok(&control.halt(somebody(because.0.reason)).await?))
+pub(crate) async fn halt(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let mut warnings = Vec::new();
+    let why = async {
+        let said = reason::read(request.query_string(), body).await;
+        warnings = said.warnings;
+        said.reason
+    };
+    let changed = control.halt_first(somebody(None), why).await?.changed;
+    let answer = HaltView { changed, ..control.halt_confirmed(CONFIRM_WAIT).await };
+    Ok(answer::ok(&Warned { answer, warnings }))
 }
 
 /// Whether everything is halted, since when and why, and how many clients confirmed.

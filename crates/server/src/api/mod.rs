@@ -9,16 +9,17 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+mod reason;
 pub mod resources;
 pub mod runs;
 
 use daybreak_control::Actor;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// The options of commands that ask for nothing but a reason.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Because {
     /// Why, for the audit log.

@@ -6,6 +6,7 @@ use daybreak_model::RunId;
 use serde::Serialize;
 
 use crate::answer;
+use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 #[derive(Serialize)]
@@ -19,8 +20,8 @@ struct Runs<T> {
     responses((status = 200, description = "Also those that ended lately", body = ref("#/components/schemas/Runs"))),
 )]
 #[get("/api/v1/runs")]
-pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
-    answer::ok(&Runs { runs: control.runs() })
+pub(crate) async fn list(control: web::Data<Control>, offload: web::Data<Offload>) -> Result<HttpResponse, Problem> {
+    offload.ok(move || Runs { runs: control.runs() }).await
 }
 
 /// One run.
