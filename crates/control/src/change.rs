@@ -40,6 +40,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Remove what the documents do not name.
     pub prune: bool,
+    /// Only where the server stands here.
+    pub only_at: Option<Position>,
 }
 
 /// What is to be, and what is worth knowing about the input.
@@ -187,10 +189,14 @@ impl Control {
     /// Applies a set of documents as one revision: all or nothing.
     ///
     /// # Errors
-    /// When a document is not valid, something that others name would be removed, or the store fails.
+    /// When a document is not valid, something that others name would be removed, the server does not stand where it
+    /// is expected to, or the store fails.
     pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
         let propose = move |state: &State| {
-            let current = state.resources();
+            let (current, position) = (state.resources(), state.position());
+            if options.only_at.is_some_and(|at| at != position) {
+                return Err(Refusal::PreconditionFailed { revision: Some(position.revision) });
+            }
             let decoded =
                 if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
             let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;
@@ -322,7 +328,7 @@ fn existing(state: &State, kind: Kind, key: &str) -> Result<Key, Refusal> {
     found.cloned().ok_or_else(|| not_found(state.resources(), kind, key))
 }
 
-fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
+pub(crate) fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
     let revision = state.revision(kind, key);
     if precondition.holds(revision) { Ok(()) } else { Err(Refusal::PreconditionFailed { revision }) }
 }

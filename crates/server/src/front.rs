@@ -12,12 +12,13 @@ use crate::access;
 use crate::problem::{Code, Problem};
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
+const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
 
 /// The page under /docs/ asks nobody but this server, whatever it holds.
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position on every answer, and turns the
+/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position and the environment on every answer, and turns the
 /// framework's own errors into problem details.
 ///
 /// # Errors
@@ -42,10 +43,13 @@ pub async fn pass<B: MessageBody + 'static>(
     if page {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     }
-    if let Some(control) = control
-        && let Ok(position) = HeaderValue::from_str(&control.position().to_string())
-    {
-        headers.insert(POSITION, position);
+    if let Some(control) = control {
+        let environment = control.options().environment.clone();
+        for (name, value) in [(POSITION, control.position().to_string()), (ENVIRONMENT, environment)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
     }
     Ok(response)
 }

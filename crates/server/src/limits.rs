@@ -8,6 +8,8 @@ use actix_web::web::{Bytes, Payload as Body};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
+use daybreak_model::Millis;
+
 use crate::problem::{Code, Problem};
 
 /// Connections of one worker.
@@ -37,6 +39,8 @@ pub const REASON_WAIT: Duration = Duration::from_millis(250);
 pub const REASON_LENGTH_MAX: usize = 500;
 /// How long the answer to a halt waits for clients to confirm it.
 pub const CONFIRM_WAIT: Duration = Duration::from_millis(300);
+/// The longest that the answer to a change waits for clients to have it.
+pub const WAIT_MAX: Millis = Millis::from_secs(30);
 /// Documents that are read, checked and applied at once, or wait for it.
 pub const DOCUMENTS_MAX: usize = 64;
 /// Long answers that are written at once, or wait for it.

@@ -11,7 +11,9 @@ async fn put(control: &Control, kind: Kind, key: &str, text: &str, on: Precondit
 }
 
 async fn apply(control: &Control, text: &str, dry_run: bool, prune: bool) -> Result<Changed, Refusal> {
-    control.apply(vec![Source::new("a.yaml", text)], ApplyOptions { dry_run, prune }, Actor::default()).await
+    control
+        .apply(vec![Source::new("a.yaml", text)], ApplyOptions { dry_run, prune, only_at: None }, Actor::default())
+        .await
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get, web};
 use daybreak_control::Control;
 use serde::Serialize;
 
+use super::NoQuery;
 use crate::offload::Offload;
 use crate::problem::Problem;
 
@@ -24,7 +25,11 @@ struct FaultPoints<T> {
     responses((status = 200, description = "Silent ones too, for some minutes", body = ref("#/components/schemas/Clients"))),
 )]
 #[get("/api/v1/clients")]
-pub(crate) async fn clients(control: web::Data<Control>, offload: web::Data<Offload>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn clients(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    offload: web::Data<Offload>,
+) -> Result<HttpResponse, Problem> {
     offload.ok(move || Clients { clients: control.clients() }).await
 }
 
@@ -36,6 +41,7 @@ pub(crate) async fn clients(control: web::Data<Control>, offload: web::Data<Offl
 #[get("/api/v1/fault-points")]
 pub(crate) async fn fault_points(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     offload: web::Data<Offload>,
 ) -> Result<HttpResponse, Problem> {
     offload.ok(move || FaultPoints { fault_points: control.fault_points() }).await

@@ -2,14 +2,17 @@
 
 use actix_web::http::header::{ACCEPT, ETAG};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{ApplyOptions, Control};
-use serde::Deserialize;
+use daybreak_control::{ApplyOptions, Changed, Control, Reached, Refusal};
+use daybreak_model::Millis;
+use daybreak_model::wire::Position;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{somebody, switch};
+use super::change::{self, ChangeQuery};
+use super::switch;
 use crate::answer;
 use crate::body::Document;
-use crate::etag::quoted;
+use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
 use crate::problem::Problem;
 
@@ -27,16 +30,35 @@ pub struct ApplyQuery {
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Wait until the clients that follow the stream have the change, at most so long, and say how many do: `2s`, and
+    /// `30s` at most.
+    #[param(value_type = Option<String>)]
+    #[serde(deserialize_with = "change::wait")]
+    wait: Option<Millis>,
+}
+
+/// What applying a document did.
+#[derive(Serialize)]
+struct Applied {
+    #[serde(flatten)]
+    changed: Changed,
+    /// How far the change has come, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<Reached>,
 }
 
 /// Apply a document of many resources as one revision: all or nothing.
 #[utoipa::path(
     tag = "documents",
-    params(ApplyQuery),
+    params(
+        ApplyQuery,
+        ("If-Match" = Option<String>, Header, description = "Only where the server stands here: the `ETag` of an export"),
+    ),
     request_body(content = ref("#/components/schemas/Document"), description = "A document, JSON or YAML"),
     responses(
         (status = 200, description = "What changed, or with `dry_run` what would", body = ref("#/components/schemas/Changed")),
         (status = 409, description = "Something that others name would go"),
+        (status = 412, description = "The precondition does not hold"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
 )]
@@ -44,15 +66,31 @@ pub struct ApplyQuery {
 pub(crate) async fn apply(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    request: HttpRequest,
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
-    let ApplyQuery { dry_run, prune, reason } = query.into_inner();
+    let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
     let (work, source) = (control.clone(), document.source.clone());
-    let options = ApplyOptions { dry_run, prune };
-    let apply = async move { work.apply(vec![source], options, somebody(reason)).await };
-    let done = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(answer::ok(&done))
+    let options = ApplyOptions { dry_run, prune, only_at: expected(&control, &request)? };
+    let query = ChangeQuery { reason, wait };
+    let actor = query.actor(None);
+    let apply = async move { work.apply(vec![source], options, actor).await };
+    let changed = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
+    let reached = query.reached(&control, &changed).await;
+    Ok(answer::ok(&Applied { changed, reached }))
+}
+
+/// Where the server is expected to stand: where an export was made, or at a revision of the same store.
+fn expected(control: &Control, request: &HttpRequest) -> Result<Option<Position>, Problem> {
+    let position = control.position();
+    match Tags::if_match(request.headers())? {
+        Tags::Absent | Tags::Any => Ok(None),
+        tags if tags.contains(&position.to_string()) || tags.contains(&position.revision.to_string()) => {
+            Ok(Some(position))
+        }
+        Tags::OneOf(_) => Err(Refusal::PreconditionFailed { revision: Some(position.revision) }.into()),
+    }
 }
 
 /// The forms of a document.

@@ -4,11 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::{Control, StartRequest};
+use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::reason::{self, Warned};
-use super::{Because, somebody, switch};
+use super::{Because, resources, somebody, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::{Code, Problem};
@@ -41,27 +42,35 @@ pub struct StartQuery {
     /// Tell what would happen, and start nothing.
     #[serde(deserialize_with = "switch")]
     dry_run: bool,
+    /// Why, for the audit log.
+    reason: Option<String>,
 }
 
 /// Start a run.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault"), StartQuery),
+    params(
+        ("key" = String, Path, description = "The fault"),
+        StartQuery,
+        ("If-Match" = Option<String>, Header, description = "Start this revision of the fault only"),
+    ),
     request_body(content = Start, description = "Optional"),
     responses(
         (status = 201, description = "The run", body = ref("#/components/schemas/Started"), headers(("Location" = String))),
         (status = 200, description = "With `dry_run`: what would run", body = ref("#/components/schemas/Started")),
         (status = 409, description = "Every reason that stands against it"),
+        (status = 412, description = "The precondition does not hold"),
     ),
 )]
 #[post("/api/v1/faults/{key}/start")]
 pub(crate) async fn start(
     control: web::Data<Control>,
+    headers: HttpRequest,
     key: web::Path<String>,
     query: web::Query<StartQuery>,
     start: Command<Start>,
 ) -> Result<HttpResponse, Problem> {
-    let Command(start) = start;
+    let (Command(start), StartQuery { dry_run, reason }) = (start, query.into_inner());
     let request = StartRequest {
         duration: field("duration", start.duration)?,
         percentage: field("percentage", start.percentage)?,
@@ -70,10 +79,11 @@ pub(crate) async fn start(
         // Whoever gets in without tokens is the machine's own user, who may do everything.
         may_override: true,
         shadow: start.shadow,
-        dry_run: query.dry_run,
+        dry_run,
+        only_if: resources::asked(&control, &headers, Kind::Fault, &key)?,
     };
-    let started = control.start(&key, request, somebody(start.reason)).await?;
-    if query.dry_run {
+    let started = control.start(&key, request, somebody(start.reason.or(reason))).await?;
+    if dry_run {
         return Ok(answer::ok(&started));
     }
     let mut response = HttpResponse::build(StatusCode::CREATED);

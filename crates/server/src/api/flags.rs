@@ -9,7 +9,8 @@ use daybreak_model::{Context, ErrorCode, Kind, Reason, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Because, resources, somebody};
+use super::change::ChangeQuery;
+use super::{Because, NoQuery, resources};
 use crate::answer;
 use crate::body::{self, Command};
 use crate::limits::Limited;
@@ -18,7 +19,11 @@ use crate::problem::{Code, Problem};
 /// Turn a flag on: its rules answer. Where it is on, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(("key" = String, Path, description = "The flag")),
+    params(
+        ("key" = String, Path, description = "The flag"),
+        ChangeQuery,
+        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
+    ),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
@@ -27,17 +32,22 @@ pub(crate) async fn enable(
     control: web::Data<Control>,
     request: HttpRequest,
     key: web::Path<String>,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.enable(Kind::Flag, &key, asked, somebody(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(true), done))
+    let done = control.enable(Kind::Flag, &key, asked, query.actor(because.0.reason)).await?;
+    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(true), &query, done).await)
 }
 
 /// Turn a flag off: it serves `off`, with reason DISABLED. Where it is off, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(("key" = String, Path, description = "The flag")),
+    params(
+        ("key" = String, Path, description = "The flag"),
+        ChangeQuery,
+        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
+    ),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
@@ -46,11 +56,12 @@ pub(crate) async fn disable(
     control: web::Data<Control>,
     request: HttpRequest,
     key: web::Path<String>,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.disable(Kind::Flag, &key, asked, somebody(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(false), done))
+    let done = control.disable(Kind::Flag, &key, asked, query.actor(because.0.reason)).await?;
+    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(false), &query, done).await)
 }
 
 /// Whom to evaluate a flag for.
@@ -107,6 +118,7 @@ struct EvaluateError {
 #[post("/api/v1/flags/{key}/evaluate")]
 pub(crate) async fn evaluate(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     key: web::Path<String>,
     body: Limited<CONTEXT_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {

@@ -5,7 +5,7 @@ use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
 use super::reason::{self, Warned};
-use super::{Because, somebody};
+use super::{Because, NoQuery, somebody};
 use crate::answer;
 use crate::body::Command;
 use crate::limits::CONFIRM_WAIT;
@@ -49,18 +49,23 @@ pub(crate) async fn halt(
     responses((status = 200, description = "Whether it is", body = ref("#/components/schemas/Halt"))),
 )]
 #[get("/api/v1/halt")]
-pub(crate) async fn read(control: web::Data<Control>) -> HttpResponse {
+pub(crate) async fn read(control: web::Data<Control>, _query: web::Query<NoQuery>) -> HttpResponse {
     answer::ok(&control.halt_view())
 }
 
 /// Allow runs again. Runs that the halt ended stay ended.
 #[utoipa::path(
     tag = "halt",
+    params(Because),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "The halt is lifted", body = ref("#/components/schemas/Lifted"))),
 )]
 #[delete("/api/v1/halt")]
-pub(crate) async fn lift(control: web::Data<Control>, because: Command<Because>) -> Result<HttpResponse, Problem> {
-    let lifted = control.lift(somebody(because.0.reason)).await?;
+pub(crate) async fn lift(
+    control: web::Data<Control>,
+    query: web::Query<Because>,
+    because: Command<Because>,
+) -> Result<HttpResponse, Problem> {
+    let lifted = control.lift(somebody(because.0.reason.or(query.into_inner().reason))).await?;
     Ok(answer::ok(&LiftAnswer { halted: control.halt_view().halted, lifted }))
 }

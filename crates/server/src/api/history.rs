@@ -5,8 +5,9 @@ use daybreak_control::Control;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::change::ChangeQuery;
+use super::events;
 use super::resources::{self, ResourcePath};
-use super::{events, somebody};
 use crate::body::Command;
 use crate::offload::Offload;
 use crate::problem::Problem;
@@ -56,6 +57,7 @@ pub struct Revert {
 #[utoipa::path(
     params(
         ("key" = String, Path, description = "The key"),
+        ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Change this revision only"),
     ),
     request_body(content = Revert, description = "Optional"),
@@ -71,12 +73,13 @@ pub(crate) async fn revert(
     control: web::Data<Control>,
     request: HttpRequest,
     path: ResourcePath,
+    query: web::Query<ChangeQuery>,
     revert: Command<Revert>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = resources::kind(&word)?;
     let asked = resources::asked(&control, &request, kind, &key)?;
     let Command(Revert { revision, reason }) = revert;
-    let done = control.revert(kind, &key, revision, asked, somebody(reason)).await?;
-    Ok(resources::changed(&control, kind, &key, false, done))
+    let done = control.revert(kind, &key, revision, asked, query.actor(reason)).await?;
+    Ok(resources::changed(&control, kind, &key, false, &query, done).await)
 }

@@ -1,5 +1,6 @@
 //! The operators' side: one short curl line for everything.
 
+pub mod change;
 pub mod clients;
 pub mod documents;
 pub mod events;
@@ -26,6 +27,11 @@ pub struct Because {
     #[schema(example = "the gateway is on fire")]
     reason: Option<String>,
 }
+
+/// A query of a route that takes none: a parameter that nobody heeds is a mistake.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
 
 /// Reads a switch of a query: `?dry_run` is `?dry_run=true`.
 fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

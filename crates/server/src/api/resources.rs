@@ -7,13 +7,13 @@ use std::fmt::Display;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
-use daybreak_control::{Changed, Control, Precondition, Resource};
+use daybreak_control::{Changed, Control, Precondition, Reached, Resource};
 use daybreak_model::Kind;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use utoipa::IntoParams;
 
-use super::{Because, somebody};
+use super::change::ChangeQuery;
+use super::{Because, NoQuery};
 use crate::answer;
 use crate::body::{Command, Document};
 use crate::etag::{Tags, precondition, quoted};
@@ -21,14 +21,6 @@ use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 pub(super) type ResourcePath = web::Path<(String, String)>;
-
-/// Options of a change.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChangeQuery {
-    /// Why, for the audit log.
-    pub reason: Option<String>,
-}
 
 /// What a change of one resource did, and what the resource is now.
 #[derive(Serialize)]
@@ -38,6 +30,9 @@ pub(super) struct ChangedOne {
     pub(super) enabled: Option<bool>,
     #[serde(flatten)]
     pub(super) changed: Changed,
+    /// How far the change has come, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reached: Option<Reached>,
     /// What the resource is now; absent where it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resource: Option<Resource>,
@@ -55,25 +50,34 @@ pub(super) fn asked(control: &Control, request: &HttpRequest, kind: Kind, key: &
 }
 
 /// The answer to a change of one resource: 201 where it is new.
-pub(super) fn changed(control: &Control, kind: Kind, key: &str, new: bool, changed: Changed) -> HttpResponse {
-    one(control, kind, key, if new { StatusCode::CREATED } else { StatusCode::OK }, None, changed)
+pub(super) async fn changed(
+    control: &Control,
+    kind: Kind,
+    key: &str,
+    new: bool,
+    query: &ChangeQuery,
+    changed: Changed,
+) -> HttpResponse {
+    one(control, kind, key, if new { StatusCode::CREATED } else { StatusCode::OK }, None, query, changed).await
 }
 
 /// The answer to a change of one resource, with what it is now.
-pub(super) fn one(
+pub(super) async fn one(
     control: &Control,
     kind: Kind,
     key: &str,
     status: StatusCode,
     enabled: Option<bool>,
+    query: &ChangeQuery,
     changed: Changed,
 ) -> HttpResponse {
+    let reached = query.reached(control, &changed).await;
     let mut response = HttpResponse::build(status);
     let resource = control.state().resource(kind, key);
     if let Some(resource) = &resource {
         response.insert_header((ETAG, quoted(resource.revision)));
     }
-    answer::finish(&mut response, &ChangedOne { enabled, changed, resource })
+    answer::finish(&mut response, &ChangedOne { enabled, changed, reached, resource })
 }
 
 /// Whether the client already has what this tag stands for.
@@ -100,6 +104,7 @@ fn tagged(tag: impl Display, text: Vec<u8>) -> HttpResponse {
 #[get("")]
 pub(crate) async fn list(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     offload: web::Data<Offload>,
     request: HttpRequest,
     word: web::Path<String>,
@@ -132,6 +137,7 @@ pub(crate) async fn list(
 #[get("/{key}")]
 pub(crate) async fn read(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     request: HttpRequest,
     path: ResourcePath,
 ) -> Result<HttpResponse, Problem> {
@@ -174,11 +180,11 @@ pub(crate) async fn put(
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let new = control.state().revision(kind, &key).is_none();
-    let actor = somebody(query.into_inner().reason);
+    let actor = query.actor(None);
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let put = async move { work.put(kind, &subject, source, asked, actor).await };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, new && done.changed, done))
+    Ok(changed(&control, kind, &key, new && done.changed, &query, done).await)
 }
 
 /// Change fields of a resource: a JSON merge patch, with rules addressed by name.
@@ -209,17 +215,18 @@ pub(crate) async fn patch(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let actor = somebody(query.into_inner().reason);
+    let actor = query.actor(None);
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, false, done))
+    Ok(changed(&control, kind, &key, false, &query, done).await)
 }
 
 /// Delete a resource. A run of a deleted fault ends.
 #[utoipa::path(
     params(
         ("key" = String, Path, description = "The key"),
+        ChangeQuery,
         ("If-Match" = Option<String>, Header, description = "Delete this revision only"),
     ),
     request_body(content = Because, description = "Optional"),
@@ -235,11 +242,12 @@ pub(crate) async fn remove(
     control: web::Data<Control>,
     request: HttpRequest,
     path: ResourcePath,
+    query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let done = control.delete(kind, &key, asked, somebody(because.0.reason)).await?;
-    Ok(changed(&control, kind, &key, false, done))
+    let done = control.delete(kind, &key, asked, query.actor(because.0.reason)).await?;
+    Ok(changed(&control, kind, &key, false, &query, done).await)
 }

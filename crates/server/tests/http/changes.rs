@@ -145,3 +145,74 @@ async fn every_change_is_in_the_audit_log() {
     let older = server.get(&format!("/api/v1/events?subject=flags/plain&before={}", events["next"])).await.json();
     assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
 }
+
+/// A document that was made from an export is applied only where the server still stands there; a fault is started
+/// only as it was seen.
+#[actix_web::test]
+async fn conditions_hold_for_apply_and_start_too() {
+    let server = Server::start().await;
+    let apply = "/api/v1/apply?dry_run";
+    let document = "flags: { one: { default: on } }";
+    let seen = server.get("/api/v1/export").await.header("etag").to_owned();
+    let revision = server.shared.control().position().revision.to_string();
+    for tag in [seen.as_str(), &revision, &format!("W/\"{revision}\""), "*"] {
+        server.send("POST", apply, &[("if-match", tag)], document).await.expect(200);
+    }
+    let fault = server.get("/api/v1/faults/slow").await.header("etag").to_owned();
+    let patch = r#"{"description": "slower"}"#;
+    server.send("PATCH", "/api/v1/faults/slow", &[("if-match", &fault)], patch).await.expect(200);
+    let before = server.everything().await;
+    for tag in [seen.as_str(), &revision, "\"0000000000000001:3\""] {
+        let answer = server.send("POST", "/api/v1/apply", &[("if-match", tag)], document).await;
+        answer.expect_problem(412, "precondition_failed", "");
+    }
+    let stale = server.send("POST", "/api/v1/faults/slow/start", &[("if-match", &fault)], "").await;
+    stale.expect_problem(412, "precondition_failed", "");
+    assert_eq!(server.everything().await, before);
+}
+
+/// A list is of a store: another one that stands at the same revision holds something else.
+#[actix_web::test]
+async fn the_tag_of_a_list_names_the_store() {
+    let server = Server::start().await;
+    let position = server.shared.control().position();
+    let tag = server.get("/api/v1/flags").await.expect(200).header("etag").to_owned();
+    assert_eq!(tag, format!("\"{position}\""));
+    server.send("GET", "/api/v1/flags", &[("if-none-match", &tag)], "").await.expect(304);
+    let other = format!("\"{}\"", position.revision);
+    server.send("GET", "/api/v1/flags", &[("if-none-match", &other)], "").await.expect(200);
+}
+
+/// Who waits is told how many clients have the change.
+#[actix_web::test]
+async fn waiting_until_clients_have_it() {
+    let server = Server::start().await;
+    let none = server.post("/api/v1/flags/plain/disable?wait=30s&reason=dull", "").await.expect(200).json();
+    assert_eq!(none["reached"], json!({"clients": 0, "having": 0, "slowest": 0}), "nobody is waited for");
+    let event = server.get("/api/v1/events?kind=flag.disabled").await.json()["events"][0].clone();
+    assert_eq!(event["reason"], json!("dull"));
+
+    let report = |sequence: u64| {
+        let mut report = crate::runs::report(sequence);
+        report["position"] = json!(server.shared.control().position().to_string());
+        report.to_string()
+    };
+    server.post("/api/v1/reports", &report(1)).await.expect(200);
+    let late = server.post("/api/v1/flags/plain/enable?wait=1ms", "").await.expect(200).json();
+    assert_eq!((&late["reached"]["clients"], &late["reached"]["having"]), (&json!(1), &json!(0)), "{late}");
+    let mut change = std::pin::pin!(server.post("/api/v1/apply?wait=30s", "flags: { one: { default: on } }"));
+    // The change is made, and waits for a report.
+    let before = server.shared.control().position();
+    let done = async {
+        while server.shared.control().position() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = &mut change => panic!("{answer:?}"),
+        () = done => {}
+    }
+    server.post("/api/v1/reports", &report(2)).await.expect(200);
+    let changed = change.await.expect(200).json();
+    assert_eq!((&changed["reached"]["clients"], &changed["reached"]["having"]), (&json!(1), &json!(1)), "{changed}");
+}
