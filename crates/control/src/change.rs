@@ -40,8 +40,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Remove what the documents do not name.
     pub prune: bool,
-    /// Only where the server stands here.
-    pub only_at: Option<Position>,
+    /// Only if the store stands at this revision.
+    pub only_at: Option<u64>,
 }
 
 /// What is to be, and what is worth knowing about the input.
@@ -189,13 +189,13 @@ impl Control {
     /// Applies a set of documents as one revision: all or nothing.
     ///
     /// # Errors
-    /// When a document is not valid, something that others name would be removed, the server does not stand where it
-    /// is expected to, or the store fails.
+    /// When a document is not valid, something that others name would be removed, the store stands elsewhere than
+    /// asked for, or it fails.
     pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
         let propose = move |state: &State| {
-            let (current, position) = (state.resources(), state.position());
-            if options.only_at.is_some_and(|at| at != position) {
-                return Err(Refusal::PreconditionFailed { revision: Some(position.revision) });
+            let (current, at) = (state.resources(), state.position());
+            if options.only_at.is_some_and(|revision| revision != at.revision) {
+                return Err(Refusal::Conflict { at });
             }
             let decoded =
                 if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
@@ -271,7 +271,7 @@ impl Control {
             ended,
             warnings,
         };
-        for overridden in overridden {
+        for overridden in &overridden {
             tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
         }
         if dry_run || !answer.changed {
@@ -279,7 +279,9 @@ impl Control {
         }
         let mut change = resources::to_store(before.resources(), &after, &changed)
             .map_err(|error| Refusal::Store(error.to_string()))?;
-        change.events = resources::events(before.resources(), &after, &changed, &actor, self.inner.clock.now());
+        let now = self.inner.clock.now();
+        change.events = resources::events(before.resources(), &after, &changed, &actor, now);
+        resources::say_overridden(&mut change.events, &overridden);
         // What takes risk away is published first.
         answer.ended.extend(self.end_runs_of(before.resources(), &after, &actor));
         let pending = self.pending(&mut change);

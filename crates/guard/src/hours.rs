@@ -41,7 +41,7 @@ pub enum Misfit {
         /// The next opening.
         opens_at: Option<Timestamp>,
     },
-    /// It closes before the run would end.
+    /// It closes before the run would end: now, or after the next opening.
     TooShort {
         /// When it closes.
         closes_at: Timestamp,
@@ -89,7 +89,14 @@ pub fn fits(hours: &Hours, from: Timestamp, duration: Millis) -> Result<(), Vec<
     if !open {
         misfits.push(Misfit::Closed { opens_at });
     }
-    if let Some(closes_at) = closes_at.filter(|closes_at| *closes_at < end && Some(*closes_at) != known_until) {
+    // Where it is closed, the next opening may be too short as well: waiting for it would not do.
+    let opening = if open {
+        Some((closes_at, end))
+    } else {
+        opens_at.map(|at| (status(hours, at).closes_at, after(at, duration)))
+    };
+    let closing = opening.and_then(|(closes_at, end)| closes_at.filter(|closes_at| *closes_at < end));
+    if let Some(closes_at) = closing.filter(|closes_at| Some(*closes_at) != known_until) {
         misfits.push(Misfit::TooShort { closes_at, fits_at: next_fit(hours, closes_at, duration) });
     }
     if let Some(known_until) = known_until.filter(|known_until| *known_until < end) {

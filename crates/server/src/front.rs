@@ -2,8 +2,10 @@
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 use daybreak_control::Control;
@@ -18,7 +20,7 @@ const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position and the environment on every answer, and turns the
+/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position on every answer, and turns the
 /// framework's own errors into problem details.
 ///
 /// # Errors
@@ -34,24 +36,39 @@ pub async fn pass<B: MessageBody + 'static>(
         request.head_mut().method = Method::GET;
     }
     let page = request.path().starts_with("/docs");
-    let mut response = match access::check(request.head()) {
+    let upgrade = request.head().upgrade();
+    let mut response = match access::check(request.head()).and_then(|()| no_web_socket(&request)) {
         Ok(()) => mend(next.call(request).await?, head),
         Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
     };
+    if upgrade {
+        // Nothing is upgraded to; the framework would say that something is.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if page {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     }
     if let Some(control) = control {
-        let environment = control.options().environment.clone();
-        for (name, value) in [(POSITION, control.position().to_string()), (ENVIRONMENT, environment)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
-            }
+        let own = [(POSITION, control.position().to_string()), (ENVIRONMENT, control.options().environment.clone())];
+        for (name, value) in own {
+            // A name that no header can hold stands in snapshots and reports all the same.
+            drop(HeaderValue::from_str(&value).map(|value| headers.insert(name, value)));
         }
     }
     Ok(response)
+}
+
+/// Refuses who wants to speak WebSocket: its requests have a body without end, which nobody should wait for.
+fn no_web_socket(request: &ServiceRequest) -> Result<(), Problem> {
+    let mut wanted = request.headers().get_all(UPGRADE).filter_map(|value| value.to_str().ok());
+    let web_socket = |wanted: &str| wanted.to_ascii_lowercase().contains("websocket");
+    if request.head().upgrade() && wanted.any(web_socket) {
+        let detail = "this server speaks no WebSocket; changes come as server-sent events: GET /api/v1/stream";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(())
 }
 
 /// Replaces errors that carry no JSON, and bodies without end that nobody will read.

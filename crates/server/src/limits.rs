@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{Bytes, Payload as Body};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
-
-use daybreak_model::Millis;
 
 use crate::problem::{Code, Problem};
 
@@ -37,10 +35,8 @@ pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
 pub const REASON_WAIT: Duration = Duration::from_millis(250);
 /// Characters of a reason that a command which acts first takes; the rest is cut off.
 pub const REASON_LENGTH_MAX: usize = 500;
-/// How long the answer to a halt waits for clients to confirm it.
+/// How long the answer to a halt waits for clients to confirm it, unless somebody asks for another wait.
 pub const CONFIRM_WAIT: Duration = Duration::from_millis(300);
-/// The longest that the answer to a change waits for clients to have it.
-pub const WAIT_MAX: Millis = Millis::from_secs(30);
 /// Documents that are read, checked and applied at once, or wait for it.
 pub const DOCUMENTS_MAX: usize = 64;
 /// Long answers that are written at once, or wait for it.
@@ -58,10 +54,16 @@ impl<const MAX: usize> FromRequest for Limited<MAX> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+        let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = Body::from_request(request, payload);
         Box::pin(async move {
             if announced.is_some_and(|length: usize| length > MAX) {
                 return Err(too_large(MAX));
+            }
+            if let Some(encoding) = encoding {
+                let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
+                return Err(Problem::new(Code::BadRequest, detail));
             }
             let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
             let read = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX));

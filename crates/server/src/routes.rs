@@ -10,6 +10,9 @@ use strsim::osa_distance;
 
 use crate::problem::{Code, Problem};
 
+/// What some path or other knows.
+const ANYWHERE: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
+
 /// Every path template and its methods.
 #[derive(Clone, Debug)]
 pub struct Routes(BTreeMap<String, Vec<&'static str>>);
@@ -60,7 +63,7 @@ impl Routes {
 /// Answers what no route took.
 pub async fn unrouted(request: HttpRequest, routes: actix_web::web::Data<Routes>) -> HttpResponse {
     if request.method() == Method::OPTIONS
-        && let Some(methods) = routes.methods(request.path())
+        && let Some(methods) = routes.methods(request.path()).or((request.path() == "*").then_some(&ANYWHERE))
     {
         return HttpResponse::NoContent().insert_header((ALLOW, methods.join(", "))).finish();
     }

@@ -136,6 +136,23 @@ impl Control {
         }
     }
 
+    /// Waits until all live clients have confirmed the halt, but not for longer than `wait`.
+    pub async fn halt_confirmed(&self, wait: Duration) -> HaltView {
+        let all = async {
+            loop {
+                let reported = self.inner.reported.notified();
+                tokio::pin!(reported);
+                reported.as_mut().enable();
+                let halt = self.halt_view();
+                if !halt.halted || halt.confirmed >= halt.clients {
+                    return halt;
+                }
+                reported.await;
+            }
+        };
+        tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.halt_view())
+    }
+
     /// Halts in memory, and tells clients: the runs that this ended, or none where everything was halted already.
     fn press(&self, actor: &Actor) -> Option<Vec<RunId>> {
         let now = self.inner.clock.now();
@@ -178,23 +195,6 @@ impl Control {
         runs.pending.remove(&event);
         let event = runs.push_pending(None, event_of("halt.set", at, actor, ended));
         runs.halt.iter_mut().for_each(|held| held.event = event);
-    }
-
-    /// The halt, once all live clients have confirmed it, or `wait` is over.
-    pub async fn halt_confirmed(&self, wait: Duration) -> HaltView {
-        let all = async {
-            loop {
-                let reported = self.inner.reported.notified();
-                tokio::pin!(reported);
-                reported.as_mut().enable();
-                let view = self.halt_view();
-                if !view.halted || view.confirmed >= view.clients {
-                    return view;
-                }
-                reported.await;
-            }
-        };
-        tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.halt_view())
     }
 
     /// Has the store keep the halt, to the end, also when nobody waits for it any more.

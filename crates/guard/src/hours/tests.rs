@@ -169,6 +169,11 @@ fn does_a_run_fit() {
     check("2026-11-23T09:00:00Z", "4h", short("2026-11-23T11:00:00Z", None));
     let closed = |opens_at: Option<&str>| Misfit::Closed { opens_at: opens_at.map(at) };
     check("2026-11-22T12:00:00Z", "10m", Err(vec![closed(Some("2026-11-23T09:00:00Z"))]));
+    let opens = closed(Some("2026-11-23T09:00:00Z"));
+    let closes_at = at("2026-11-23T11:00:00Z");
+    let later = Misfit::TooShort { closes_at, fits_at: Some(at("2026-11-23T12:00:00Z")) };
+    check("2026-11-22T12:00:00Z", "3h", Err(vec![opens, later]));
+    check("2026-11-22T12:00:00Z", "4h", Err(vec![opens, Misfit::TooShort { closes_at, fits_at: None }]));
     check("2027-01-31T22:55:00Z", "10m", Err(vec![closed(None), ends]));
     check("2027-02-01T10:00:00Z", "10m", Err(vec![closed(None), ends]));
 

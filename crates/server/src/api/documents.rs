@@ -2,19 +2,17 @@
 
 use actix_web::http::header::{ACCEPT, ETAG};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{ApplyOptions, Changed, Control, Reached, Refusal};
-use daybreak_model::Millis;
+use daybreak_control::{Actor, ApplyOptions, Changed, Control, Reached, Refusal};
 use daybreak_model::wire::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::change::{self, ChangeQuery};
-use super::switch;
+use super::{Wait, somebody, switch};
 use crate::answer;
 use crate::body::Document;
 use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How to apply.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -30,19 +28,16 @@ pub struct ApplyQuery {
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
-    /// Wait until the clients that follow the stream have the change, at most so long, and say how many do: `2s`, and
-    /// `30s` at most.
-    #[param(value_type = Option<String>)]
-    #[serde(deserialize_with = "change::wait")]
-    wait: Option<Millis>,
+    /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
 }
 
-/// What applying a document did.
+/// What was applied.
 #[derive(Serialize)]
 struct Applied {
     #[serde(flatten)]
     changed: Changed,
-    /// How far the change has come, where that was asked for.
+    /// How far it has come, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached: Option<Reached>,
 }
@@ -52,13 +47,13 @@ struct Applied {
     tag = "documents",
     params(
         ApplyQuery,
-        ("If-Match" = Option<String>, Header, description = "Only where the server stands here: the `ETag` of an export"),
+        ("If-Match" = Option<String>, Header, description = "Only at this position: the `ETag` of an export"),
     ),
     request_body(content = ref("#/components/schemas/Document"), description = "A document, JSON or YAML"),
     responses(
         (status = 200, description = "What changed, or with `dry_run` what would", body = ref("#/components/schemas/Changed")),
         (status = 409, description = "Something that others name would go"),
-        (status = 412, description = "The precondition does not hold"),
+        (status = 412, description = "The server does not stand there any more"),
         (status = 422, description = "Every fault of the document, with its line and column"),
     ),
 )]
@@ -71,26 +66,32 @@ pub(crate) async fn apply(
     document: Document,
 ) -> Result<HttpResponse, Problem> {
     let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
+    let wait = Wait::read(wait.as_deref())?;
+    let actor = Actor { waits: wait.is_asked(), ..somebody(reason) };
     let (work, source) = (control.clone(), document.source.clone());
-    let options = ApplyOptions { dry_run, prune, only_at: expected(&control, &request)? };
-    let query = ChangeQuery { reason, wait };
-    let actor = query.actor(None);
+    let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
     let apply = async move { work.apply(vec![source], options, actor).await };
-    let changed = offload.run(apply).await?.map_err(|refusal| document.refused(refusal))?;
-    let reached = query.reached(&control, &changed).await;
+    let changed = offload.run(apply).await?.map_err(|refusal| match refusal {
+        Refusal::Conflict { at } if options.only_at.is_some() => elsewhere(at),
+        refusal => document.refused(refusal),
+    })?;
+    let reached = wait.reached(&control, changed.position).await;
     Ok(answer::ok(&Applied { changed, reached }))
 }
 
-/// Where the server is expected to stand: where an export was made, or at a revision of the same store.
-fn expected(control: &Control, request: &HttpRequest) -> Result<Option<Position>, Problem> {
-    let position = control.position();
+/// The revision at which alone a request wants its document applied.
+fn only_at(control: &Control, request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let at = control.position();
     match Tags::if_match(request.headers())? {
         Tags::Absent | Tags::Any => Ok(None),
-        tags if tags.contains(&position.to_string()) || tags.contains(&position.revision.to_string()) => {
-            Ok(Some(position))
-        }
-        Tags::OneOf(_) => Err(Refusal::PreconditionFailed { revision: Some(position.revision) }.into()),
+        tags if tags.contains(&at.to_string()) => Ok(Some(at.revision)),
+        Tags::OneOf(_) => Err(elsewhere(at)),
     }
+}
+
+fn elsewhere(at: Position) -> Problem {
+    let detail = format!("the server stands at {at}, which is not the position expected; export, and apply anew");
+    Problem::new(Code::PreconditionFailed, detail).header(ETAG, &quoted(at))
 }
 
 /// The forms of a document.

@@ -8,7 +8,7 @@ use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::reason::{self, Warned};
+use super::reason::{self, Said, Warned};
 use super::{Because, resources, somebody, switch};
 use crate::answer;
 use crate::body::Command;
@@ -105,14 +105,13 @@ pub(crate) async fn stop(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut warnings = Vec::new();
+    let mut said = Said::default();
     let why = async {
-        let said = reason::read(request.query_string(), body).await;
-        warnings = said.warnings;
-        said.reason
+        said = reason::read(request.query_string(), body).await;
+        said.reason.take()
     };
     let answer = control.stop_first(&key, somebody(None), why).await?;
-    Ok(answer::ok(&Warned { answer, warnings }))
+    Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
 }
 
 /// Reads a quantity that is written as in documents, with its unit.

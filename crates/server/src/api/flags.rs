@@ -1,6 +1,5 @@
 //! Flags: turn them on and off, and ask why they answer as they do.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::Control;
 use daybreak_engine::Explanation;
@@ -9,8 +8,8 @@ use daybreak_model::{Context, ErrorCode, Kind, Reason, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::change::ChangeQuery;
-use super::{Because, NoQuery, resources};
+use super::resources::{self, Done};
+use super::{Because, ChangeQuery, NoQuery};
 use crate::answer;
 use crate::body::{self, Command};
 use crate::limits::Limited;
@@ -19,11 +18,7 @@ use crate::problem::{Code, Problem};
 /// Turn a flag on: its rules answer. Where it is on, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(
-        ("key" = String, Path, description = "The flag"),
-        ChangeQuery,
-        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
-    ),
+    params(("key" = String, Path, description = "The flag"), ChangeQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
@@ -36,18 +31,15 @@ pub(crate) async fn enable(
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.enable(Kind::Flag, &key, asked, query.actor(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(true), &query, done).await)
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = Done::new(control.enable(Kind::Flag, &key, asked, actor).await?, wait);
+    Ok(Done { enabled: Some(true), ..done }.answer(&control, Kind::Flag, &key).await)
 }
 
 /// Turn a flag off: it serves `off`, with reason DISABLED. Where it is off, nothing changes.
 #[utoipa::path(
     tag = "flags",
-    params(
-        ("key" = String, Path, description = "The flag"),
-        ChangeQuery,
-        ("If-Match" = Option<String>, Header, description = "Change this revision only"),
-    ),
+    params(("key" = String, Path, description = "The flag"), ChangeQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What changed", body = ref("#/components/schemas/ChangedFlag"))),
 )]
@@ -60,8 +52,9 @@ pub(crate) async fn disable(
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let done = control.disable(Kind::Flag, &key, asked, query.actor(because.0.reason)).await?;
-    Ok(resources::one(&control, Kind::Flag, &key, StatusCode::OK, Some(false), &query, done).await)
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = Done::new(control.disable(Kind::Flag, &key, asked, actor).await?, wait);
+    Ok(Done { enabled: Some(false), ..done }.answer(&control, Kind::Flag, &key).await)
 }
 
 /// Whom to evaluate a flag for.

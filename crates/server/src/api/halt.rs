@@ -4,11 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
-use super::reason::{self, Warned};
+use super::reason::{self, HaltQuery, Said, Warned};
 use super::{Because, NoQuery, somebody};
 use crate::answer;
 use crate::body::Command;
-use crate::limits::CONFIRM_WAIT;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -22,7 +21,7 @@ struct LiftAnswer {
 /// no `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "halt",
-    params(Because),
+    params(HaltQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "Everything is halted", body = ref("#/components/schemas/Halt"))),
 )]
@@ -32,15 +31,14 @@ pub(crate) async fn halt(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let mut warnings = Vec::new();
+    let mut said = Said::default();
     let why = async {
-        let said = reason::read(request.query_string(), body).await;
-        warnings = said.warnings;
-        said.reason
+        said = reason::read(request.query_string(), body).await;
+        said.reason.take()
     };
-    let changed = control.halt_first(somebody(None), why).await?.changed;
-    let answer = HaltView { changed, ..control.halt_confirmed(CONFIRM_WAIT).await };
-    Ok(answer::ok(&Warned { answer, warnings }))
+    let HaltView { changed, ended, .. } = control.halt_first(somebody(None), why).await?;
+    let halt = said.wait.confirmed(&control).await;
+    Ok(answer::ok(&Warned { answer: HaltView { changed, ended, ..halt }, warnings: said.warnings }))
 }
 
 /// Whether everything is halted, since when and why, and how many clients confirmed.

@@ -5,9 +5,8 @@ use daybreak_control::Control;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::change::ChangeQuery;
-use super::events;
-use super::resources::{self, ResourcePath};
+use super::resources::{self, Done, ResourcePath};
+use super::{ChangeQuery, events};
 use crate::body::Command;
 use crate::offload::Offload;
 use crate::problem::Problem;
@@ -80,6 +79,7 @@ pub(crate) async fn revert(
     let kind = resources::kind(&word)?;
     let asked = resources::asked(&control, &request, kind, &key)?;
     let Command(Revert { revision, reason }) = revert;
-    let done = control.revert(kind, &key, revision, asked, query.actor(reason)).await?;
-    Ok(resources::changed(&control, kind, &key, false, &query, done).await)
+    let (actor, wait) = query.into_inner().asks(reason)?;
+    let done = control.revert(kind, &key, revision, asked, actor).await?;
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

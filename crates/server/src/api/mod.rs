@@ -1,6 +1,6 @@
 //! The operators' side: one short curl line for everything.
 
-pub mod change;
+pub mod asked;
 pub mod clients;
 pub mod documents;
 pub mod events;
@@ -10,23 +10,14 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
-mod reason;
+pub mod reason;
 pub mod resources;
 pub mod runs;
 
-use daybreak_control::Actor;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use utoipa::{IntoParams, ToSchema};
 
-/// The options of commands that ask for nothing but a reason.
-#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Because {
-    /// Why, for the audit log.
-    #[schema(example = "the gateway is on fire")]
-    reason: Option<String>,
-}
+use asked::{Because, ChangeQuery, Wait, somebody};
 
 /// A query of a route that takes none: a parameter that nobody heeds is a mistake.
 #[derive(Debug, Deserialize)]
@@ -40,9 +31,4 @@ fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> 
         "false" => Ok(false),
         other => Err(Error::custom(format!("`{other}` is neither `true` nor `false`"))),
     }
-}
-
-/// Who asks. Without tokens the server knows no name.
-fn somebody(reason: Option<String>) -> Actor {
-    Actor::default().because(reason)
 }

@@ -3,9 +3,10 @@
 
 use actix_web::web::{Payload, Query};
 use futures_util::StreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
-use super::Because;
+use super::{Because, Wait};
 use crate::body;
 use crate::limits::{COMMAND_BYTES_MAX, REASON_LENGTH_MAX, REASON_WAIT};
 
@@ -19,15 +20,26 @@ pub(super) struct Warned<T> {
     pub(super) warnings: Vec<String>,
 }
 
+/// How to halt.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct HaltQuery {
+    /// Why, for the audit log.
+    reason: Option<String>,
+    /// Answer once every live client has confirmed, or after this time, 30 s at most: `2s`. Unless said, 300 ms.
+    wait: Option<String>,
+}
+
 /// What was said.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) reason: Option<String>,
+    pub(super) wait: Wait,
     pub(super) warnings: Vec<String>,
 }
 
 impl Said {
-    fn warn(&mut self, warning: String) {
+    fn warn(&mut self, warning: &str) {
         self.warnings.push(format!("it is done; but {warning}"));
     }
 }
@@ -35,9 +47,15 @@ impl Said {
 /// Reads a reason out of a body, or else out of a query: `{"reason": "…"}`, and any other text as it is.
 pub(super) async fn read(query: &str, mut body: Payload) -> Said {
     let mut said = Said::default();
-    match Query::<Because>::from_query(query) {
-        Ok(because) => said.reason = because.into_inner().reason,
-        Err(error) => said.warn(format!("the query is not understood: {error}")),
+    match Query::<HaltQuery>::from_query(query).map(Query::into_inner) {
+        Ok(HaltQuery { reason, wait }) => {
+            said.reason = reason;
+            match Wait::read(wait.as_deref()) {
+                Ok(wait) => said.wait = wait,
+                Err(problem) => said.warn(&problem.to_string()),
+            }
+        }
+        Err(error) => said.warn(&format!("the query is not understood: {error}")),
     }
     let mut bytes = Vec::new();
     let reading = async {
@@ -50,9 +68,9 @@ pub(super) async fn read(query: &str, mut body: Payload) -> Said {
     };
     match tokio::time::timeout(REASON_WAIT, reading).await {
         Ok(Ok(())) if bytes.len() <= COMMAND_BYTES_MAX => {}
-        Ok(Ok(())) => said.warn(format!("the body has more than {COMMAND_BYTES_MAX} bytes, and the rest is not read")),
-        Ok(Err(error)) => said.warn(format!("the body could not be read to its end: {error}")),
-        Err(_) => said.warn(format!("the body did not come within {} ms", REASON_WAIT.as_millis())),
+        Ok(Ok(())) => said.warn(&format!("the body has more than {COMMAND_BYTES_MAX} bytes, and the rest is not read")),
+        Ok(Err(error)) => said.warn(&format!("the body could not be read to its end: {error}")),
+        Err(_) => said.warn(&format!("the body did not come within {} ms", REASON_WAIT.as_millis())),
     }
     understand(&mut said, &String::from_utf8_lossy(&bytes));
     said
@@ -64,7 +82,7 @@ fn understand(said: &mut Said, body: &str) {
         said.reason = match body::read::<Because>(text) {
             Ok(because) => because.reason.or(said.reason.take()),
             Err(_) => {
-                said.warn("the body is not `{\"reason\": \"…\"}`; its text is taken as the reason".to_owned());
+                said.warn("the body is not `{\"reason\": \"…\"}`; its text is taken as the reason");
                 Some(text.to_owned())
             }
         };
@@ -74,7 +92,7 @@ fn understand(said: &mut Said, body: &str) {
         && let Some(end) = end(reason)
     {
         reason.truncate(end);
-        said.warn(format!("the reason is cut to {REASON_LENGTH_MAX} characters"));
+        said.warn(&format!("the reason is cut to {REASON_LENGTH_MAX} characters"));
     }
 }
 

@@ -12,8 +12,7 @@ use daybreak_model::Kind;
 use serde::Serialize;
 use serde_json::json;
 
-use super::change::ChangeQuery;
-use super::{Because, NoQuery};
+use super::{Because, ChangeQuery, NoQuery, Wait};
 use crate::answer;
 use crate::body::{Command, Document};
 use crate::etag::{Tags, precondition, quoted};
@@ -30,7 +29,7 @@ pub(super) struct ChangedOne {
     pub(super) enabled: Option<bool>,
     #[serde(flatten)]
     pub(super) changed: Changed,
-    /// How far the change has come, where that was asked for.
+    /// How far it has come, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reached: Option<Reached>,
     /// What the resource is now; absent where it is gone.
@@ -49,35 +48,33 @@ pub(super) fn asked(control: &Control, request: &HttpRequest, kind: Kind, key: &
     precondition(request.headers(), control.state().revision(kind, key))
 }
 
-/// The answer to a change of one resource: 201 where it is new.
-pub(super) async fn changed(
-    control: &Control,
-    kind: Kind,
-    key: &str,
-    new: bool,
-    query: &ChangeQuery,
-    changed: Changed,
-) -> HttpResponse {
-    one(control, kind, key, if new { StatusCode::CREATED } else { StatusCode::OK }, None, query, changed).await
+/// A change that was made, and how to answer it.
+pub(super) struct Done {
+    pub(super) changed: Changed,
+    /// Whether the resource is new: then the answer is 201.
+    pub(super) new: bool,
+    /// Whether it is enabled, where that was the question.
+    pub(super) enabled: Option<bool>,
+    pub(super) wait: Wait,
 }
 
-/// The answer to a change of one resource, with what it is now.
-pub(super) async fn one(
-    control: &Control,
-    kind: Kind,
-    key: &str,
-    status: StatusCode,
-    enabled: Option<bool>,
-    query: &ChangeQuery,
-    changed: Changed,
-) -> HttpResponse {
-    let reached = query.reached(control, &changed).await;
-    let mut response = HttpResponse::build(status);
-    let resource = control.state().resource(kind, key);
-    if let Some(resource) = &resource {
-        response.insert_header((ETAG, quoted(resource.revision)));
+impl Done {
+    /// A change of a resource that was there before.
+    pub(super) fn new(changed: Changed, wait: Wait) -> Self {
+        Self { changed, new: false, enabled: None, wait }
     }
-    answer::finish(&mut response, &ChangedOne { enabled, changed, reached, resource })
+
+    /// The answer, with what the resource is now.
+    pub(super) async fn answer(self, control: &Control, kind: Kind, key: &str) -> HttpResponse {
+        let Self { changed, new, enabled, wait } = self;
+        let reached = wait.reached(control, changed.position).await;
+        let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
+        let resource = control.state().resource(kind, key);
+        if let Some(resource) = &resource {
+            response.insert_header((ETAG, quoted(resource.revision)));
+        }
+        answer::finish(&mut response, &ChangedOne { enabled, changed, reached, resource })
+    }
 }
 
 /// Whether the client already has what this tag stands for.
@@ -180,11 +177,12 @@ pub(crate) async fn put(
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let new = control.state().revision(kind, &key).is_none();
-    let actor = query.actor(None);
+    let (actor, wait) = query.into_inner().asks(None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let put = async move { work.put(kind, &subject, source, asked, actor).await };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, new && done.changed, &query, done).await)
+    let done = Done { new: new && done.changed, ..Done::new(done, wait) };
+    Ok(done.answer(&control, kind, &key).await)
 }
 
 /// Change fields of a resource: a JSON merge patch, with rules addressed by name.
@@ -215,11 +213,11 @@ pub(crate) async fn patch(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let actor = query.actor(None);
+    let (actor, wait) = query.into_inner().asks(None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
-    Ok(changed(&control, kind, &key, false, &query, done).await)
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }
 
 /// Delete a resource. A run of a deleted fault ends.
@@ -248,6 +246,7 @@ pub(crate) async fn remove(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let done = control.delete(kind, &key, asked, query.actor(because.0.reason)).await?;
-    Ok(changed(&control, kind, &key, false, &query, done).await)
+    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let done = control.delete(kind, &key, asked, actor).await?;
+    Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

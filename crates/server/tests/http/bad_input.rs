@@ -114,3 +114,22 @@ async fn curl_that_joined_the_lines_is_told() {
     let body = "default: offrules:  - name: eu    serve: on";
     server.send("PUT", "/api/v1/flags/new", &[], body).await.expect_problem(422, "invalid", "--data-binary @FILE");
 }
+
+/// What is encoded is not read as if it were not; and nobody waits for a body without end.
+#[actix_web::test]
+async fn invariant_9_what_is_not_spoken_here() {
+    let server = Server::start().await;
+    let before = server.everything().await;
+    let flag = ("PUT", "/api/v1/flags/plain");
+    for encoding in ["gzip", "br", "nonsense"] {
+        let answer = server.send(flag.0, flag.1, &[("content-encoding", encoding)], "default: off").await;
+        answer.expect_problem(400, "bad_request", encoding);
+    }
+    for (method, path) in [flag, ("PUT", "/api/v1/halt"), ("GET", "/api/v1/stream")] {
+        let upgrade = [("connection", "upgrade"), ("upgrade", "WebSocket")];
+        let answer = server.send(method, path, &upgrade, "").await;
+        answer.expect_problem(400, "bad_request", "server-sent events");
+    }
+    assert_eq!(server.everything().await, before);
+    server.send(flag.0, flag.1, &[("content-encoding", "identity")], "default: on").await.expect(200);
+}

@@ -118,6 +118,23 @@ async fn apply_is_all_or_nothing_and_can_be_tried() {
     server.get("/api/v1/flags/plain").await.expect(200);
 }
 
+/// Who exported, and applies what he made of it, does not undo what happened meanwhile.
+#[actix_web::test]
+async fn apply_can_ask_for_a_position() {
+    let server = Server::start().await;
+    let export = server.get("/api/v1/export").await.expect(200);
+    let apply =
+        async |tag: &str, document: &str| server.send("POST", "/api/v1/apply", &[("if-match", tag)], document).await;
+    let document = "flags: { one: { default: on } }";
+    apply(export.header("etag"), document).await.expect(200);
+    let late = apply(export.header("etag"), "flags: { one: { default: off } }").await;
+    let late = late.expect_problem(412, "precondition_failed", "export, and apply anew");
+    assert_eq!(late.header("etag"), format!("\"{}\"", server.shared.control().position()));
+    for (tag, status) in [("\"0000000000000001:1\"", 412), ("\"", 400), ("*", 200), (late.header("etag"), 200)] {
+        apply(tag, document).await.expect(status);
+    }
+}
+
 #[actix_web::test]
 async fn evaluate_tells_why_and_why_not() {
     let server = Server::start().await;
@@ -146,26 +163,16 @@ async fn every_change_is_in_the_audit_log() {
     assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
 }
 
-/// A document that was made from an export is applied only where the server still stands there; a fault is started
-/// only as it was seen.
+/// A fault is started only as it was seen.
 #[actix_web::test]
-async fn conditions_hold_for_apply_and_start_too() {
+async fn conditions_hold_for_a_start_too() {
     let server = Server::start().await;
-    let apply = "/api/v1/apply?dry_run";
-    let document = "flags: { one: { default: on } }";
-    let seen = server.get("/api/v1/export").await.header("etag").to_owned();
-    let revision = server.shared.control().position().revision.to_string();
-    for tag in [seen.as_str(), &revision, &format!("W/\"{revision}\""), "*"] {
-        server.send("POST", apply, &[("if-match", tag)], document).await.expect(200);
-    }
     let fault = server.get("/api/v1/faults/slow").await.header("etag").to_owned();
+    let seen = server.send("POST", "/api/v1/faults/slow/start", &[("if-match", &fault)], "").await;
+    seen.expect_problem(409, "not_admitted", "");
     let patch = r#"{"description": "slower"}"#;
     server.send("PATCH", "/api/v1/faults/slow", &[("if-match", &fault)], patch).await.expect(200);
     let before = server.everything().await;
-    for tag in [seen.as_str(), &revision, "\"0000000000000001:3\""] {
-        let answer = server.send("POST", "/api/v1/apply", &[("if-match", tag)], document).await;
-        answer.expect_problem(412, "precondition_failed", "");
-    }
     let stale = server.send("POST", "/api/v1/faults/slow/start", &[("if-match", &fault)], "").await;
     stale.expect_problem(412, "precondition_failed", "");
     assert_eq!(server.everything().await, before);
@@ -183,36 +190,33 @@ async fn the_tag_of_a_list_names_the_store() {
     server.send("GET", "/api/v1/flags", &[("if-none-match", &other)], "").await.expect(200);
 }
 
-/// Who waits is told how many clients have the change.
+/// `?wait` answers once the clients that follow the stream have it.
 #[actix_web::test]
-async fn waiting_until_clients_have_it() {
+async fn a_change_can_be_waited_for() {
     let server = Server::start().await;
-    let none = server.post("/api/v1/flags/plain/disable?wait=30s&reason=dull", "").await.expect(200).json();
-    assert_eq!(none["reached"], json!({"clients": 0, "having": 0, "slowest": 0}), "nobody is waited for");
-    let event = server.get("/api/v1/events?kind=flag.disabled").await.json()["events"][0].clone();
-    assert_eq!(event["reason"], json!("dull"));
-
+    let nobody = server.post("/api/v1/flags/plain/disable?wait=30s", "").await.expect(200).json();
+    assert_eq!((&nobody["reached"]["clients"], &nobody["reached"]["having"]), (&json!(0), &json!(0)), "{nobody}");
+    let control = server.shared.control();
     let report = |sequence: u64| {
         let mut report = crate::runs::report(sequence);
-        report["position"] = json!(server.shared.control().position().to_string());
-        report.to_string()
+        report["position"] = json!(control.position().to_string());
+        server.shared.control().report(&serde_json::from_value(report).unwrap()).unwrap();
     };
-    server.post("/api/v1/reports", &report(1)).await.expect(200);
-    let late = server.post("/api/v1/flags/plain/enable?wait=1ms", "").await.expect(200).json();
-    assert_eq!((&late["reached"]["clients"], &late["reached"]["having"]), (&json!(1), &json!(0)), "{late}");
-    let mut change = std::pin::pin!(server.post("/api/v1/apply?wait=30s", "flags: { one: { default: on } }"));
-    // The change is made, and waits for a report.
-    let before = server.shared.control().position();
-    let done = async {
-        while server.shared.control().position() == before {
+    report(1);
+    let before = control.position();
+    let client = async {
+        while control.position() == before {
             tokio::task::yield_now().await;
         }
+        report(2);
     };
-    tokio::select! {
-        answer = &mut change => panic!("{answer:?}"),
-        () = done => {}
+    let (answer, ()) = tokio::join!(server.post("/api/v1/flags/plain/enable?wait=30s", ""), client);
+    let answer = answer.expect(200).json();
+    assert_eq!((&answer["reached"]["clients"], &answer["reached"]["having"]), (&json!(1), &json!(1)), "{answer}");
+
+    let refused = [("2", "unit"), ("31s", "30s or less"), ("soon", "`soon`")];
+    for (wait, why) in refused {
+        let answer = server.post(&format!("/api/v1/apply?wait={wait}"), "flags: { one: { default: on } }").await;
+        answer.expect_problem(400, "bad_request", why);
     }
-    server.post("/api/v1/reports", &report(2)).await.expect(200);
-    let changed = change.await.expect(200).json();
-    assert_eq!((&changed["reached"]["clients"], &changed["reached"]["having"]), (&json!(1), &json!(1)), "{changed}");
 }

@@ -33,7 +33,7 @@ async fn paths_and_methods() {
         ("GET", "/api/v1/halt?x", 400, "bad_request", "x"),
         ("POST", "/api/v1/flags/plain/disable?wiat=2s", 400, "bad_request", "wiat"),
         ("POST", "/api/v1/flags/plain/disable?wait=2", 400, "bad_request", "unit"),
-        ("POST", "/api/v1/flags/plain/disable?wait=31s", 400, "bad_request", "30s at most"),
+        ("POST", "/api/v1/flags/plain/disable?wait=31s", 400, "bad_request", "30s or less"),
         ("POST", "/api/v1/faults/slow/disable", 404, "no_route", "`PATCH` with `{\"enabled\": …}`"),
     ];
     for (method, path, status, code, detail) in cases {
@@ -45,6 +45,8 @@ async fn paths_and_methods() {
     assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
     let answer = server.send("OPTIONS", "/api/v1/flags/plain", &[], "").await.expect(204);
     assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    let answer = server.send("OPTIONS", "*", &[], "").await.expect(204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS");
     server.send("OPTIONS", "/nowhere", &[], "").await.expect_problem(404, "no_route", "");
 }
 
@@ -73,11 +75,13 @@ async fn answers_name_their_position_and_end_in_a_newline() {
         "/readyz",
         "/openapi.json",
         "/api/v1/export",
+        "/api/v1/snapshot",
         "/api/v1/export?format=json",
     ];
     for path in paths {
         let answer = server.get(path).await.expect(200);
         assert!(answer.text.ends_with('\n'), "{path}");
+        assert_eq!(answer.header("daybreak-environment"), "test", "{path}");
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
     }
 }

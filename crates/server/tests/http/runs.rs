@@ -82,6 +82,9 @@ async fn halt_and_lift() {
     assert_eq!(server.get("/api/v1/halt").await.expect(200).json()["halted"], json!(false));
     let halted = server.send("PUT", "/api/v1/halt", &[], r#"{"reason": "enough"}"#).await.expect(200).json();
     assert_eq!((&halted["halted"], &halted["reason"]), (&json!(true), &json!("enough")), "{halted}");
+    assert_eq!(halted["changed"], json!(true), "{halted}");
+    let again = server.send("PUT", "/api/v1/halt?wait=30s&more", &[], "").await.expect(200).json();
+    assert_eq!((&again["halted"], &again["changed"], &again["clients"]), (&json!(true), &json!(false), &json!(0)));
     let reply = server.post("/api/v1/reports", &report(1).to_string()).await.expect(200).json();
     assert_eq!(reply["halted"], json!(true), "{reply}");
     for _ in 0..2 {
