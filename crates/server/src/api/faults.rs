@@ -111,6 +111,9 @@ pub(crate) async fn stop(
         said.reason.take()
     };
     let answer = control.stop_first(&key, somebody(None), why).await?;
+    if said.wait.is_asked() {
+        said.warn("a stop waits for no client: what has not heard it stops with its lease");
+    }
     Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
 }
 

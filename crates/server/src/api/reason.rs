@@ -39,7 +39,8 @@ pub(super) struct Said {
 }
 
 impl Said {
-    fn warn(&mut self, warning: &str) {
+    /// Notes what was not understood.
+    pub(super) fn warn(&mut self, warning: &str) {
         self.warnings.push(format!("it is done; but {warning}"));
     }
 }

@@ -71,6 +71,15 @@ async fn invariant_3_any_body_will_do() {
     }
 }
 
+/// What a stop does not heed, it says.
+#[actix_web::test]
+async fn a_stop_does_not_wait_for_clients() {
+    let (server, id) = running().await;
+    let stopped = server.post("/api/v1/faults/slow/stop?wait=2s&reason=enough", "").await.expect(200).json();
+    assert_eq!(stopped["ended"], json!([id]));
+    assert!(stopped["warnings"][0].as_str().unwrap().contains("waits for no client"), "{stopped}");
+}
+
 /// Invariant 3: it has acted before it first looks at the body; and the body may never come.
 #[actix_web::test]
 async fn invariant_3_it_acts_before_it_reads() {
