@@ -271,7 +271,7 @@ impl Control {
             ended,
             warnings,
         };
-        for overridden in overridden {
+        for overridden in &overridden {
             tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
         }
         if dry_run || !answer.changed {
@@ -279,7 +279,9 @@ impl Control {
         }
         let mut change = resources::to_store(before.resources(), &after, &changed)
             .map_err(|error| Refusal::Store(error.to_string()))?;
-        change.events = resources::events(before.resources(), &after, &changed, &actor, self.inner.clock.now());
+        let now = self.inner.clock.now();
+        change.events = resources::events(before.resources(), &after, &changed, &actor, now);
+        resources::say_overridden(&mut change.events, &overridden);
         // What takes risk away is published first.
         answer.ended.extend(self.end_runs_of(before.resources(), &after, &actor));
         let pending = self.pending(&mut change);
@@ -328,7 +330,7 @@ fn existing(state: &State, kind: Kind, key: &str) -> Result<Key, Refusal> {
     found.cloned().ok_or_else(|| not_found(state.resources(), kind, key))
 }
 
-fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
+pub(crate) fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
     let revision = state.revision(kind, key);
     if precondition.holds(revision) { Ok(()) } else { Err(Refusal::PreconditionFailed { revision }) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_document::{Difference, diff};
+use daybreak_document::{Difference, Overridden, diff};
 use daybreak_model::wire::{Change, Position};
 use daybreak_model::{Key, Kind, Resources};
 use daybreak_store as store;
@@ -140,6 +140,17 @@ pub(crate) fn events(
         events.push(event("protect.changed".to_owned(), PROTECT.to_owned(), Some(was), Some(is)));
     }
     events
+}
+
+/// Has the lines of the log say what an operator had changed, and a file has changed back.
+pub(crate) fn say_overridden(events: &mut [store::Event], overridden: &[Overridden]) {
+    for event in events {
+        let of_it = |one: &&Overridden| event.subject.as_ref() == Some(&subject(one.kind, one.key.as_str()));
+        let fields: Vec<_> = overridden.iter().filter(of_it).collect();
+        if !fields.is_empty() {
+            event.data["overridden"] = json!(fields);
+        }
+    }
 }
 
 fn verb(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> &'static str {

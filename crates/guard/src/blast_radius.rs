@@ -3,13 +3,17 @@
 //! A run reaches `percentage × q` of the root requests of a service's operation, where q bounds the share of
 //! them that pass its fault point. The sum over all runs must not exceed the limit, in every such place.
 
+mod running;
+
 use daybreak_model::wire::RunSpec;
-use daybreak_model::{Arm, DrawBy, Key, Percentage};
+use daybreak_model::{DrawBy, Key, Percentage};
 use jiff::Timestamp;
 
-use crate::clients::{Place, RunCounts};
+use crate::clients::Place;
 use crate::run::Run;
 use crate::traffic::Traffic;
+
+pub use running::exceeding;
 
 /// The limit unless the server was started with `--max-blast-radius`: 5 %.
 pub const LIMIT_DEFAULT: Percentage = percent(5);
@@ -140,35 +144,6 @@ impl Share {
     }
 }
 
-/// Whether a run strikes more than it was asked to: over all places half as much again as its percentage, once
-/// [`TREATED_MIN`] requests were treated, or in one place more of the root requests than the limit, beyond
-/// chance. The sentence has the numbers.
-#[must_use]
-pub fn exceeded(run: &Run, counts: &RunCounts, limit: Percentage) -> Option<String> {
-    let (treated, control) = (counts.arm(Arm::Treated), counts.arm(Arm::Control));
-    let eligible = treated.requests.saturating_add(control.requests);
-    let struck = treated.struck.saturating_add(control.struck);
-    let asked = run.percentage.ratio();
-    if treated.requests >= TREATED_MIN && ratio(struck, eligible) > asked * 1.5 {
-        let share = 100.0 * ratio(struck, eligible);
-        return Some(format!(
-            "{struck} of {eligible} eligible requests were struck: {share:.3} %, where {} was asked for",
-            run.percentage
-        ));
-    }
-    let limit = run.blast_radius_max(limit);
-    counts.places().iter().find_map(|(place, totals)| {
-        let struck = totals.arm(Arm::Treated).struck.saturating_add(totals.arm(Arm::Control).struck);
-        // Clients report their requests and their arms at once, so there are never fewer of the former.
-        let requests = totals.requests.max(struck);
-        (lower_bound(struck, requests, Z_ABORT) > limit.ratio()).then(|| {
-            let share = 100.0 * ratio(struck, requests);
-            let Place { service, operation } = place;
-            format!("{struck} of {requests} root requests of `{operation}` in {service} were struck: {share:.3} %, where the limit is {limit}")
-        })
-    })
-}
-
 /// An upper bound, at one-sided 99 %, on a share of which `hits` of `total` were seen: Wilson's score bound.
 ///
 /// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
@@ -180,11 +155,6 @@ pub fn exceeded(run: &Run, counts: &RunCounts, limit: Percentage) -> Option<Stri
 pub fn upper_bound(hits: u64, total: u64) -> f64 {
     let (centre, spread) = wilson(hits, total, Z_ADMIT);
     (centre + spread).min(1.0)
-}
-
-fn lower_bound(hits: u64, total: u64, z: f64) -> f64 {
-    let (centre, spread) = wilson(hits, total, z);
-    (centre - spread).max(0.0)
 }
 
 /// The centre of Wilson's interval, and half its width; all that is possible where nothing was seen.

@@ -93,7 +93,7 @@ pub enum Event {
         /// How many.
         clients: usize,
     },
-    /// It touches more than was asked for: see [`exceeded`](crate::blast_radius::exceeded).
+    /// It touches more than was asked for: see [`exceeding`](crate::blast_radius::exceeding).
     BlastRadiusExceeded {
         /// With the numbers.
         reason: String,

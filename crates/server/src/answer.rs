@@ -13,6 +13,14 @@ pub fn pretty(body: &impl Serialize) -> Vec<u8> {
     text
 }
 
+/// JSON on one line, ending in a newline.
+#[must_use]
+pub fn line(body: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
 /// `200 OK` with a body for people.
 #[must_use]
 pub fn ok(body: &impl Serialize) -> HttpResponse {
@@ -27,9 +35,7 @@ pub fn with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
 
 /// Ends a response with a body for programs: JSON on one line, ending in a newline all the same.
 pub fn compact(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
-    let mut text = serde_json::to_vec(body).unwrap_or_default();
-    text.push(b'\n');
-    response.content_type("application/json").body(text)
+    response.content_type("application/json").body(line(body))
 }
 
 /// Ends a response with a body for people.

@@ -31,6 +31,19 @@ pub const BACKLOG: u32 = 4_096;
 /// A body of a command such as `start`, `enable` or `halt`, in bytes.
 pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
 
+/// How long a command that acts first waits for its reason.
+pub const REASON_WAIT: Duration = Duration::from_millis(250);
+/// Characters of a reason that a command which acts first takes; the rest is cut off.
+pub const REASON_LENGTH_MAX: usize = 500;
+/// How long the answer to a halt waits for clients to confirm it, unless somebody asks for another wait.
+pub const CONFIRM_WAIT: Duration = Duration::from_millis(300);
+/// Documents that are read, checked and applied at once, or wait for it.
+pub const DOCUMENTS_MAX: usize = 64;
+/// Long answers that are written at once, or wait for it.
+pub const READS_MAX: usize = 512;
+/// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
+pub const INLINE_FLAGS_MAX: usize = 500;
+
 /// A body of at most `MAX` bytes.
 #[derive(Debug)]
 pub struct Limited<const MAX: usize>(pub Bytes);

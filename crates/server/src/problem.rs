@@ -81,6 +81,8 @@ codes! {
     NotCounted => SERVICE_UNAVAILABLE, "not_counted", "The report could not be counted";
     /// As many streams are open as the server serves.
     TooManyStreams => SERVICE_UNAVAILABLE, "too_many_streams", "Too many streams are open";
+    /// As much waits as the server lets wait.
+    Overloaded => SERVICE_UNAVAILABLE, "overloaded", "The server has too much to do";
     /// The store cannot keep the change; nothing changed.
     StoreFailed => SERVICE_UNAVAILABLE, "store_failed", "The store failed, and nothing changed";
     /// Stopped, but the stop could not be stored.

@@ -52,6 +52,7 @@ impl Routes {
             return Problem::new(Code::MethodNotAllowed, detail).header(ALLOW, &allowed);
         }
         let hint = match self.nearest(path) {
+            _ if switches_a_fault(path) => "a fault is switched by `PATCH` with `{\"enabled\": …}`".to_owned(),
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "see /docs/ for the paths that exist".to_owned(),
         };
@@ -76,6 +77,13 @@ fn methods(item: &Json) -> Vec<&'static str> {
         [("GET", "get"), ("HEAD", "get"), ("PUT", "put"), ("PATCH", "patch"), ("POST", "post"), ("DELETE", "delete")];
     let known = known.into_iter().filter(|(_, operation)| item.get(operation).is_some());
     known.map(|(method, _)| method).chain(["OPTIONS"]).collect()
+}
+
+/// Flags have routes to be enabled and disabled by, so one looks for them among faults.
+fn switches_a_fault(path: &str) -> bool {
+    path.strip_prefix("/api/v1/faults/")
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(_, word)| matches!(word, "enable" | "disable"))
 }
 
 fn is_parameter(segment: &str) -> bool {
@@ -116,6 +124,7 @@ mod tests {
             ("GET", "/api/v1/flag", "did you mean `/api/v1/flags`?"),
             ("POST", "/api/v1/flags/layout/enabel", "did you mean `/api/v1/flags/layout/enable`?"),
             ("POST", "/api/v1/flgs/layout/enable", "did you mean `/api/v1/flags/layout/enable`?"),
+            ("POST", "/api/v1/faults/slow/disable", "`PATCH` with `{\"enabled\": …}`"),
             ("POST", "/v1/halt", "did you mean `/api/v1/halt`?"),
             ("GET", "/wp-login.php", "see /docs/"),
             ("GET", "/api/v1/flags/", "did you mean `/api/v1/flags`?"),

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::answer;
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
+use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -105,17 +106,22 @@ fn frames(
     ),
 )]
 #[get("/api/v1/snapshot")]
-pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) -> HttpResponse {
+pub(crate) async fn snapshot(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let state = control.state();
     let tag = state.position().to_string();
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
-        return HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish();
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
-    HttpResponse::Ok()
+    let text = offload.compute(move || state.wire_snapshot()).await?;
+    Ok(HttpResponse::Ok()
         .insert_header((ETAG, quoted(&tag)))
         .insert_header((CACHE_CONTROL, "no-cache"))
         .content_type("application/json")
-        .body(state.wire_snapshot())
+        .body(text))
 }
 
 /// What a client tells, answered with the runs that it may act on.

@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// Whether faults may strike in this process; they may, unless `DAYBREAK_FAULTS=off`.
+    /// Whether faults may strike in this process; they may, unless `DAYBREAK_FAULTS` says otherwise.
     #[must_use]
     pub const fn faults(mut self, allowed: bool) -> Self {
         self.faults.allowed = self.faults.allowed && allowed;

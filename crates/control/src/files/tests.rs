@@ -64,6 +64,24 @@ async fn an_operators_change_survives_a_reload() {
     assert_eq!(control.state().resources().flags["a"].default, "on");
 }
 
+/// A field that the file itself changes wins over an operator's, and the event says so.
+#[tokio::test(start_paused = true)]
+async fn the_event_says_what_a_file_overrode() {
+    let (Bench { control, .. }, folder) = served().await;
+    let patch = Source::new("body", "owner: ada");
+    control.patch(Kind::Flag, "a", patch, Precondition::None, Actor::default()).await.unwrap();
+    edit(&control, folder.path(), "flags:\n  a: { default: off, owner: bob }\n  b: { default: on }\n").await;
+    let events = control.events(EventFilter::default(), 2).await.unwrap().events;
+    let [b, a] = [&events[0].event, &events[1].event];
+    assert_eq!((a.subject.as_deref(), b.subject.as_deref()), (Some("flags/a"), Some("flags/b")));
+    let fields = a.data["overridden"].as_array().unwrap();
+    assert_eq!(
+        (fields.len(), &fields[0]["field"], &fields[0]["was"], &fields[0]["now"]),
+        (1, &"owner".into(), &"ada".into(), &"bob".into())
+    );
+    assert!(b.data.get("overridden").is_none());
+}
+
 /// Invariant 9, bad input changes nothing: a broken edit is refused whole, and what is wrong stays visible.
 #[tokio::test(start_paused = true)]
 async fn invariant_9_a_broken_edit_changes_nothing() {

@@ -19,6 +19,8 @@ pub(super) struct Held {
     halt: Halt,
     durable: bool,
     ended: Vec<RunId>,
+    /// The number of what is to be recorded of it.
+    event: u64,
 }
 
 /// Whether everything is halted.
@@ -61,7 +63,7 @@ pub struct Lifted {
 
 impl Held {
     pub(super) fn loaded(halt: Halt) -> Self {
-        Self { halt, durable: true, ended: Vec::new() }
+        Self { halt, durable: true, ended: Vec::new(), event: 0 }
     }
 }
 
@@ -101,7 +103,23 @@ impl Control {
     /// [`Refusal::HaltedNotDurable`] and [`Refusal::StoppedNotRecorded`] when the store fails or takes too long:
     /// everything is halted all the same.
     pub async fn halt(&self, actor: Actor) -> Result<HaltView, Refusal> {
+        self.halt_first(actor, std::future::ready(None)).await
+    }
+
+    /// The same, for a reason that may come after the deed: everything is halted before `reason` is waited for, and
+    /// recorded after. None leaves the actor's own.
+    ///
+    /// # Errors
+    /// As [`halt`](Self::halt).
+    pub async fn halt_first(
+        &self,
+        actor: Actor,
+        reason: impl Future<Output = Option<String>>,
+    ) -> Result<HaltView, Refusal> {
         let pressed = self.press(&actor);
+        if let (Some(reason), Some(ended)) = (reason.await, &pressed) {
+            self.explain_halt(&actor.because(Some(reason)), ended);
+        }
         let kept = async {
             match tokio::time::timeout(RECORD_WAIT, self.keep_halt()).await {
                 Ok(kept) => kept,
@@ -126,7 +144,7 @@ impl Control {
                 tokio::pin!(reported);
                 reported.as_mut().enable();
                 let halt = self.halt_view();
-                if halt.confirmed >= halt.clients {
+                if !halt.halted || halt.confirmed >= halt.clients {
                     return halt;
                 }
                 reported.await;
@@ -152,13 +170,31 @@ impl Control {
         let event = || Some(Event::Halt { actor: actor.name.clone(), reason: actor.reason.clone() });
         let ended = runs.end_where(now, |_| event());
         let halt = Halt { at: Some(now), actor: actor.name.clone(), reason: actor.reason.clone() };
-        runs.halt = Some(Held { halt, durable: false, ended: ended.clone() });
         runs.halt_changes += 1;
-        runs.push_pending(None, event_of("halt.set", now, actor, &ended));
+        let event = runs.push_pending(None, event_of("halt.set", now, actor, &ended));
+        runs.halt = Some(Held { halt, durable: false, ended: ended.clone(), event });
         let message = RunsChanged { ended: ended.clone(), halted: true, ..RunsChanged::default() };
         self.inner.hub.send(&Message::Runs(message));
         tracing::warn!(actor = actor.name, reason = actor.reason, runs = ended.len(), "everything is halted");
         Some(ended)
+    }
+
+    /// Writes down why, after the deed. What was stored meanwhile without it is stored once more.
+    fn explain_halt(&self, actor: &Actor, ended: &[RunId]) {
+        let Some(reason) = &actor.reason else { return };
+        let mut runs = self.inner.runs.lock();
+        runs.explain(ended, reason);
+        let lifting = runs.lifting;
+        // It may have been lifted meanwhile, and somebody else may have halted for a reason of their own.
+        let own = |held: &&mut Held| held.ended == ended && held.halt.reason.is_none();
+        let Some(held) = runs.halt.as_mut().filter(own) else { return };
+        held.halt.reason = Some(reason.clone());
+        held.durable &= lifting;
+        let (event, at) = (held.event, held.halt.at.unwrap_or_else(|| self.inner.clock.now()));
+        runs.halt_changes += u64::from(!lifting);
+        runs.pending.remove(&event);
+        let event = runs.push_pending(None, event_of("halt.set", at, actor, ended));
+        runs.halt.iter_mut().for_each(|held| held.event = event);
     }
 
     /// Has the store keep the halt, to the end, also when nobody waits for it any more.

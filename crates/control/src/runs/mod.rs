@@ -175,9 +175,11 @@ impl RunTable {
         self.push_pending(Some(Arc::clone(run)), event);
     }
 
-    fn push_pending(&mut self, run: Option<Arc<Run>>, event: store::Event) {
+    /// Notes something to be recorded; its number.
+    fn push_pending(&mut self, run: Option<Arc<Run>>, event: store::Event) -> u64 {
         self.next += 1;
         self.pending.insert(self.next, Pending { run, event });
+        self.next
     }
 
     /// The active runs on a point, and when they end at the latest.

@@ -16,8 +16,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Active, RunView, Starting, subject};
+use crate::change::met;
 use crate::control::not_found;
-use crate::{Actor, Control, Refusal, State};
+use crate::{Actor, Control, Precondition, Refusal, State};
 
 /// The longest time over which clients are asked to spread their reports after a start.
 const JITTER_MAX: Millis = Millis::from_secs(1);
@@ -39,6 +40,8 @@ pub struct StartRequest {
     pub shadow: bool,
     /// Tell what would happen, and start nothing.
     pub dry_run: bool,
+    /// What must hold for the fault.
+    pub only_if: Precondition,
 }
 
 /// What a start did, or would do.
@@ -83,8 +86,8 @@ impl Control {
     /// Starts a fault: a run of it, with everything that it depends on pinned.
     ///
     /// # Errors
-    /// When there is no such fault, when anything stands against it (all of it is listed), when it is stopped
-    /// meanwhile, or when the store fails.
+    /// When there is no such fault, when it is not as expected, when anything stands against it (all of it is listed),
+    /// when it is stopped meanwhile, or when the store fails.
     pub async fn start(&self, fault: &str, request: StartRequest, actor: Actor) -> Result<Started, Refusal> {
         let state = self.state();
         let known = state.resources().faults.get_key_value(fault);
@@ -108,6 +111,7 @@ impl Control {
         let (state, now) = (self.state(), self.inner.clock.now());
         let resources = state.resources();
         let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
+        met(&state, Kind::Fault, key.as_str(), request.only_if)?;
         let spec = self.pin(resources, key, fault, request.shadow);
         let admission = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {

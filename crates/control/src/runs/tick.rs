@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use daybreak_guard::blast_radius::exceeded;
+use daybreak_guard::blast_radius::exceeding;
 use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
 use daybreak_guard::run::{Event, Run};
 use daybreak_model::{Millis, Percentage, RunId};
@@ -69,7 +69,7 @@ impl Control {
     ) -> (BTreeMap<RunId, Event>, BTreeMap<RunId, RunCounts>) {
         let limit = self.inner.options.max_blast_radius;
         let mut clients = self.inner.clients.lock();
-        let events = active.iter().map(|run| (run.id, event(run, &clients, limit, now))).collect();
+        let events = events(active, &clients, limit, now);
         let counts = |id: &RunId| {
             let counts = clients.close_run(*id);
             (*id, counts.as_ref().map(RunCounts::of).unwrap_or_default())
@@ -128,11 +128,14 @@ impl super::RunTable {
     }
 }
 
-fn event(run: &Run, clients: &Clients, limit: Percentage, now: Timestamp) -> Event {
-    let lost = clients.lost(run.id, now);
-    if lost >= LOST_CLIENTS_MAX {
-        return Event::ClientsLost { clients: lost };
-    }
-    let exceeded = clients.run(run.id).and_then(|counts| exceeded(run, counts, limit));
-    exceeded.map_or(Event::Tick, |reason| Event::BlastRadiusExceeded { reason })
+/// What ends a run. A run that ends for its own sake is not counted against the others.
+fn events(active: &[Arc<Run>], clients: &Clients, limit: Percentage, now: Timestamp) -> BTreeMap<RunId, Event> {
+    let lost = active.iter().map(|run| (run.id, clients.lost(run.id, now)));
+    let lost = lost.filter(|(_, lost)| *lost >= LOST_CLIENTS_MAX);
+    let mut events: BTreeMap<_, _> = lost.map(|(run, clients)| (run, Event::ClientsLost { clients })).collect();
+    let others = active.iter().filter(|run| !events.contains_key(&run.id));
+    let counted: Vec<_> = others.filter_map(|run| Some((run.as_ref(), clients.run(run.id)?))).collect();
+    let exceeding = exceeding(&counted, limit).into_iter();
+    events.extend(exceeding.map(|(run, reason)| (run, Event::BlastRadiusExceeded { reason })));
+    events
 }

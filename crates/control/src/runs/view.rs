@@ -6,11 +6,14 @@ use std::sync::Arc;
 use daybreak_guard::admission::RefusalCode;
 use daybreak_guard::clients;
 use daybreak_guard::run::Run;
-use daybreak_model::{Arm, Effect, Ended, Key, Percentage, RunId};
+use daybreak_model::{Arm, Ended, Key, Percentage, RunId};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::{Control, Refusal};
+
+/// With fewer root requests, it means nothing that none was eligible.
+const REQUESTS_MIN: u64 = 100;
 
 /// A run, as people see it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,8 +37,8 @@ pub struct RunView {
     pub percentage: Percentage,
     /// The ramp stage, from 0.
     pub stage: u32,
-    /// What a strike does.
-    pub effect: Effect,
+    /// What a strike does, in the form of documents.
+    pub effect: serde_json::Value,
     /// Draws and counts, strikes nothing.
     pub shadow: bool,
     /// What its starter believes.
@@ -71,11 +74,18 @@ pub struct RunView {
     pub clients: usize,
     /// Live clients that ignore it, because it needs what they do not know.
     pub unsupported: usize,
+    /// What looks wrong with it, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What all clients together counted of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunCounts {
+    /// Root requests of all services while it ran, eligible or not.
+    pub requests: u64,
+    /// Those that could have been struck: treated and control.
+    pub eligible: u64,
     /// Eligible requests that were drawn.
     pub treated: u64,
     /// Eligible requests that were not drawn.
@@ -93,6 +103,8 @@ impl RunCounts {
         let (treated, control) = (counts.arm(Arm::Treated), counts.arm(Arm::Control));
         let both = treated.plus(control);
         Self {
+            requests: counts.places().values().fold(0, |sum, place| sum.saturating_add(place.requests)),
+            eligible: both.requests,
             treated: treated.requests,
             control: control.requests,
             struck: both.struck,
@@ -183,7 +195,7 @@ fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
         active: run.is_active(),
         percentage: run.percentage,
         stage: run.stage,
-        effect: run.spec.effect.clone(),
+        effect: daybreak_document::encode_effect(&run.spec.effect),
         shadow: run.spec.shadow,
         hypothesis: run.hypothesis.clone(),
         started_by: run.started_by.clone(),
@@ -198,7 +210,30 @@ fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
         counts,
         clients: having.clients,
         unsupported: having.unsupported,
+        warnings: run.is_active().then(|| strikes_nobody(run, counts)).flatten().into_iter().collect(),
     }
+}
+
+/// A run that can strike nobody looks like a healthy one; this says so, and what it may come from.
+fn strikes_nobody(run: &Run, counts: RunCounts) -> Option<String> {
+    if counts.requests < REQUESTS_MIN || counts.eligible > 0 {
+        return None;
+    }
+    let spec = &run.spec;
+    let protected = || spec.protect.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let causes = [
+        Some(format!("none passed the fault point `{}` inside a scope", spec.point)),
+        spec.operation.as_ref().map(|operation| format!("none was `{operation}`")),
+        spec.host.as_ref().map(|host| format!("none called `{host}`")),
+        spec.when.as_ref().map(|_| "`when` held for none, as with a scope whose context is empty".to_owned()),
+        (!spec.protect.is_empty()).then(|| format!("all were in protected segments ({})", protected())),
+    ];
+    let causes: Vec<_> = causes.into_iter().flatten().collect();
+    Some(format!(
+        "no request was eligible, of {} root requests since it started: {}",
+        counts.requests,
+        causes.join("; or ")
+    ))
 }
 
 fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {

@@ -46,7 +46,7 @@ fn guard(guard: &Guard) -> Value {
     object.into()
 }
 
-fn effect(effect: &Effect) -> Value {
+pub(super) fn effect(effect: &Effect) -> Value {
     let mut object = Object::default();
     object.maybe("latency", effect.latency.map(latency));
     object.maybe("hang", effect.hang.map(|hang| json!({ "max": hang.max.to_string() })));

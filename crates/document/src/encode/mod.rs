@@ -6,7 +6,7 @@ mod flag;
 mod objectives;
 mod yaml;
 
-use daybreak_model::{Kind, Resources};
+use daybreak_model::{Effect, Kind, Resources};
 use serde_json::{Map, Value};
 
 /// A JSON object under construction: absent fields are left out.
@@ -72,6 +72,12 @@ pub fn encode_resource(resources: &Resources, kind: Kind, key: &str) -> Option<V
         Kind::Slo => objectives::slo(resources.slos.get(key)?),
         Kind::OnCall => objectives::on_call(resources.on_call.get(key)?),
     })
+}
+
+/// The document form of an effect.
+#[must_use]
+pub fn encode_effect(effect: &Effect) -> Value {
+    fault::effect(effect)
 }
 
 /// All resources as a YAML document.

@@ -60,6 +60,8 @@ codes! {
         DoesNotFit = "does_not_fit",
         /// The calendar's holidays are not known for all of the run.
         CalendarEnds = "calendar_ends",
+        /// What a limit of the run is measured by is not known.
+        InsufficientData = "insufficient_data",
         /// No live client can be struck at the point.
         NoClients = "no_clients",
         /// The runs together would touch too much.

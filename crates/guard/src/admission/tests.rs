@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use daybreak_model::{Guard, GuardPolicy};
+use daybreak_model::{DrawBy, Guard, GuardPolicy};
 
 use super::*;
 use crate::blast_radius::LIMIT_DEFAULT;
@@ -162,6 +162,14 @@ fn invariant_5_no_start_without_a_client_that_can_be_struck() {
     let code = RefusalCode::NoClients;
     check(&with(0, 0), code, "no live client knows the fault point `payment.gateway`", "fault-points", None, false);
     check(&with(3, 0), code, "3 live clients know", "DAYBREAK_FAULTS", None, false);
+}
+
+/// A sticky run's limits are measured by keys, which nobody counts yet.
+#[test]
+fn invariant_5_no_sticky_start_while_keys_are_not_counted() {
+    let (sticky, day) = (Fault { by: DrawBy::Attribute("account".into()), ..fault() }, day());
+    let code = RefusalCode::InsufficientData;
+    check(&facts(&sticky, Some(&day)), code, "draws by `account`", "leave `by` out", None, false);
 }
 
 #[test]

@@ -8,13 +8,14 @@ use daybreak_model::wire::Position;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::limits::CONFIRM_WAIT;
 use crate::problem::{Code, Problem};
 
 /// The longest wait for clients.
 const WAIT_MAX: Millis = Millis::from_secs(30);
 
 /// The options of commands that ask for nothing but a reason.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Because {
     /// Why, for the audit log.
@@ -62,12 +63,9 @@ impl Wait {
         Ok(Self(Some(wait.to_duration())))
     }
 
-    /// Waits until all live clients have confirmed a halt; not at all where nobody asked.
+    /// Waits until all live clients have confirmed a halt: for a moment where nobody asked.
     pub(super) async fn confirmed(self, control: &Control) -> HaltView {
-        match self.0 {
-            Some(wait) => control.halt_confirmed(wait).await,
-            None => control.halt_view(),
-        }
+        control.halt_confirmed(self.0.unwrap_or(CONFIRM_WAIT)).await
     }
 
     /// Whether there is anything to wait for.

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, get, web};
 use daybreak_control::Control;
 use serde::Serialize;
 
-use crate::answer;
+use super::NoQuery;
+use crate::offload::Offload;
+use crate::problem::Problem;
 
 #[derive(Serialize)]
 struct Clients<T> {
@@ -23,8 +25,12 @@ struct FaultPoints<T> {
     responses((status = 200, description = "Silent ones too, for some minutes", body = ref("#/components/schemas/Clients"))),
 )]
 #[get("/api/v1/clients")]
-pub(crate) async fn clients(control: web::Data<Control>) -> HttpResponse {
-    answer::ok(&Clients { clients: control.clients() })
+pub(crate) async fn clients(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    offload: web::Data<Offload>,
+) -> Result<HttpResponse, Problem> {
+    offload.ok(move || Clients { clients: control.clients() }).await
 }
 
 /// The fault points that clients know, with their traffic.
@@ -33,6 +39,10 @@ pub(crate) async fn clients(control: web::Data<Control>) -> HttpResponse {
     responses((status = 200, description = "By name", body = ref("#/components/schemas/FaultPoints"))),
 )]
 #[get("/api/v1/fault-points")]
-pub(crate) async fn fault_points(control: web::Data<Control>) -> HttpResponse {
-    answer::ok(&FaultPoints { fault_points: control.fault_points() })
+pub(crate) async fn fault_points(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    offload: web::Data<Offload>,
+) -> Result<HttpResponse, Problem> {
+    offload.ok(move || FaultPoints { fault_points: control.fault_points() }).await
 }

@@ -121,19 +121,26 @@ pub struct ExportQuery {
 #[get("/api/v1/export")]
 pub(crate) async fn export(
     control: web::Data<Control>,
+    offload: web::Data<Offload>,
     request: HttpRequest,
     query: web::Query<ExportQuery>,
-) -> HttpResponse {
+) -> Result<HttpResponse, Problem> {
     let accepts_json = || {
         let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         accept.contains("json") && !accept.contains("yaml")
     };
     let state = control.state();
+    let json = match query.format {
+        Some(Format::Json) => true,
+        Some(Format::Yaml) => false,
+        None => accepts_json(),
+    };
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, quoted(state.position())));
-    match query.format {
-        Some(Format::Json) => answer::finish(&mut response, &daybreak_document::encode(state.resources())),
-        None if accepts_json() => answer::finish(&mut response, &daybreak_document::encode(state.resources())),
-        _ => response.content_type("application/yaml").body(daybreak_document::to_yaml(state.resources())),
-    }
+    response.content_type(if json { "application/json" } else { "application/yaml" });
+    let export = move || match json {
+        true => answer::pretty(&daybreak_document::encode(state.resources())),
+        false => daybreak_document::to_yaml(state.resources()).into_bytes(),
+    };
+    Ok(response.body(offload.compute(export).await?))
 }

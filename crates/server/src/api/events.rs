@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer;
+use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 /// Events on a page unless said.
@@ -42,11 +42,16 @@ pub struct EventsQuery {
     responses((status = 200, description = "A page of them", body = ref("#/components/schemas/Events"))),
 )]
 #[get("/api/v1/events")]
-pub(crate) async fn list(control: web::Data<Control>, query: web::Query<EventsQuery>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    query: web::Query<EventsQuery>,
+) -> Result<HttpResponse, Problem> {
     let EventsQuery { subject, kind, actor, since, until, before, after, limit } = query.into_inner();
     let limit = page(limit)?;
     let filter = EventFilter { subject, kind, actor, since, until, before, after };
-    Ok(answer::ok(&control.events(filter, limit).await?))
+    let page = control.events(filter, limit).await?;
+    offload.ok(move || page).await
 }
 
 /// How many events a page has.

@@ -2,12 +2,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::{Control, StartRequest};
+use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Because, somebody, switch};
+use super::reason::{self, Said, Warned};
+use super::{Because, resources, somebody, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::{Code, Problem};
@@ -40,27 +42,35 @@ pub struct StartQuery {
     /// Tell what would happen, and start nothing.
     #[serde(deserialize_with = "switch")]
     dry_run: bool,
+    /// Why, for the audit log.
+    reason: Option<String>,
 }
 
 /// Start a run.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault"), StartQuery),
+    params(
+        ("key" = String, Path, description = "The fault"),
+        StartQuery,
+        ("If-Match" = Option<String>, Header, description = "Start this revision of the fault only"),
+    ),
     request_body(content = Start, description = "Optional"),
     responses(
         (status = 201, description = "The run", body = ref("#/components/schemas/Started"), headers(("Location" = String))),
         (status = 200, description = "With `dry_run`: what would run", body = ref("#/components/schemas/Started")),
         (status = 409, description = "Every reason that stands against it"),
+        (status = 412, description = "The precondition does not hold"),
     ),
 )]
 #[post("/api/v1/faults/{key}/start")]
 pub(crate) async fn start(
     control: web::Data<Control>,
+    headers: HttpRequest,
     key: web::Path<String>,
     query: web::Query<StartQuery>,
     start: Command<Start>,
 ) -> Result<HttpResponse, Problem> {
-    let Command(start) = start;
+    let (Command(start), StartQuery { dry_run, reason }) = (start, query.into_inner());
     let request = StartRequest {
         duration: field("duration", start.duration)?,
         percentage: field("percentage", start.percentage)?,
@@ -69,20 +79,22 @@ pub(crate) async fn start(
         // Whoever gets in without tokens is the machine's own user, who may do everything.
         may_override: true,
         shadow: start.shadow,
-        dry_run: query.dry_run,
+        dry_run,
+        only_if: resources::asked(&control, &headers, Kind::Fault, &key)?,
     };
-    let started = control.start(&key, request, somebody(start.reason)).await?;
-    if query.dry_run {
+    let started = control.start(&key, request, somebody(start.reason.or(reason))).await?;
+    if dry_run {
         return Ok(answer::ok(&started));
     }
     let mut response = HttpResponse::build(StatusCode::CREATED);
     Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
 }
 
-/// Stop the runs of a fault. Where none is active, nothing changes.
+/// Stop the runs of a fault. Where none is active, nothing changes. It acts before it reads the body; a body that is no
+/// `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault")),
+    params(("key" = String, Path, description = "The fault"), Because),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped"))),
 )]
@@ -90,9 +102,19 @@ pub(crate) async fn start(
 pub(crate) async fn stop(
     control: web::Data<Control>,
     key: web::Path<String>,
-    because: Command<Because>,
+    request: HttpRequest,
+    body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Ok(answer::ok(&control.stop(&key, somebody(because.0.reason)).await?))
+    let mut said = Said::default();
+    let why = async {
+        said = reason::read(request.query_string(), body).await;
+        said.reason.take()
+    };
+    let answer = control.stop_first(&key, somebody(None), why).await?;
+    if said.wait.is_asked() {
+        said.warn("a stop waits for no client: what has not heard it stops with its lease");
+    }
+    Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
 }
 
 /// Reads a quantity that is written as in documents, with its unit.

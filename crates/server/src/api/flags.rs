@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::resources::{self, Done};
-use super::{Because, ChangeQuery};
+use super::{Because, ChangeQuery, NoQuery};
 use crate::answer;
 use crate::body::{self, Command};
 use crate::limits::Limited;
@@ -111,6 +111,7 @@ struct EvaluateError {
 #[post("/api/v1/flags/{key}/evaluate")]
 pub(crate) async fn evaluate(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     key: web::Path<String>,
     body: Limited<CONTEXT_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {

@@ -1,22 +1,14 @@
 //! The big red button.
 
-use actix_web::{HttpResponse, delete, get, put, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 use daybreak_control::{Control, HaltView, Lifted};
-use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use serde::Serialize;
 
-use super::{Because, Wait, somebody};
+use super::reason::{self, HaltQuery, Said, Warned};
+use super::{Because, NoQuery, somebody};
 use crate::answer;
 use crate::body::Command;
 use crate::problem::Problem;
-
-/// How to halt.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-pub struct HaltQuery {
-    /// Answer once every live client has confirmed, or after this time, 30 s at most: `2s`.
-    wait: Option<String>,
-}
 
 #[derive(Serialize)]
 struct LiftAnswer {
@@ -25,7 +17,8 @@ struct LiftAnswer {
     lifted: Lifted,
 }
 
-/// Stop every run now, and block new ones until the halt is lifted.
+/// Stop every run now, and block new ones until the halt is lifted. It acts before it reads the body; a body that is
+/// no `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "halt",
     params(HaltQuery),
@@ -35,14 +28,17 @@ struct LiftAnswer {
 #[put("/api/v1/halt")]
 pub(crate) async fn halt(
     control: web::Data<Control>,
-    query: web::Query<HaltQuery>,
-    because: Command<Because>,
+    request: HttpRequest,
+    body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    // Nothing about waiting keeps anybody from halting: what is no length of time is not waited for.
-    let wait = Wait::read(query.wait.as_deref()).unwrap_or_default();
-    let HaltView { changed, ended, .. } = control.halt(somebody(because.0.reason)).await?;
-    let halt = wait.confirmed(&control).await;
-    Ok(answer::ok(&HaltView { changed, ended, ..halt }))
+    let mut said = Said::default();
+    let why = async {
+        said = reason::read(request.query_string(), body).await;
+        said.reason.take()
+    };
+    let HaltView { changed, ended, .. } = control.halt_first(somebody(None), why).await?;
+    let halt = said.wait.confirmed(&control).await;
+    Ok(answer::ok(&Warned { answer: HaltView { changed, ended, ..halt }, warnings: said.warnings }))
 }
 
 /// Whether everything is halted, since when and why, and how many clients confirmed.
@@ -51,18 +47,23 @@ pub(crate) async fn halt(
     responses((status = 200, description = "Whether it is", body = ref("#/components/schemas/Halt"))),
 )]
 #[get("/api/v1/halt")]
-pub(crate) async fn read(control: web::Data<Control>) -> HttpResponse {
+pub(crate) async fn read(control: web::Data<Control>, _query: web::Query<NoQuery>) -> HttpResponse {
     answer::ok(&control.halt_view())
 }
 
 /// Allow runs again. Runs that the halt ended stay ended.
 #[utoipa::path(
     tag = "halt",
+    params(Because),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "The halt is lifted", body = ref("#/components/schemas/Lifted"))),
 )]
 #[delete("/api/v1/halt")]
-pub(crate) async fn lift(control: web::Data<Control>, because: Command<Because>) -> Result<HttpResponse, Problem> {
-    let lifted = control.lift(somebody(because.0.reason)).await?;
+pub(crate) async fn lift(
+    control: web::Data<Control>,
+    query: web::Query<Because>,
+    because: Command<Because>,
+) -> Result<HttpResponse, Problem> {
+    let lifted = control.lift(somebody(because.0.reason.or(query.into_inner().reason))).await?;
     Ok(answer::ok(&LiftAnswer { halted: control.halt_view().halted, lifted }))
 }

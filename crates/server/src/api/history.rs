@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::resources::{self, Done, ResourcePath};
 use super::{ChangeQuery, events};
-use crate::answer;
 use crate::body::Command;
+use crate::offload::Offload;
 use crate::problem::Problem;
 
 /// Which part of the history.
@@ -32,12 +32,14 @@ pub struct HistoryQuery {
 #[get("/{key}/history")]
 pub(crate) async fn history(
     control: web::Data<Control>,
+    offload: web::Data<Offload>,
     path: ResourcePath,
     query: web::Query<HistoryQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let limit = events::page(query.limit)?;
-    Ok(answer::ok(&control.history(resources::kind(&word)?, &key, query.before, limit).await?))
+    let page = control.history(resources::kind(&word)?, &key, query.before, limit).await?;
+    offload.ok(move || page).await
 }
 
 /// Where to go back to.

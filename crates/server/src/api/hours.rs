@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use daybreak_control::Control;
 
+use super::NoQuery;
 use crate::answer;
 use crate::problem::Problem;
 
@@ -16,6 +17,10 @@ use crate::problem::Problem;
     ),
 )]
 #[get("/api/v1/hours/{key}/status")]
-pub(crate) async fn status(control: web::Data<Control>, key: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn status(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    key: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     Ok(answer::ok(&control.hours_status(&key)?))
 }

@@ -10,6 +10,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod reason;
 pub mod resources;
 pub mod runs;
 
@@ -17,6 +18,11 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use asked::{Because, ChangeQuery, Wait, somebody};
+
+/// A query of a route that takes none: a parameter that nobody heeds is a mistake.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
 
 /// Reads a switch of a query: `?dry_run` is `?dry_run=true`.
 fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

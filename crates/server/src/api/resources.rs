@@ -2,6 +2,8 @@
 //!
 //! The paths are written once, for all kinds; the API's description writes them out for each.
 
+use std::fmt::Display;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
@@ -10,7 +12,7 @@ use daybreak_model::Kind;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Because, ChangeQuery, Wait};
+use super::{Because, ChangeQuery, NoQuery, Wait};
 use crate::answer;
 use crate::body::{Command, Document};
 use crate::etag::{Tags, precondition, quoted};
@@ -76,14 +78,16 @@ impl Done {
 }
 
 /// Whether the client already has what this tag stands for.
-fn has(request: &HttpRequest, tag: u64) -> Result<Option<HttpResponse>, Problem> {
-    let known = Tags::if_none_match(request.headers())?.contains(&tag.to_string());
+fn has(request: &HttpRequest, tag: impl Display) -> Result<Option<HttpResponse>, Problem> {
+    let tag = tag.to_string();
+    let known = Tags::if_none_match(request.headers())?.contains(&tag);
     Ok(known.then(|| HttpResponse::NotModified().insert_header((ETAG, quoted(tag))).finish()))
 }
 
-fn tagged(tag: u64, body: &impl Serialize) -> HttpResponse {
+fn tagged(tag: impl Display, text: Vec<u8>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    answer::finish(response.insert_header((ETAG, quoted(tag))).insert_header((CACHE_CONTROL, "no-cache")), body)
+    response.insert_header((ETAG, quoted(tag))).insert_header((CACHE_CONTROL, "no-cache"));
+    response.content_type("application/json").body(text)
 }
 
 /// List every resource by key, in the form of documents.
@@ -97,16 +101,22 @@ fn tagged(tag: u64, body: &impl Serialize) -> HttpResponse {
 #[get("")]
 pub(crate) async fn list(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    offload: web::Data<Offload>,
     request: HttpRequest,
     word: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (kind, state) = (kind(&word)?, control.state());
-    let tag = state.position().revision;
+    // What is listed may be of any revision, so the tag names the store, as a position does.
+    let tag = state.position();
     if let Some(answer) = has(&request, tag)? {
         return Ok(answer);
     }
-    let resources = state.list(kind).into_iter().map(|resource| (resource.key.to_string(), resource.document));
-    Ok(tagged(tag, &json!({ kind.section(): resources.collect::<serde_json::Map<_, _>>() })))
+    let list = move || {
+        let resources = state.list(kind).into_iter().map(|resource| (resource.key.to_string(), resource.document));
+        answer::pretty(&json!({ kind.section(): resources.collect::<serde_json::Map<_, _>>() }))
+    };
+    Ok(tagged(tag, offload.compute(list).await?))
 }
 
 /// Read a resource, in the form of documents: what was read can be sent back.
@@ -124,6 +134,7 @@ pub(crate) async fn list(
 #[get("/{key}")]
 pub(crate) async fn read(
     control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
     request: HttpRequest,
     path: ResourcePath,
 ) -> Result<HttpResponse, Problem> {
@@ -133,7 +144,7 @@ pub(crate) async fn read(
     let resource = state.resource(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
     match has(&request, resource.revision)? {
         Some(answer) => Ok(answer),
-        None => Ok(tagged(resource.revision, &resource.document)),
+        None => Ok(tagged(resource.revision, answer::pretty(&resource.document))),
     }
 }
 

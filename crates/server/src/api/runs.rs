@@ -5,7 +5,9 @@ use daybreak_control::Control;
 use daybreak_model::RunId;
 use serde::Serialize;
 
+use super::NoQuery;
 use crate::answer;
+use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 #[derive(Serialize)]
@@ -19,8 +21,12 @@ struct Runs<T> {
     responses((status = 200, description = "Also those that ended lately", body = ref("#/components/schemas/Runs"))),
 )]
 #[get("/api/v1/runs")]
-pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
-    answer::ok(&Runs { runs: control.runs() })
+pub(crate) async fn list(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    offload: web::Data<Offload>,
+) -> Result<HttpResponse, Problem> {
+    offload.ok(move || Runs { runs: control.runs() }).await
 }
 
 /// One run.
@@ -33,7 +39,11 @@ pub(crate) async fn list(control: web::Data<Control>) -> HttpResponse {
     ),
 )]
 #[get("/api/v1/runs/{id}")]
-pub(crate) async fn read(control: web::Data<Control>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn read(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let missing = || Problem::new(Code::NotFound, format!("there is no run `{id}`; an id has 16 hexadecimal digits"));
     let id: RunId = id.parse().map_err(|_| missing())?;
     Ok(answer::ok(&control.run(id)?))

@@ -12,7 +12,9 @@ use super::evaluation::Evaluation;
 use super::request::{EvaluationRequest, context};
 use crate::answer;
 use crate::etag::{Tags, quoted};
-use crate::limits::Limited;
+use crate::limits::{INLINE_FLAGS_MAX, Limited};
+use crate::offload::Offload;
+use crate::problem::Problem;
 
 /// Evaluates all flags.
 #[utoipa::path(
@@ -29,23 +31,26 @@ use crate::limits::Limited;
 #[post("/ofrep/v1/evaluate/flags")]
 pub(crate) async fn evaluate_flags(
     control: web::Data<Control>,
+    offload: web::Data<Offload>,
     request: HttpRequest,
     body: Limited<CONTEXT_BYTES_MAX>,
-) -> HttpResponse {
+) -> Result<HttpResponse, Problem> {
     let state = control.state();
     // The context as sent: one written otherwise costs an answer, never a wrong 304.
     let tag = format!("{}-{}-{:032x}", state.position().store, state.flags_revision(), xxh3_128(&body.0));
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
-        return HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish();
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
-    match context(&body.0) {
-        Ok(context) => {
-            let mut response = HttpResponse::Ok();
-            response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
-            answer::compact(&mut response, &Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } })
-        }
-        Err(failure) => failure.respond(),
-    }
+    let context = match context(&body.0) {
+        Ok(context) => context,
+        Err(failure) => return Ok(failure.respond()),
+    };
+    let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
+    let evaluate = move || answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } });
+    let text = if few { evaluate() } else { offload.compute(evaluate).await? };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
+    Ok(response.content_type("application/json").body(text))
 }
 
 #[derive(Serialize)]

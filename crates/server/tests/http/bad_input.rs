@@ -17,7 +17,7 @@ const TAKERS: [(&str, &str); 15] = [
     ("POST", "/api/v1/flags/plain/evaluate"),
     ("POST", "/api/v1/flags/plain/disable"),
     ("POST", "/api/v1/faults/slow/start"),
-    ("PUT", "/api/v1/halt"),
+    ("DELETE", "/api/v1/halt"),
     ("POST", "/api/v1/reports"),
     ("POST", "/ofrep/v1/evaluate/flags/plain"),
     ("POST", "/ofrep/v1/evaluate/flags"),

@@ -163,6 +163,33 @@ async fn every_change_is_in_the_audit_log() {
     assert_eq!(older["events"].as_array().map(Vec::len), Some(1), "{older}");
 }
 
+/// A fault is started only as it was seen.
+#[actix_web::test]
+async fn conditions_hold_for_a_start_too() {
+    let server = Server::start().await;
+    let fault = server.get("/api/v1/faults/slow").await.header("etag").to_owned();
+    let seen = server.send("POST", "/api/v1/faults/slow/start", &[("if-match", &fault)], "").await;
+    seen.expect_problem(409, "not_admitted", "");
+    let patch = r#"{"description": "slower"}"#;
+    server.send("PATCH", "/api/v1/faults/slow", &[("if-match", &fault)], patch).await.expect(200);
+    let before = server.everything().await;
+    let stale = server.send("POST", "/api/v1/faults/slow/start", &[("if-match", &fault)], "").await;
+    stale.expect_problem(412, "precondition_failed", "");
+    assert_eq!(server.everything().await, before);
+}
+
+/// A list is of a store: another one that stands at the same revision holds something else.
+#[actix_web::test]
+async fn the_tag_of_a_list_names_the_store() {
+    let server = Server::start().await;
+    let position = server.shared.control().position();
+    let tag = server.get("/api/v1/flags").await.expect(200).header("etag").to_owned();
+    assert_eq!(tag, format!("\"{position}\""));
+    server.send("GET", "/api/v1/flags", &[("if-none-match", &tag)], "").await.expect(304);
+    let other = format!("\"{}\"", position.revision);
+    server.send("GET", "/api/v1/flags", &[("if-none-match", &other)], "").await.expect(200);
+}
+
 /// `?wait` answers once the clients that follow the stream have it.
 #[actix_web::test]
 async fn a_change_can_be_waited_for() {

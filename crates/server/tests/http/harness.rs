@@ -54,6 +54,8 @@ faults:
 /// A server in process.
 pub(crate) struct Server {
     pub(crate) shared: Shared,
+    pub(crate) offload: Offload,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 /// What it answered.
@@ -68,12 +70,13 @@ impl Server {
     /// A server of [`DOCUMENT`], on a Monday morning in Berlin.
     pub(crate) async fn start() -> Self {
         let store = MemoryStore::open(MemoryOptions::new(StoreId::new(7))).unwrap();
-        let clock = ManualClock::new("2026-11-23T09:30:00Z".parse().unwrap());
-        let control = Control::open(Options::new("test"), Arc::new(store), Arc::new(clock), [7; 32]).await.unwrap();
+        let clock = Arc::new(ManualClock::new("2026-11-23T09:30:00Z".parse().unwrap()));
+        let (options, moves) = (Options::new("test"), Arc::<ManualClock>::clone(&clock));
+        let control = Control::open(options, Arc::new(store), moves, [7; 32]).await.unwrap();
         let sources = vec![Source::new("fixture.yaml", DOCUMENT)];
         control.apply(sources, ApplyOptions::default(), Actor::named("fixture")).await.unwrap();
         let offload = Offload::new(tokio::runtime::Handle::current());
-        Self { shared: Shared::new(control, offload) }
+        Self { shared: Shared::new(control, offload.clone()), offload, clock }
     }
 
     /// Sends a request of curl's kind: with a loopback host, and the content type of a form. The answer is checked

@@ -26,10 +26,20 @@ async fn paths_and_methods() {
         ("GET", "/api/v1/events?since=yesterday", 400, "bad_request", "since=yesterday"),
         ("GET", "/api/v1/events?nonsense=1", 400, "bad_request", "nonsense"),
         ("POST", "/api/v1/apply?dry_run=maybe", 400, "bad_request", "maybe"),
+        ("GET", "/api/v1/flags?enabled=true", 400, "bad_request", "enabled"),
+        ("GET", "/api/v1/flags/plain?verbose", 400, "bad_request", "verbose"),
+        ("GET", "/api/v1/runs?active", 400, "bad_request", "active"),
+        ("GET", "/api/v1/clients?live=1", 400, "bad_request", "live"),
+        ("GET", "/api/v1/halt?x", 400, "bad_request", "x"),
+        ("POST", "/api/v1/flags/plain/disable?wiat=2s", 400, "bad_request", "wiat"),
+        ("POST", "/api/v1/flags/plain/disable?wait=2", 400, "bad_request", "unit"),
+        ("POST", "/api/v1/flags/plain/disable?wait=31s", 400, "bad_request", "30s or less"),
+        ("POST", "/api/v1/faults/slow/disable", 404, "no_route", "`PATCH` with `{\"enabled\": …}`"),
     ];
     for (method, path, status, code, detail) in cases {
         let answer = server.send(method, path, &[], "").await.expect_problem(status, code, detail);
         assert_eq!(answer.header("daybreak-revision"), server.shared.control().position().to_string(), "{path}");
+        assert_eq!(answer.header("daybreak-environment"), "test", "{path}");
     }
     let answer = server.send("PATCH", "/api/v1/halt", &[], "").await.expect(405);
     assert_eq!(answer.header("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");

@@ -8,7 +8,7 @@ use daybreak_model::limits::{EFFECT_DURATION_MAX, FAULTS_IN_FLIGHT_MAX};
 /// What this process permits. Everything here can only lower what the server asks for.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether faults may strike at all; `false` where `DAYBREAK_FAULTS=off`.
+    /// Whether faults may strike at all; `false` unless `DAYBREAK_FAULTS` permits it.
     pub allowed: bool,
     /// The only fault points where faults may strike; all of them where `None`.
     pub points: Option<Vec<String>>,
@@ -42,10 +42,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults, with `DAYBREAK_FAULTS` heeded: `off`, `false`, `0` and `no` all mean off, whatever the case.
+    /// The defaults, with `DAYBREAK_FAULTS` heeded. Unset, empty, `on`, `true`, `1` and `yes` permit faults; `off`,
+    /// `false`, `0` and `no` forbid them, whatever the case. So does anything else, with a warning in the log: what
+    /// cannot be read permits nothing.
     #[must_use]
     pub fn from_env() -> Self {
-        Self { allowed: !std::env::var("DAYBREAK_FAULTS").is_ok_and(|word| means_off(&word)), ..Self::default() }
+        let word = std::env::var_os("DAYBREAK_FAULTS").unwrap_or_default();
+        let said = word.to_str().and_then(permission);
+        if said.is_none() {
+            tracing::warn!(?word, "DAYBREAK_FAULTS is neither `on` nor `off`: no fault strikes in this process");
+        }
+        Self { allowed: said.unwrap_or(false), ..Self::default() }
     }
 
     pub(super) fn permits(&self, point: &str) -> bool {
@@ -60,18 +67,32 @@ impl Settings {
     }
 }
 
-fn means_off(word: &str) -> bool {
-    ["off", "false", "0", "no"].iter().any(|off| word.trim().eq_ignore_ascii_case(off))
+/// What a word says of faults; none where it says neither.
+fn permission(word: &str) -> Option<bool> {
+    let is_one_of = |words: &[&str]| words.iter().any(|known| word.trim().eq_ignore_ascii_case(known));
+    if is_one_of(&["", "on", "true", "1", "yes"]) {
+        Some(true)
+    } else if is_one_of(&["off", "false", "0", "no"]) {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Only a word that is known to permit faults does.
     #[test]
-    fn words_for_off() {
-        for (word, off) in [("off", true), (" OFF ", true), ("0", true), ("no", true), ("on", false), ("", false)] {
-            assert_eq!(means_off(word), off, "{word:?}");
+    fn invariant_4_a_word_that_is_not_known_permits_nothing() {
+        let permits = ["", " ", "on", " ON ", "true", "1", "Yes"];
+        let forbids = ["off", " OFF ", "false", "0", "no"];
+        let unknown = ["disabled", "none", "offf", "on;off", "2", "-1", "null"];
+        for (words, expected) in [(&permits[..], Some(true)), (&forbids, Some(false)), (&unknown, None)] {
+            for word in words {
+                assert_eq!(permission(word), expected, "{word:?}");
+            }
         }
     }
 

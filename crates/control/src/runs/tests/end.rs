@@ -9,7 +9,7 @@ use daybreak_model::wire::{ArmCounts, Metric};
 use daybreak_model::{Arm, Kind, RunId};
 
 use crate::runs::ENDED_MAX;
-use crate::testing::{Bench, TestClient};
+use crate::testing::{Bench, TestClient, percent};
 use crate::{Actor, ApplyOptions, Control, Options, Precondition, StartRequest};
 
 fn ended(control: &Control, id: RunId) -> Option<String> {
@@ -119,6 +119,52 @@ async fn more_strikes_than_asked_for_abort_a_run() {
     client.report(&bench.control);
     bench.control.tick().await;
     assert_eq!(ended(&bench.control, id).as_deref(), Some("aborted: blast_radius"));
+}
+
+/// Invariant 4: two runs, each of which strikes less than the limit, and together more.
+#[tokio::test]
+async fn invariant_4_runs_that_strike_too_much_together_end_with_the_youngest() {
+    let bench = Bench::with(Options { max_blast_radius: percent("1.5%"), ..Options::new("test") }).await;
+    let patch = Source::new("body", "percentage: 0.5%\nhours: always");
+    bench.control.patch(Kind::Fault, "stock-slow", patch, Precondition::None, Actor::default()).await.unwrap();
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let old = bench.start("gateway-slow").await.unwrap().run.id;
+    bench.clock.advance(Duration::from_secs(1));
+    bench.control.tick().await;
+    let young = bench.start("stock-slow").await.unwrap().run.id;
+    client.report.operations.get_mut("POST /checkout").unwrap().requests = 100_000;
+    let arms = |id, struck| [arm(id, Arm::Treated, struck, struck), arm(id, Arm::Control, 100_000 - struck, 0)];
+    client.report.arms = [arms(old, 1_400), arms(young, 700)].concat();
+    client.report(&bench.control);
+    bench.control.tick().await;
+    assert_eq!(ended(&bench.control, young).as_deref(), Some("aborted: blast_radius"));
+    let reason = bench.control.run(young).unwrap().end_reason.unwrap();
+    assert!(reason.starts_with("2 runs together struck 2.100 %"), "{reason}");
+    bench.control.tick().await;
+    assert_eq!(ended(&bench.control, old), None, "alone it is below the limit");
+}
+
+/// A run that can strike nobody says so.
+#[tokio::test]
+async fn a_run_without_eligible_requests_warns() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let mut warnings = |requests: u64, eligible: u64| {
+        client.report.operations.get_mut("POST /checkout").unwrap().requests = requests;
+        client.report.arms = vec![arm(id, Arm::Control, eligible, 0)];
+        client.report(&bench.control);
+        let run = bench.control.run(id).unwrap();
+        assert_eq!((run.counts.requests, run.counts.eligible), (requests, eligible));
+        run.warnings
+    };
+    assert!(warnings(99, 0).is_empty());
+    let found = warnings(150, 0).pop().unwrap();
+    let words = ["of 150 root requests", "`payment.gateway`", "`when` held for none", "(`vip`)"];
+    assert!(words.iter().all(|word| found.contains(word)), "{found}");
+    assert!(warnings(200, 1).is_empty());
 }
 
 #[tokio::test]

@@ -209,6 +209,43 @@ async fn invariant_3_halt_waits_for_nothing() {
     assert!(again.halted && again.durable);
 }
 
+/// Invariant 3: nor does it wait for its reason, which may come after; and both are on record.
+#[tokio::test]
+async fn invariant_3_the_reason_may_come_after_the_deed() {
+    // The guard's tick may record the end before its reason is known.
+    for (halts, ticks) in [(false, false), (false, true), (true, false), (true, true)] {
+        let bench = Bench::new().await;
+        TestClient::new(1).report(&bench.control);
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        let control = bench.control.clone();
+        let why = async {
+            assert!(!control.run(id).unwrap().active);
+            if ticks {
+                control.tick().await;
+            }
+            Some("smoke".to_owned())
+        };
+        if halts {
+            let halted = bench.control.halt_first(Actor::named("ada"), why).await.unwrap();
+            assert_eq!((halted.durable, halted.reason.as_deref()), (true, Some("smoke")), "{ticks}");
+            let kept = daybreak_store::Store::halt(&*bench.store).await.unwrap();
+            assert_eq!(kept.unwrap().reason.as_deref(), Some("smoke"), "{ticks}");
+        } else {
+            bench.control.stop_first("gateway-slow", Actor::named("ada"), why).await.unwrap();
+        }
+        assert_eq!(bench.control.run(id).unwrap().end_reason.as_deref(), Some("smoke"), "{halts} {ticks}");
+        let kinds = if halts { vec!["run.ended", "halt.set"] } else { vec!["run.ended"] };
+        for kind in kinds {
+            let filter = daybreak_store::EventFilter { kind: Some(kind.to_owned()), ..Default::default() };
+            let events = bench.control.events(filter, 10).await.unwrap().events;
+            let last = (events[0].event.actor.as_deref(), events[0].event.reason.as_deref());
+            assert_eq!(last, (Some("ada"), Some("smoke")), "{halts} {ticks} {kind}");
+        }
+        let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap();
+        assert_eq!(stored.document["end"]["reason"], "smoke", "{halts} {ticks}");
+    }
+}
+
 /// Invariant 3: a stop reaches a start that is still being committed.
 #[tokio::test(start_paused = true)]
 async fn invariant_3_stop_reaches_a_start_under_way() {
