@@ -169,6 +169,11 @@ mod tests {
 
     use super::*;
 
+    /// With parts that are short enough for a test.
+    fn outbox() -> Outbox {
+        Outbox { longest: 4 * BYTES_MIN, ..Outbox::default() }
+    }
+
     fn key(text: &str) -> Key {
         Key::new(text).unwrap()
     }
@@ -215,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_short_report_says_everything_each_time() {
-        let mut outbox = Outbox::default();
-        let report = report(1_000, 1);
+        let mut outbox = outbox();
+        let report = report(500, 1);
         for acknowledged in [true, false, true] {
             assert_eq!(send(&mut outbox, &report, acknowledged), report);
         }
@@ -224,8 +229,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_comes_with_the_next_ones() {
-        let mut outbox = Outbox::default();
-        let report = report(10_000, 1);
+        let mut outbox = outbox();
+        let report = report(2_000, 1);
         let (mut heard, mut reports) = (BTreeMap::new(), 0_usize);
         while heard.len() < report.evaluations.len() {
             let part = send(&mut outbox, &report, true);
@@ -241,8 +246,8 @@ mod tests {
 
     #[test]
     fn what_changed_comes_first_and_a_lost_report_loses_nothing() {
-        let mut outbox = Outbox::default();
-        let mut report = report(20_000, 1);
+        let mut outbox = outbox();
+        let mut report = report(4_000, 1);
         while outbox.counters.values().any(|counter| counter.acknowledged.is_none()) || outbox.counters.is_empty() {
             send(&mut outbox, &report, true);
         }
@@ -260,8 +265,8 @@ mod tests {
 
     #[test]
     fn another_store_is_told_everything_again() {
-        let mut outbox = Outbox::default();
-        let report = report(10_000, 1);
+        let mut outbox = outbox();
+        let report = report(2_000, 1);
         for _ in 0..5 {
             send(&mut outbox, &report, true);
         }
@@ -275,13 +280,13 @@ mod tests {
 
     #[test]
     fn no_kind_keeps_another_from_having_its_turn() {
-        let mut outbox = Outbox { longest: 4 * BYTES_MIN, ..Outbox::default() };
+        let mut outbox = outbox();
         let mut report = report(2_000, 1);
         let operation = |number: usize| format!("GET /{}/{number}", "x".repeat(100));
         for number in 0..50 {
             report.operations.insert(operation(number), OperationCounts { requests: 1, open: 1 });
             let counts = BTreeMap::from([(Metric::Requests, 1)]);
-            for run in 0..20 {
+            for run in 0..10 {
                 let (operation, counts) = (operation(number), counts.clone());
                 report.arms.push(ArmCounts { run: RunId::new(run), stage: 0, arm: Arm::Treated, operation, counts });
             }
@@ -293,7 +298,7 @@ mod tests {
         }
         let (mut arms, mut operations, mut points, mut flags) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for sequence in 0..100_u64 {
+        for sequence in 0..40_u64 {
             // Everything changes all the time.
             report.operations.values_mut().for_each(|counts| counts.requests = sequence);
             report.points.values_mut().for_each(|counts| counts.passes = sequence);
@@ -304,13 +309,13 @@ mod tests {
             points.extend(part.points.into_keys());
             flags.extend(part.evaluations.into_keys());
         }
-        assert_eq!((arms.len(), operations.len(), points.len(), flags.len()), (1_000, 50, 50, 2_000));
+        assert_eq!((arms.len(), operations.len(), points.len(), flags.len()), (500, 50, 50, 2_000));
     }
 
     #[test]
     fn a_server_that_takes_only_short_ones_gets_short_ones() {
-        let mut outbox = Outbox::default();
-        let report = report(4_000, 1);
+        let mut outbox = outbox();
+        let report = report(1_000, 1);
         for _ in 0..20 {
             outbox.refused_as_too_long();
         }

@@ -58,7 +58,6 @@ fn closing_waits_no_longer_than_asked() {
     let fake = Fake::start(|_, connection| connection.hold());
     let client = client(&fake, quick());
     assert!(!client.close_blocking(Duration::from_millis(20)), "the server said nothing");
-    fake.wait_for("the goodbye", is_goodbye);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use daybreak_model::{Context, Key};
 use super::fake::{Fake, eventually};
 use super::{Pace, REPORTS, SNAPSHOT, client, otherwise, position, quick, reply};
 
-const FLAGS: usize = 12_000;
+const FLAGS: usize = 5_000;
 /// What the server, or something on the way to it, takes.
 const TAKEN: usize = 100 * 1024;
 
