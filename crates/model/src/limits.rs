@@ -17,6 +17,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const CONTEXT_BYTES_MAX: usize = 256 * 1024;
 /// The body of a report, in bytes.
 pub const REPORT_BYTES_MAX: usize = 1024 * 1024;
+/// The longest report that an SDK sends, in bytes; what does not fit comes with the next ones.
+pub const REPORT_PART_BYTES_MAX: usize = 256 * 1024;
 /// How deep a context, a condition or a variant's object may nest.
 pub const DEPTH_MAX: usize = 32;
 /// Attributes of one context.
@@ -65,6 +67,11 @@ pub const CLIENT_SILENT_AFTER: Millis = Millis::from_secs(30);
 pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(5);
 /// A stream that says nothing for this long is lost.
 pub const STREAM_SILENT_AFTER: Millis = Millis::from_secs(15);
+
+/// The longest event of the stream, and the longest snapshot that is polled, in bytes: 100,000 flags of 2.6 KB.
+pub const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The longest reply to a report, in bytes: the specifications of its runs are in it.
+pub const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Changes that the stream keeps for clients that reconnect.
 pub const RESUME_CHANGES_MAX: usize = 1024;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_model::{InstanceId, Key};
-use tokio::sync::watch;
 
 use crate::client::Evaluation;
 use crate::core::{Core, EvaluationHook, Settings};
 use crate::faults::{self, Faults};
+use crate::listeners::Listeners;
 use crate::{Client, worker};
 
 /// What a client is built from: see [`Client::builder`].
 pub struct Builder {
     url: String,
     service: Option<String>,
+    environment: Option<String>,
     token: Option<Token>,
     bootstrap: Option<PathBuf>,
     cache: Option<PathBuf>,
@@ -47,6 +48,9 @@ pub enum BuildError {
     /// No service was named.
     #[error("a client says which service it is part of; call `.service(\"shop\")`")]
     NoService,
+    /// The environment was named, but its name is empty.
+    #[error("an environment has a name; call `.environment(\"production\")`, or leave it out")]
+    NoEnvironment,
     /// A name that is no fault point's.
     #[error("`{point}` is no fault point's name: {why}")]
     Point {
@@ -65,6 +69,7 @@ impl Builder {
         Self {
             url: url.trim_end_matches('/').to_owned(),
             service: None,
+            environment: None,
             token: std::env::var("DAYBREAK_TOKEN").ok().map(Token),
             bootstrap: None,
             cache: None,
@@ -78,6 +83,15 @@ impl Builder {
     #[must_use]
     pub fn service(mut self, service: &str) -> Self {
         self.service = Some(service.to_owned());
+        self
+    }
+
+    /// The environment that the client belongs to: flags and leases of any other are refused, from the first on,
+    /// and the cache is that environment's. Unless said, it is the first one that the client sees, in its cache
+    /// or from the server.
+    #[must_use]
+    pub fn environment(mut self, environment: &str) -> Self {
+        self.environment = Some(environment.to_owned());
         self
     }
 
@@ -95,7 +109,8 @@ impl Builder {
         self
     }
 
-    /// A folder in which the client keeps the last flags that it had, to begin with when the server is down.
+    /// A folder in which the client keeps the last flags that it had, to begin with when the server is down. A
+    /// client that begins with them belongs to their environment.
     #[must_use]
     pub fn cache_folder(mut self, path: impl Into<PathBuf>) -> Self {
         self.cache = Some(path.into());
@@ -169,6 +184,9 @@ impl Builder {
         let url = self.url;
         if reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             let service = self.service.filter(|service| !service.is_empty()).ok_or(BuildError::NoService)?;
+            if self.environment.as_deref().is_some_and(str::is_empty) {
+                return Err(BuildError::NoEnvironment);
+            }
             let point = |point: &str| Key::new(point).map_err(|why| BuildError::Point { point: point.to_owned(), why });
             for permitted in self.faults.points.iter().flatten() {
                 point(permitted)?;
@@ -176,17 +194,16 @@ impl Builder {
             let settings = Settings {
                 url,
                 service,
+                environment: self.environment,
                 token: self.token.map(|Token(token)| token),
                 instance: InstanceId::new(rand::random()),
                 stale_after: self.stale_after,
                 on_evaluation: self.on_evaluation,
             };
             let faults = Faults::new(self.faults);
-            let core = Arc::new(Core::new(settings, faults));
-            let (stop, stopped) = watch::channel(());
-            worker::start(&core, self.bootstrap.as_deref(), self.cache.as_deref(), stopped)
-                .map_err(BuildError::Start)?;
-            Ok(Client::new(core, stop))
+            let core = Arc::new(Core::new(settings, faults, Listeners::default()));
+            let life = worker::start(&core, self.bootstrap.as_deref(), self.cache.as_deref());
+            Ok(Client::new(core, life.map_err(BuildError::Start)?))
         } else {
             Err(BuildError::Url { url })
         }

@@ -9,12 +9,13 @@ use daybreak_model::wire::{ClientState, Position};
 use daybreak_model::{Context, ErrorCode, Key, Reason};
 use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
-use tokio::sync::watch;
 
 use crate::builder::Builder;
 use crate::core::Core;
 use crate::faults::{Faults, InjectedFault, Pass, Point};
 use crate::flag::{Flag, FlagType};
+use crate::latch::within;
+use crate::worker::Life;
 use crate::{Detail, Scope};
 
 /// A client of a Daybreak server. A clone is the same client; the last one that is dropped ends it.
@@ -26,7 +27,7 @@ pub struct Client {
 /// What ends the client's thread when the last [`Client`] is dropped.
 struct Handle {
     core: Arc<Core>,
-    _stop: watch::Sender<()>,
+    life: Life,
 }
 
 /// One evaluation, as `on_evaluation` is told of it.
@@ -51,7 +52,7 @@ pub struct Status {
     pub state: ClientState,
     /// The position of the flags that it serves.
     pub position: Option<Position>,
-    /// The environment that it belongs to, once it has seen one.
+    /// The environment that it belongs to, once it has seen one or was built for one.
     pub environment: Option<String>,
     /// How long ago the server was last heard.
     pub age: Option<Duration>,
@@ -64,8 +65,8 @@ impl Client {
         Builder::new(url)
     }
 
-    pub(crate) fn new(core: Arc<Core>, stop: watch::Sender<()>) -> Self {
-        Self { handle: Arc::new(Handle { core, _stop: stop }) }
+    pub(crate) fn new(core: Arc<Core>, life: Life) -> Self {
+        Self { handle: Arc::new(Handle { core, life }) }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -135,10 +136,11 @@ impl Client {
         Flag::new(self.clone(), key)
     }
 
-    /// Calls a function with the keys of the flags that changed, on the client's own thread. One that panics
-    /// is called no more.
+    /// Calls a function with the keys of the flags whose answers may have changed: because they changed
+    /// themselves, or a segment, or a prerequisite. It is called on a thread of its own; what changes while it is
+    /// busy comes with the next call. One that panics is called no more.
     pub fn on_change(&self, listener: impl Fn(&[Key]) + Send + Sync + 'static) {
-        self.core().listeners.lock().push(Arc::new(listener));
+        self.core().listeners.add(listener);
     }
 
     /// Scopes, fault points and leases, for middleware.
@@ -199,11 +201,32 @@ impl Client {
         self.core().status()
     }
 
-    /// Waits until flags have come from the server; whether they did in time.
+    /// Waits until flags have come from the server; whether they did in time. It needs no runtime.
     pub async fn wait_ready(&self, patience: Duration) -> bool {
         let mut ready = self.core().ready.subscribe();
-        let came = ready.wait_for(|ready| *ready);
-        tokio::time::timeout(patience, came).await.is_ok_and(|came| came.is_ok())
+        let came = async { ready.wait_for(|ready| *ready).await.is_ok() };
+        within(patience, came).await.unwrap_or(false)
+    }
+
+    /// Ends the client, and all its clones, before the process exits: injection ends at once, and the server is
+    /// told goodbye, so that it does not count the process as lost. Waits for that, but no longer than this;
+    /// whether the server knows. Flags keep their last values. It needs no runtime.
+    ///
+    /// The last client that is dropped says goodbye as well, but nothing waits for it.
+    pub async fn close(&self, patience: Duration) -> bool {
+        self.begin_to_close(patience);
+        within(patience, self.handle.life.ended().wait()).await.unwrap_or(false)
+    }
+
+    /// As [`Client::close`], for threads: it blocks. Not for async tasks.
+    pub fn close_blocking(&self, patience: Duration) -> bool {
+        self.begin_to_close(patience);
+        self.handle.life.ended().wait_blocking(patience).unwrap_or(false)
+    }
+
+    fn begin_to_close(&self, patience: Duration) {
+        self.core().faults.suspend();
+        self.handle.life.end(patience);
     }
 }
 

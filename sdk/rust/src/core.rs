@@ -1,5 +1,6 @@
 //! What the clients of one server and the thread behind them share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -11,9 +12,11 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::Detail;
+use crate::affected::Changed;
 use crate::client::{Evaluation, Status};
 use crate::faults::Faults;
 use crate::flag::FlagType;
+use crate::listeners::Listeners;
 use crate::served::{Documents, Served};
 use crate::usage::Usage;
 
@@ -28,16 +31,17 @@ pub(crate) struct Core {
     documents: Mutex<Documents>,
     contact: Mutex<Contact>,
     pub(crate) ready: watch::Sender<bool>,
-    pub(crate) listeners: Mutex<Vec<Listener>>,
+    pub(crate) listeners: Listeners,
 }
 
-type Listener = Arc<dyn Fn(&[Key]) + Send + Sync>;
 /// What is called with each evaluation.
 pub(crate) type EvaluationHook = Box<dyn Fn(&Evaluation<'_>) + Send + Sync>;
 
 /// What the builder set.
 pub(crate) struct Settings {
     pub(crate) url: String,
+    /// The only environment that the client takes flags and leases of; the first one it sees, unless said.
+    pub(crate) environment: Option<String>,
     pub(crate) service: String,
     pub(crate) token: Option<String>,
     pub(crate) instance: InstanceId,
@@ -52,17 +56,18 @@ struct Contact {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings, faults: Faults) -> Self {
+    pub(crate) fn new(settings: Settings, faults: Faults, listeners: Listeners) -> Self {
+        let documents = Documents::of(settings.environment.clone());
         Self {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
             usage: Arc::default(),
             faults,
             settings,
-            documents: Mutex::default(),
+            documents: Mutex::new(documents),
             contact: Mutex::new(Contact { state: ClientState::Starting, last: None }),
             ready: watch::Sender::new(false),
-            listeners: Mutex::default(),
+            listeners,
         }
     }
 
@@ -169,7 +174,7 @@ impl Core {
     pub(crate) fn update<E>(
         &self,
         cached: bool,
-        change: impl FnOnce(&mut Documents) -> Result<Vec<Key>, E>,
+        change: impl FnOnce(&mut Documents) -> Result<Changed, E>,
     ) -> Result<(), E> {
         let mut documents = self.documents.lock();
         let before = documents.position;
@@ -184,31 +189,19 @@ impl Core {
         self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
         #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]
         self.generation.store(generation as u32, Ordering::Release);
+        let affected = if self.listeners.is_empty() { BTreeSet::new() } else { documents.affected(changed) };
         drop(documents);
         if !cached {
             self.ready.send_replace(true);
         }
-        self.tell(&changed);
+        let flags = self.served.load().counters.len();
+        self.listeners.tell(&affected, flags, |key| self.documents.lock().has(key));
         Ok(())
     }
 
     /// The server stands there, and no document changed.
     pub(crate) fn reach(&self, position: Position) {
         self.documents.lock().reach(position);
-    }
-
-    fn tell(&self, changed: &[Key]) {
-        if changed.is_empty() {
-            return;
-        }
-        let listeners = self.listeners.lock().clone();
-        for listener in listeners {
-            let call = std::panic::AssertUnwindSafe(|| listener(changed));
-            if std::panic::catch_unwind(call).is_err() {
-                tracing::error!("an on_change listener panicked; it is called no more");
-                self.listeners.lock().retain(|known| !Arc::ptr_eq(known, &listener));
-            }
-        }
     }
 
     /// Something was heard from the server.
@@ -244,7 +237,9 @@ impl Core {
 
     /// The documents in the form of a snapshot, for the cache.
     pub(crate) fn to_wire(&self) -> Option<daybreak_model::wire::Snapshot> {
-        self.documents.lock().to_wire()
+        // A copy, so that nobody waits while it is written out.
+        let documents = self.documents.lock().clone();
+        documents.to_wire()
     }
 }
 

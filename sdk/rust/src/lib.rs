@@ -16,13 +16,17 @@
 //! The client never hurts its host: it has a thread and a connection of its own, evaluating waits for nothing,
 //! and a server that is lost costs nothing. Flags keep their last values for ever; faults stop with their lease.
 
+mod affected;
 mod builder;
 mod client;
 mod core;
 mod counters;
 mod detail;
+mod errand;
 pub mod faults;
 mod flag;
+mod latch;
+mod listeners;
 pub mod middleware;
 pub mod scope;
 mod served;

@@ -1,11 +1,13 @@
 //! What a client serves: the last documents it has, compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_engine::{FlagIndex, Snapshot, compile};
 use daybreak_model::wire::{Change, Enveloped, Position, Snapshot as WireSnapshot};
 use daybreak_model::{Condition, Flag, Key, Segment};
 use serde::de::DeserializeOwned;
+
+use crate::affected::Changed;
 
 /// Compiled flags, and where they come from. Immutable: a change makes another.
 #[derive(Debug, Default)]
@@ -22,19 +24,29 @@ pub(crate) struct Served {
 }
 
 /// The documents behind what is served.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Documents {
     pub(crate) position: Option<Position>,
+    /// The one that the client was built for, or else the first one that it saw.
     pub(crate) environment: Option<String>,
     flags: BTreeMap<Key, (u64, Flag)>,
     segments: BTreeMap<Key, (u64, Condition)>,
 }
 
+/// What a client begins with.
+#[derive(Debug)]
+pub(crate) enum Begin {
+    /// What a client of its kind last had: it is of the environment that this one saw.
+    Cache(WireSnapshot),
+    /// What came with the application, which may be the same in every environment.
+    Bootstrap(WireSnapshot),
+}
+
 /// Why a snapshot was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// Another environment than the first one: nothing done there may reach here.
-    #[error("the server is of the environment `{theirs}`, this client began in `{ours}`; its flags stay as they are")]
+    /// Another environment than its own: nothing done there may reach here.
+    #[error("the server is of the environment `{theirs}`, this client of `{ours}`; its flags stay as they are")]
     Environment { ours: String, theirs: String },
     /// It is not later than what is here.
     #[error("the server stands at {theirs}, this client already at {ours}")]
@@ -42,13 +54,14 @@ pub(crate) enum Refused {
 }
 
 impl Documents {
-    /// Takes a whole snapshot; the flags that changed.
-    pub(crate) fn replace(&mut self, snapshot: &WireSnapshot) -> Result<Vec<Key>, Refused> {
-        if let Some(ours) = &self.environment
-            && *ours != snapshot.environment
-        {
-            return Err(Refused::Environment { ours: ours.clone(), theirs: snapshot.environment.clone() });
-        }
+    /// None yet, for this environment alone if one is named.
+    pub(crate) fn of(environment: Option<String>) -> Self {
+        Self { environment, ..Self::default() }
+    }
+
+    /// Takes a whole snapshot; what changed.
+    pub(crate) fn replace(&mut self, snapshot: &WireSnapshot) -> Result<Changed, Refused> {
+        self.expect(&snapshot.environment)?;
         if let Some(ours) = self.position
             && !(ours.accepts(snapshot.position) || ours == snapshot.position)
         {
@@ -56,57 +69,72 @@ impl Documents {
         }
         // Revisions of two stores cannot be compared: the same one may be another flag.
         let same_store = self.position.is_some_and(|ours| ours.store == snapshot.position.store);
-        let before = std::mem::take(&mut self.flags);
-        self.flags = decode_all(&snapshot.flags, &before, same_store, "flag");
-        let segments = std::mem::take(&mut self.segments);
-        let segments = segments.into_iter().map(|(key, (revision, when))| (key, (revision, segment(when)))).collect();
-        let segments = decode_all(&snapshot.segments, &segments, same_store, "segment");
+        let flags = decode_all(&snapshot.flags, &self.flags, same_store, "flag");
+        let before = std::mem::replace(&mut self.flags, flags);
+        let known = std::mem::take(&mut self.segments);
+        let known = known.into_iter().map(|(key, (revision, when))| (key, (revision, segment(when)))).collect();
+        let segments = decode_all(&snapshot.segments, &known, same_store, "segment");
+        let changed = Changed { flags: differing(&before, &self.flags), segments: differing(&known, &segments) };
         self.segments =
             segments.into_iter().map(|(key, (revision, segment))| (key, (revision, segment.when))).collect();
         self.environment = Some(snapshot.environment.clone());
         self.position = Some(snapshot.position);
-        let new = self.flags.iter().filter(|(key, flag)| before.get(*key) != Some(*flag)).map(|(key, _)| key);
-        let gone = before.keys().filter(|key| !self.flags.contains_key(*key));
-        Ok(new.chain(gone).cloned().collect())
-    }
-
-    /// Begins with what a cache or a bootstrap file has. Where the server stands, and which environment it is
-    /// of, is not known by that.
-    pub(crate) fn begin_with(&mut self, snapshot: &WireSnapshot) -> Result<Vec<Key>, Refused> {
-        let changed = self.replace(snapshot)?;
-        self.position = None;
-        self.environment = None;
         Ok(changed)
     }
 
-    /// Takes a change; the flags that changed. One that is not later changes nothing.
-    pub(crate) fn change(&mut self, change: &Change) -> Vec<Key> {
-        let Some(ours) = self.position else { return Vec::new() };
+    /// Begins with what a cache or a bootstrap file has. Where the server stands is not known by that.
+    pub(crate) fn begin_with(&mut self, begin: &Begin) -> Result<Changed, Refused> {
+        let ours = self.environment.clone();
+        let (Begin::Cache(snapshot) | Begin::Bootstrap(snapshot)) = begin;
+        let changed = self.replace(snapshot)?;
+        self.position = None;
+        if matches!(begin, Begin::Bootstrap(_)) {
+            self.environment = ours;
+        }
+        Ok(changed)
+    }
+
+    fn expect(&self, environment: &str) -> Result<(), Refused> {
+        match &self.environment {
+            Some(ours) if ours != environment => {
+                Err(Refused::Environment { ours: ours.clone(), theirs: environment.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a change; what changed by it. One that is not later changes nothing.
+    pub(crate) fn change(&mut self, change: &Change) -> Changed {
+        let mut changed = Changed::default();
+        let Some(ours) = self.position else { return changed };
         if ours.store != change.position.store || ours.revision >= change.position.revision {
-            return Vec::new();
+            return changed;
         }
         for (key, flag) in &change.flags {
-            match flag {
-                None => _ = self.flags.remove(key),
-                Some(flag) => {
-                    if let Some(decoded) = decode(key, flag, "flag") {
-                        self.flags.insert(key.clone(), (flag.revision, decoded));
-                    }
-                }
+            let flag = flag.as_ref().map(|flag| Some((flag.revision, decode(key, flag, "flag")?)));
+            if set(&mut self.flags, key, flag) {
+                changed.flags.insert(key.clone());
             }
         }
         for (key, segment) in &change.segments {
-            match segment {
-                None => _ = self.segments.remove(key),
-                Some(segment) => {
-                    if let Some(decoded) = decode::<Segment>(key, segment, "segment") {
-                        self.segments.insert(key.clone(), (segment.revision, decoded.when));
-                    }
-                }
+            let when = |segment: &Enveloped| Some(decode::<Segment>(key, segment, "segment")?.when);
+            let segment = segment.as_ref().map(|segment| Some((segment.revision, when(segment)?)));
+            if set(&mut self.segments, key, segment) {
+                changed.segments.insert(key.clone());
             }
         }
         self.position = Some(change.position);
-        change.flags.keys().cloned().collect()
+        changed
+    }
+
+    /// The flags whose answers may be others after that.
+    pub(crate) fn affected(&self, changed: Changed) -> BTreeSet<Key> {
+        changed.affected(&self.flags, &self.segments)
+    }
+
+    /// Whether there is such a flag.
+    pub(crate) fn has(&self, flag: &Key) -> bool {
+        self.flags.contains_key(flag)
     }
 
     /// The server stands there, and no document changed.
@@ -142,6 +170,25 @@ impl Documents {
 
 const fn segment(when: Condition) -> Segment {
     Segment { description: None, owner: None, when }
+}
+
+/// The keys of what is in only one of them, or not the same in both. A revision alone makes no difference.
+fn differing<T: PartialEq>(before: &BTreeMap<Key, (u64, T)>, after: &BTreeMap<Key, (u64, T)>) -> BTreeSet<Key> {
+    let same = |key: &Key, resource: &T| before.get(key).is_some_and(|(_, known)| known == resource);
+    let new = after.iter().filter(|(key, (_, resource))| !same(key, resource)).map(|(key, _)| key);
+    new.chain(before.keys().filter(|key| !after.contains_key(*key))).cloned().collect()
+}
+
+/// Sets or removes a resource, or keeps its last version where the new one is too new; whether anything changed.
+fn set<T>(resources: &mut BTreeMap<Key, (u64, T)>, key: &Key, new: Option<Option<(u64, T)>>) -> bool {
+    match new {
+        None => resources.remove(key).is_some(),
+        Some(None) => false,
+        Some(Some(resource)) => {
+            resources.insert(key.clone(), resource);
+            true
+        }
+    }
 }
 
 /// Decodes each resource by itself. One that is too new for us keeps its last version.
@@ -228,7 +275,7 @@ mod tests {
         documents.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
         assert_eq!(default_of(&documents, "f").as_deref(), Some("off"), "after a restart of the server");
         let mut begun = Documents::default();
-        begun.begin_with(&snapshot(at(1, 1), "test", &[("f", enveloped(1, 1, &flag("on")))])).unwrap();
+        begun.begin_with(&Begin::Cache(snapshot(at(1, 1), "test", &[("f", enveloped(1, 1, &flag("on")))]))).unwrap();
         begun.replace(&snapshot(at(2, 1), "test", &[("f", enveloped(1, 1, &flag("off")))])).unwrap();
         assert_eq!(default_of(&begun, "f").as_deref(), Some("off"), "after a start from a cache");
     }
@@ -268,12 +315,13 @@ mod tests {
             segments: BTreeMap::new(),
             ack: false,
         };
+        let flags = |changed: Changed| changed.flags.into_iter().collect::<Vec<_>>();
         assert!(documents.change(&change(1, Some(&flag("on")))).is_empty(), "nothing applies before a snapshot");
         documents.replace(&snapshot(at(1, 1), "test", &[])).unwrap();
-        assert_eq!(documents.change(&change(2, Some(&flag("on")))), [key("f")]);
+        assert_eq!(flags(documents.change(&change(2, Some(&flag("on"))))), [key("f")]);
         assert!(documents.change(&change(2, Some(&flag("off")))).is_empty(), "a repeat changes nothing");
         assert_eq!(default_of(&documents, "f").as_deref(), Some("on"));
-        assert_eq!(documents.change(&change(4, None)), [key("f")]);
+        assert_eq!(flags(documents.change(&change(4, None))), [key("f")]);
         assert_eq!((default_of(&documents, "f"), documents.position), (None, Some(at(1, 4))));
         documents.reach(at(1, 7));
         documents.reach(at(1, 6));
@@ -285,9 +333,53 @@ mod tests {
     fn what_is_kept_is_what_was_served() {
         let mut documents = Documents::default();
         documents.replace(&snapshot(at(1, 5), "test", &[("f", enveloped(1, 5, &flag("on")))])).unwrap();
-        let mut begun = Documents::default();
-        begun.begin_with(&documents.to_wire().unwrap()).unwrap();
-        assert_eq!(default_of(&begun, "f").as_deref(), Some("on"));
-        assert_eq!((begun.position, begun.environment), (None, None), "where the server stands is not known by that");
+        let kept = documents.to_wire().unwrap();
+        for (begin, environment) in
+            [(Begin::Cache(kept.clone()), Some("test".to_owned())), (Begin::Bootstrap(kept), None)]
+        {
+            let mut begun = Documents::default();
+            begun.begin_with(&begin).unwrap();
+            assert_eq!(default_of(&begun, "f").as_deref(), Some("on"));
+            assert_eq!((begun.position, begun.environment), (None, environment), "{begin:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_built_for_an_environment_begins_with_no_other() {
+        let production = || Documents::of(Some("production".into()));
+        let other = || snapshot(at(1, 1), "staging", &[("f", enveloped(1, 1, &flag("on")))]);
+        for begin in [Begin::Cache(other()), Begin::Bootstrap(other())] {
+            assert!(matches!(production().begin_with(&begin), Err(Refused::Environment { .. })), "{begin:?}");
+        }
+        let mut documents = production();
+        assert!(documents.replace(&other()).is_err(), "not from the first snapshot on");
+        assert!(documents.position.is_none() && documents.flags.is_empty());
+    }
+
+    #[test]
+    fn a_new_store_with_the_same_flags_changes_no_answer() {
+        let mut documents = Documents::default();
+        let flags = |revision, g| [("f", enveloped(1, revision, &flag("on"))), ("g", enveloped(1, revision, &flag(g)))];
+        documents.replace(&snapshot(at(1, 5), "test", &flags(5, "on"))).unwrap();
+        let changed = documents.replace(&snapshot(at(2, 1), "test", &flags(1, "off"))).unwrap();
+        assert_eq!(changed.flags.into_iter().collect::<Vec<_>>(), [key("g")]);
+    }
+
+    #[test]
+    fn a_change_to_a_segment_is_told() {
+        let mut documents = Documents::default();
+        documents.replace(&snapshot(at(1, 1), "test", &[])).unwrap();
+        let when = serde_json::json!({"when": {"segment": "other"}});
+        let change = |revision, segment| Change {
+            position: at(1, revision),
+            flags: BTreeMap::new(),
+            segments: BTreeMap::from([(key("s"), segment)]),
+            ack: false,
+        };
+        let set = documents.change(&change(2, Some(enveloped(1, 2, &when))));
+        assert_eq!(set.segments.into_iter().collect::<Vec<_>>(), [key("s")]);
+        assert!(documents.change(&change(3, Some(enveloped(9, 3, &when)))).is_empty(), "too new: it stays as it was");
+        assert_eq!(documents.change(&change(4, None)).segments.len(), 1);
+        assert!(documents.change(&change(5, None)).is_empty(), "it is gone already");
     }
 }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use daybreak_model::wire::{Enveloped, Position, Snapshot, StoreId};
 use daybreak_model::{Flag, InstanceId, Key, KeyError, Value};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use crate::Client;
 use crate::core::{Core, Settings};
 use crate::faults::{self, Faults};
+use crate::listeners::Listeners;
+use crate::worker::Life;
 
-/// A [`Client`] without a server: it serves what a test sets, and strikes nothing.
+/// A [`Client`] without a server: it serves what a test sets, and strikes nothing. Its listeners have been called
+/// when `set` and `unset` return.
 ///
 /// ```
 /// use daybreak_sdk::{Client, Context, TestClient};
@@ -46,6 +48,7 @@ impl TestClient {
     pub fn new() -> Self {
         let settings = Settings {
             url: "http://test".to_owned(),
+            environment: None,
             service: "test".to_owned(),
             token: None,
             instance: InstanceId::new(0),
@@ -53,8 +56,8 @@ impl TestClient {
             on_evaluation: None,
         };
         let faults = Faults::new(faults::Settings::default());
-        let (stop, _) = watch::channel(());
-        let client = Client::new(Arc::new(Core::new(settings, faults)), stop);
+        let core = Arc::new(Core::new(settings, faults, Listeners::at_once()));
+        let client = Client::new(core, Life::without_thread());
         Self { client, flags: Mutex::default() }
     }
 

@@ -28,7 +28,7 @@ mod wish;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -59,6 +59,8 @@ struct Inner {
     in_flight: InFlight,
     grants: Mutex<Grants>,
     halted: AtomicBool,
+    /// How many of the client's own reasons stand against faults, beside the host's halt.
+    suspensions: AtomicU32,
     kill_file_seen: AtomicBool,
     wish: Wish,
     /// Threads that wait in a blocking pass.
@@ -85,6 +87,7 @@ impl Faults {
             in_flight: InFlight::default(),
             grants: Mutex::new(Grants::default()),
             halted: AtomicBool::new(false),
+            suspensions: AtomicU32::new(0),
             kill_file_seen: AtomicBool::new(false),
             wish: Wish::default(),
             waiting: Mutex::new(()),
@@ -120,11 +123,26 @@ impl Faults {
         self.0.wish.now();
     }
 
+    /// Stops every fault as [`Faults::halt`] does, for a reason of the client's own: its thread is down, or it
+    /// ends. Each is to be lifted by itself, and none lifts the host's halt.
+    pub(crate) fn suspend(&self) {
+        self.0.suspensions.fetch_add(1, Ordering::SeqCst);
+        self.wake_all();
+        self.0.wish.now();
+    }
+
+    /// Undoes one [`Faults::suspend`].
+    pub(crate) fn unsuspend(&self) {
+        self.0.suspensions.fetch_sub(1, Ordering::SeqCst);
+        self.0.wish.now();
+    }
+
     /// Whether this process lets faults strike now.
     #[must_use]
     pub fn allowed(&self) -> bool {
         let stopped = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
-        self.0.settings.allowed && !stopped(&self.0.halted) && !stopped(&self.0.kill_file_seen)
+        let suspended = self.0.suspensions.load(Ordering::SeqCst) > 0;
+        self.0.settings.allowed && !suspended && !stopped(&self.0.halted) && !stopped(&self.0.kill_file_seen)
     }
 
     /// Looks for the kill file, and wakes those who wait in a run whose lease has lapsed. To be called every

@@ -1,126 +1,126 @@
-//! The client's thread: it follows the stream, polls where there is none, and reports.
+//! The client's thread: it follows the stream, polls while that is silent, and reports.
 //!
 //! It has a runtime and connections of its own, so that it neither slows its host down nor is slowed by it,
-//! and so that no middleware of the host can strike its traffic.
+//! and so that no middleware of the host can strike its traffic. What may hang, the disk and the host's listeners,
+//! is left to threads of its own.
 
 mod backoff;
 mod cache;
+mod events;
+mod follow;
+mod http;
+mod life;
+mod pace;
 mod poll;
 mod report;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybreak_model::wire::ClientState;
-use tokio::sync::watch;
+use tokio::runtime::Runtime;
 
 use crate::core::Core;
-use cache::Cache;
+use cache::{Cache, Keeper};
+pub(crate) use life::Life;
+use life::Stop;
+use pace::Pace;
+use report::Reports;
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the kill file is looked for, and points without a lease are disarmed.
-const EXPIRE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long after a panic of ours the thread begins anew.
-const PANIC_PAUSE: Duration = Duration::from_secs(10);
+/// How long a goodbye may take that nobody waits for.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What the thread works with.
+struct Worker {
+    core: Arc<Core>,
+    http: reqwest::Client,
+    keeper: Option<Keeper>,
+    reports: Reports,
+    pace: Pace,
+}
 
 /// Starts the thread, on what a bootstrap file or the cache has.
-pub(crate) fn start(
-    core: &Arc<Core>,
-    bootstrap: Option<&Path>,
-    cache: Option<&Path>,
-    stopped: watch::Receiver<()>,
-) -> Result<(), String> {
+pub(crate) fn start(core: &Arc<Core>, bootstrap: Option<&Path>, cache: Option<&Path>) -> Result<Life, String> {
+    start_at(Pace::default(), core, bootstrap, cache)
+}
+
+fn start_at(pace: Pace, core: &Arc<Core>, bootstrap: Option<&Path>, cache: Option<&Path>) -> Result<Life, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let http = http(core)?;
-    let cache = cache.map(|folder| Cache::new(folder, &core.settings.url, &core.settings.service));
+    let http = http::client(&core.settings)?;
+    let cache = cache.map(|folder| Cache::new(folder, &core.settings));
     let known = cache.as_ref().and_then(Cache::read).or_else(|| bootstrap.and_then(cache::read_bootstrap));
-    if let Some(snapshot) = known {
-        // The first snapshot of an empty client is never refused.
-        let _ = core.update(true, |documents| documents.begin_with(&snapshot));
+    if let Some(begin) = known
+        && let Err(refused) = core.update(true, |documents| documents.begin_with(&begin))
+    {
+        tracing::warn!(%refused, "the client begins without flags");
     }
-    let core = Arc::clone(core);
-    let work = move || {
-        // What follows can only panic by a fault of ours; the host is to notice nothing but older flags.
-        while std::panic::catch_unwind(AssertUnwindSafe(|| {
-            runtime.block_on(work(&core, &http, cache.as_ref(), stopped.clone()));
-        }))
-        .is_err()
-        {
-            tracing::error!("the Daybreak client panicked; it begins anew in {PANIC_PAUSE:?}");
-            core.faults.halt();
-            std::thread::sleep(PANIC_PAUSE);
-        }
-    };
-    std::thread::Builder::new().name("daybreak".into()).spawn(work).map(drop).map_err(|error| error.to_string())
+    let keeper = cache.map(|cache| Keeper::start(core, move |snapshot| cache.write(snapshot)));
+    let keeper = keeper.transpose().map_err(|error| error.to_string())?;
+    let worker = Worker { core: Arc::clone(core), http, keeper, reports: Reports::default(), pace };
+    worker.spawn(runtime).map_err(|error| error.to_string())
 }
-
-fn http(core: &Core) -> Result<reqwest::Client, String> {
-    let provider = rustls::crypto::ring::default_provider();
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread of the host may have been faster, which is as good.
-        let _ = provider.install_default();
-    }
-    let mut headers = reqwest::header::HeaderMap::new();
-    if let Some(token) = &core.settings.token {
-        let mut bearer = reqwest::header::HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| "the token has characters that no header can carry".to_owned())?;
-        bearer.set_sensitive(true);
-        headers.insert(reqwest::header::AUTHORIZATION, bearer);
-    }
-    let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers);
-    builder.user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| error.to_string())
-}
-
-/// Works until the last client is dropped, then says goodbye.
-async fn work(core: &Arc<Core>, http: &reqwest::Client, cache: Option<&Cache>, mut stopped: watch::Receiver<()>) {
-    let reports = report::Reports::default();
-    tokio::select! {
-        () = follow(core, http, cache) => {}
-        () = reports.keep_up(core, http) => {}
-        () = expire(core) => {}
-        // Nothing is ever sent: it ends when the last client is dropped.
-        _ = stopped.changed() => {}
-    }
-    reports.say_goodbye(core, http).await;
-}
-
-/// Ends for ever what has lapsed.
-async fn expire(core: &Core) {
+/// Works until it has ended in good order, and begins anew after a panic: that can only be a fault of ours, and
+/// the host is to notice nothing but older flags. No fault strikes meanwhile. Whether the server was told.
+fn supervise(core: &Core, runtime: &Runtime, stop: &Stop, pause: Duration, mut work: impl FnMut() -> bool) -> bool {
     loop {
-        tokio::time::sleep(EXPIRE_INTERVAL).await;
-        core.faults.expire();
+        if let Ok(told) = std::panic::catch_unwind(AssertUnwindSafe(&mut work)) {
+            return told;
+        }
+        core.faults.suspend();
+        tracing::error!("the Daybreak client panicked; it begins anew in {pause:?}");
+        let mut stop = stop.clone();
+        if runtime.block_on(async { tokio::time::timeout(pause, stop.wait()).await }).is_ok() {
+            return false;
+        }
+        core.faults.unsuspend();
     }
 }
 
-/// Follows the stream for ever; where it cannot be had, polls between the tries.
-async fn follow(core: &Arc<Core>, http: &reqwest::Client, cache: Option<&Cache>) {
-    let mut backoff = backoff::Backoff::default();
-    let mut etag = None;
-    loop {
-        let end = stream::follow(core, http, &mut backoff, || {
-            if let (Some(cache), Some(snapshot)) = (cache, core.to_wire()) {
-                cache.write(&snapshot);
-            }
-        })
-        .await;
-        match end {
-            stream::End::Goodbye(jitter) => {
-                tokio::time::sleep(jitter.to_duration().mul_f64(rand::random())).await;
-                continue;
-            }
-            stream::End::Lost(why) => tracing::info!(%why, "the stream ended"),
+impl Worker {
+    /// Starts the thread.
+    fn spawn(self, runtime: Runtime) -> std::io::Result<Life> {
+        let (life, stop) = Life::new();
+        let ended = Arc::clone(life.ended());
+        let work = move || {
+            let told = supervise(&self.core, &runtime, &stop, self.pace.after_panic, || {
+                runtime.block_on(self.work(&mut stop.clone()))
+            });
+            drop(self);
+            ended.set(told);
+        };
+        std::thread::Builder::new().name("daybreak".into()).spawn(work)?;
+        Ok(life)
+    }
+
+    /// Works until the client ends, then says goodbye; whether the server knows.
+    async fn work(&self, stop: &mut Stop) -> bool {
+        let patience = tokio::select! {
+            () = self.follow() => None,
+            () = self.reports.keep_up(&self.core, &self.http, self.pace) => None,
+            () = self.expire() => None,
+            patience = stop.wait() => patience,
+        };
+        // From here on nobody reports what would strike.
+        self.core.faults.suspend();
+        self.reports.say_goodbye(&self.core, &self.http, patience.unwrap_or(GOODBYE_TIMEOUT)).await
+    }
+
+    /// Ends for ever what has lapsed.
+    async fn expire(&self) {
+        loop {
+            tokio::time::sleep(self.pace.expire_every).await;
+            self.core.faults.expire();
         }
-        match poll::once(core, http, &mut etag).await {
-            Ok(()) => core.heard(ClientState::Polling),
-            Err(why) => {
-                tracing::info!(%why, "polling failed, too");
-                core.lost();
-            }
+    }
+
+    /// The documents have changed.
+    fn keep(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.keep();
         }
-        tokio::time::sleep(backoff.next()).await;
     }
 }

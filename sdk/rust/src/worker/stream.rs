@@ -1,22 +1,34 @@
-//! Following the stream.
+//! One connection of the stream.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_model::Millis;
-use daybreak_model::limits::STREAM_SILENT_AFTER;
 use daybreak_model::wire::{ClientState, Message};
-use eventsource_stream::Eventsource;
-use futures_util::StreamExt;
-use tokio::time::timeout;
+use reqwest::header::{ACCEPT, HeaderName};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::backoff::Backoff;
+use super::events::{Event, Reader};
+use super::follow::Speech;
+use super::http::chain;
+use super::pace::Pace;
 use crate::core::Core;
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How soon a client says that it has what somebody waits for it to have.
 const ACK_WITHIN: Duration = Duration::from_millis(50);
 
+/// What following a stream needs.
+pub(super) struct Stream<'w> {
+    pub(super) core: &'w Core,
+    pub(super) http: &'w reqwest::Client,
+    pub(super) pace: Pace,
+    pub(super) speech: &'w Speech,
+    /// Called when the documents have changed.
+    pub(super) keep: &'w (dyn Fn() + Sync),
+}
+
 /// How a stream ended.
+#[derive(Debug)]
 pub(super) enum End {
     /// The server asks to connect again, within this time.
     Goodbye(Millis),
@@ -24,84 +36,103 @@ pub(super) enum End {
     Lost(String),
 }
 
-/// What an event asks for.
-enum Next {
-    Go,
-    Kept,
-    End(End),
-}
-
-const SILENT_AFTER: Duration = STREAM_SILENT_AFTER.to_duration();
-
-/// Connects and follows the stream until it ends; calls `changed` when the documents did.
-pub(super) async fn follow(
-    core: &Arc<Core>,
-    http: &reqwest::Client,
-    backoff: &mut Backoff,
-    mut changed: impl FnMut(),
-) -> End {
-    let mut request = http.get(format!("{}/api/v1/stream", core.settings.url)).header("accept", "text/event-stream");
-    if let (Some(position), _) = core.stand() {
-        request = request.header("last-event-id", position.to_string());
-    }
-    // A proxy that swallows the stream lets the head through at best; whoever says nothing is as good as gone.
-    let response = match timeout(SILENT_AFTER, request.send()).await {
-        Ok(Ok(response)) if response.status().is_success() => response,
-        Ok(Ok(response)) => return End::Lost(format!("the server answers {}", response.status())),
-        Ok(Err(error)) => return End::Lost(chain(&error)),
-        Err(_) => return End::Lost("the server does not answer".to_owned()),
-    };
-    let mut events = std::pin::pin!(response.bytes_stream().eventsource());
-    loop {
-        let event = match timeout(SILENT_AFTER, events.next()).await {
-            Ok(Some(Ok(event))) => event,
-            Ok(Some(Err(error))) => return End::Lost(error.to_string()),
-            Ok(None) => return End::Lost("the server closed it".to_owned()),
-            Err(_) => return End::Lost("it fell silent".to_owned()),
+impl Stream<'_> {
+    /// Connects and follows the stream until it ends; whether it said anything, and how it ended.
+    pub(super) async fn follow(&self) -> (bool, End) {
+        let mut spoke = false;
+        let end = match self.connect().await {
+            Ok(response) => self.listen(response, &mut spoke).await,
+            Err(why) => End::Lost(why),
         };
-        match Message::read(&event.event, &event.data).map(|message| message.map(|message| take(core, message))) {
-            Ok(Some(Next::Go)) | Ok(None) => {}
-            Ok(Some(Next::Kept)) => changed(),
-            Ok(Some(Next::End(end))) => return end,
-            Err(error) => return End::Lost(format!("an event `{}` cannot be read: {error}", event.event)),
-        }
-        core.heard(ClientState::Streaming);
-        backoff.reset();
+        (spoke, end)
     }
-}
 
-fn take(core: &Core, message: Message) -> Next {
-    match message {
-        Message::Snapshot(snapshot) => match core.update(false, |documents| documents.replace(&snapshot)) {
-            Ok(()) => Next::Kept,
-            Err(refused) => {
-                tracing::error!("{refused}");
-                Next::End(End::Lost(refused.to_string()))
-            }
-        },
-        Message::Change(change) => {
-            let infallible =
-                core.update(false, |documents| Ok::<_, std::convert::Infallible>(documents.change(&change)));
-            let Ok(()) = infallible;
-            if change.ack {
-                core.faults.want_report(ACK_WITHIN);
-            }
-            Next::Kept
+    async fn connect(&self) -> Result<reqwest::Response, String> {
+        let url = format!("{}/api/v1/stream", self.core.settings.url);
+        let mut request = self.http.get(url).header(ACCEPT, "text/event-stream");
+        if let (Some(position), _) = self.core.stand() {
+            request = request.header(LAST_EVENT_ID, position.to_string());
         }
-        Message::Runs(news) => {
-            core.faults.runs_changed(&news);
-            if let Some(position) = news.position {
-                core.reach(position);
-            }
-            Next::Go
+        match timeout(self.pace.silent_after, request.send()).await {
+            Ok(Ok(response)) if response.status().is_success() => Ok(response),
+            Ok(Ok(response)) => Err(format!("the server answers {}", response.status())),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err("the server does not answer".to_owned()),
         }
-        Message::Heartbeat => Next::Go,
-        Message::Goodbye(goodbye) => Next::End(End::Goodbye(goodbye.jitter)),
     }
-}
 
-/// An error with what caused it: reqwest's own text leaves that out.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    async fn listen(&self, mut response: reqwest::Response, spoke: &mut bool) -> End {
+        let mut reader = Reader::new(self.pace.snapshot_bytes);
+        let mut silent_from = Instant::now() + self.pace.silent_after;
+        loop {
+            let piece = match timeout_at(silent_from, response.chunk()).await {
+                Ok(Ok(Some(piece))) => piece,
+                Ok(Ok(None)) => return End::Lost("the server closed it".to_owned()),
+                Ok(Err(error)) => return End::Lost(chain(&error)),
+                Err(_) => return End::Lost("it fell silent".to_owned()),
+            };
+            let (before, mut events) = (reader.under_way(), Vec::new());
+            let read = reader.read(&piece, &mut events);
+            // A long event that is on its way is no silence; what is neither event nor data is.
+            if !events.is_empty() || reader.under_way() > before {
+                silent_from = Instant::now() + self.pace.silent_after;
+            } else if silent_from <= Instant::now() {
+                return End::Lost("it says nothing that can be understood".to_owned());
+            }
+            if let Some(end) = events.iter().find_map(|event| self.take(event, spoke)) {
+                return end;
+            }
+            if let Err(error) = read {
+                return End::Lost(error.to_string());
+            }
+        }
+    }
+
+    /// Takes an event in; how the stream ends by it, if it does.
+    fn take(&self, event: &Event, spoke: &mut bool) -> Option<End> {
+        match Message::read(&event.name, &event.data) {
+            Ok(Some(message)) => {
+                if let Err(end) = self.act(message) {
+                    return Some(end);
+                }
+                *spoke = true;
+            }
+            // A newer server may say more than we know; but whoever says only that is no server of ours.
+            Ok(None) => {}
+            Err(error) => return Some(End::Lost(format!("an event `{}` cannot be read: {error}", event.name))),
+        }
+        if *spoke {
+            self.speech.heard();
+            self.core.heard(ClientState::Streaming);
+        }
+        None
+    }
+
+    fn act(&self, message: Message) -> Result<(), End> {
+        match message {
+            Message::Snapshot(snapshot) => {
+                let taken = self.core.update(false, |documents| documents.replace(&snapshot));
+                taken.map_err(|refused| End::Lost(refused.to_string()))?;
+                (self.keep)();
+            }
+            Message::Change(change) => {
+                let infallible =
+                    self.core.update(false, |documents| Ok::<_, std::convert::Infallible>(documents.change(&change)));
+                let Ok(()) = infallible;
+                if change.ack {
+                    self.core.faults.want_report(ACK_WITHIN);
+                }
+                (self.keep)();
+            }
+            Message::Runs(news) => {
+                self.core.faults.runs_changed(&news);
+                if let Some(position) = news.position {
+                    self.core.reach(position);
+                }
+            }
+            Message::Heartbeat => {}
+            Message::Goodbye(goodbye) => return Err(End::Goodbye(goodbye.jitter)),
+        }
+        Ok(())
+    }
 }

@@ -1,33 +1,39 @@
 //! Reports, and the leases that they are answered with.
 
+mod outbox;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use daybreak_model::limits::{ENGINE_LEVEL, REPORT_INTERVAL_ACTIVE, REPORT_INTERVAL_IDLE};
+use daybreak_model::limits::{ENGINE_LEVEL, REPLY_BYTES_MAX};
 use daybreak_model::wire::{FaultSupport, Reply, Report, Sdk};
+use parking_lot::Mutex;
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 
-use super::stream::chain;
+use super::http::{body, chain};
+use super::pace::Pace;
 use crate::core::Core;
+use outbox::Outbox;
 
-/// A report that is not answered by then is lost; the next one says the same and more.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// A goodbye is a courtesy.
-const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Reports that are wanted at once are spread over this time.
 const JITTER: Duration = Duration::from_millis(10);
+/// The shortest interval that a server may ask for.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The reports of one client.
+/// The reports of one client. They outlive a panic of the thread: the server ignores a number that it has seen.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     sequence: AtomicU64,
+    outbox: Mutex<Outbox>,
 }
 
 impl Reports {
     /// Reports for ever: as often as the server asks, and at once where something is new.
-    pub(super) async fn keep_up(&self, core: &Core, http: &reqwest::Client) {
+    pub(super) async fn keep_up(&self, core: &Core, http: &reqwest::Client, pace: Pace) {
         loop {
             let sent = core.faults.now();
-            let interval = match self.send(core, http, false, TIMEOUT).await {
+            let interval = match self.send(core, http, false, pace.report_timeout).await {
                 Ok(reply) => {
                     match core.stand().1 {
                         Some(own) if own != reply.environment => {
@@ -39,12 +45,11 @@ impl Reports {
                         }
                         _ => core.faults.grant(&reply, sent),
                     }
-                    let shortest = Duration::from_millis(100);
-                    reply.interval.to_duration().clamp(shortest, REPORT_INTERVAL_IDLE.to_duration())
+                    reply.interval.to_duration().max(SHORTEST_INTERVAL).min(pace.report_at_least_every)
                 }
                 Err(why) => {
                     tracing::debug!(%why, "a report was lost");
-                    REPORT_INTERVAL_ACTIVE.to_duration()
+                    pace.report_after_loss
                 }
             };
             tokio::select! {
@@ -54,11 +59,10 @@ impl Reports {
         }
     }
 
-    /// The last report, of a client that stops in good order.
-    pub(super) async fn say_goodbye(&self, core: &Core, http: &reqwest::Client) {
-        if let Err(why) = self.send(core, http, true, GOODBYE_TIMEOUT).await {
-            tracing::debug!(%why, "the goodbye was lost");
-        }
+    /// The last report, of a client that stops in good order; whether the server has it.
+    pub(super) async fn say_goodbye(&self, core: &Core, http: &reqwest::Client, patience: Duration) -> bool {
+        let told = self.send(core, http, true, patience).await;
+        told.inspect_err(|why| tracing::debug!(%why, "the goodbye was lost")).is_ok()
     }
 
     async fn send(
@@ -69,10 +73,19 @@ impl Reports {
         timeout: Duration,
     ) -> Result<Reply, String> {
         let report = self.report(core, goodbye);
-        let request = http.post(format!("{}/api/v1/reports", core.settings.url)).json(&report).timeout(timeout);
+        let (text, sent) = self.outbox.lock().write(report).map_err(|error| error.to_string())?;
+        let request = http.post(format!("{}/api/v1/reports", core.settings.url)).timeout(timeout);
+        let request = request.header(CONTENT_TYPE, "application/json").body(text);
         let response = request.send().await.map_err(|error| chain(&error))?;
+        if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            self.outbox.lock().refused_as_too_long();
+        }
         let response = response.error_for_status().map_err(|error| chain(&error))?;
-        response.json().await.map_err(|error| chain(&error))
+        let reply = body(response, REPLY_BYTES_MAX).await?;
+        let reply: Reply =
+            serde_json::from_slice(&reply).map_err(|error| format!("the reply cannot be read: {error}"))?;
+        self.outbox.lock().acknowledged(sent, reply.position.store);
+        Ok(reply)
     }
 
     fn report(&self, core: &Core, goodbye: bool) -> Report {
