@@ -184,9 +184,10 @@ impl<'t> Finder<'t> {
         for (depth, step) in steps.iter().enumerate() {
             let next = match (step, &node.tree) {
                 (Step::Field(name), Tree::Map(entries)) => {
-                    let by_name = self.entries.entry(std::ptr::from_ref(node)).or_insert_with(|| {
-                        entries.iter().rev().map(|entry| (entry.key.as_str(), entry)).collect()
-                    });
+                    let by_name = self
+                        .entries
+                        .entry(std::ptr::from_ref(node))
+                        .or_insert_with(|| entries.iter().rev().map(|entry| (entry.key.as_str(), entry)).collect());
                     by_name.get(name.as_str()).map(|entry| &entry.value)
                 }
                 (Step::Item(index), Tree::List(items)) => items.get(*index),

@@ -28,7 +28,8 @@ fn many_names_that_nobody_knows() {
     assert_eq!(counts(text), [("unknown_variant", 1_000), ("more", 1)]);
 
     let segments = lines(2_000, |n| format!("  known-segment-{n}: {{ when: {{ a: 1 }} }}\n"));
-    let rules = lines(2_000, |n| format!("      - {{ name: r{n}, when: {{ segment: other-segment-{n} }}, serve: on }}\n"));
+    let rules =
+        lines(2_000, |n| format!("      - {{ name: r{n}, when: {{ segment: other-segment-{n} }}, serve: on }}\n"));
     let text = format!("segments:\n{segments}flags:\n  a:\n    default: off\n    rules:\n{rules}");
     assert_eq!(counts(text), [("unknown_reference", 1_000), ("more", 1)]);
 
@@ -49,7 +50,10 @@ fn the_one_error_is_told_among_many_warnings() {
 #[test]
 fn many_large_regular_expressions() {
     let rules = lines(1_000, |n| {
-        format!("      - {{ name: r{n}, when: {{ a: {{ matches: '^(\\w{{1,200}}){{1,{}}}$' }} }}, serve: on }}\n", n + 50)
+        format!(
+            "      - {{ name: r{n}, when: {{ a: {{ matches: '^(\\w{{1,200}}){{1,{}}}$' }} }}, serve: on }}\n",
+            n + 50
+        )
     });
     let text = format!("flags:\n  a:\n    default: off\n    rules:\n{rules}");
     assert_eq!(counts(text), [("invalid_pattern", 32), ("too_large", 968)]);
@@ -57,7 +61,12 @@ fn many_large_regular_expressions() {
 
 #[test]
 fn bounds_of_a_flag() {
-    let variants = |count| format!("flags: {{ a: {{ default: v0, off: v1, variants: {{ {} }} }} }}", lines(count, |n| format!("v{n}: {n}, ")));
+    let variants = |count| {
+        format!(
+            "flags: {{ a: {{ default: v0, off: v1, variants: {{ {} }} }} }}",
+            lines(count, |n| format!("v{n}: {n}, "))
+        )
+    };
     assert_eq!(counts(variants(1_000)), []);
     assert_eq!(counts(variants(1_001)), [("too_many", 1)]);
     let rules = |count| {
@@ -66,7 +75,12 @@ fn bounds_of_a_flag() {
     };
     assert_eq!(counts(rules(10_000)), []);
     assert_eq!(counts(rules(10_001)), [("too_many", 1)]);
-    let name = |length| format!("flags: {{ a: {{ default: off, salt: {0}, rules: [{{ name: r, when: {{ {0}: 1 }}, serve: on }}] }} }}", "n".repeat(length));
+    let name = |length| {
+        format!(
+            "flags: {{ a: {{ default: off, salt: {0}, rules: [{{ name: r, when: {{ {0}: 1 }}, serve: on }}] }} }}",
+            "n".repeat(length)
+        )
+    };
     assert_eq!(counts(name(1_000)), []);
     assert_eq!(counts(name(1_001)), [("too_large", 2)]);
 }

@@ -47,7 +47,8 @@ fn walk(graph: &Graph<'_>, what: &str, most: usize, place: &dyn Fn(&Key, &Key) -
         let Some(first) = next.first() else { continue };
         let cost = state.cost(start);
         // What leads to something that is too much is not at fault itself.
-        let is_first = |is_over: &dyn Fn(Cost) -> bool| is_over(cost) && !next.iter().any(|next| is_over(state.cost(next)));
+        let is_first =
+            |is_over: &dyn Fn(Cost) -> bool| is_over(cost) && !next.iter().any(|next| is_over(state.cost(next)));
         if is_first(&|cost| cost.depth > most) {
             let message = format!("from here {what} go on for {} steps; {most} are the limit", cost.depth);
             problems.push(Problem::error("too_deep", place(start, first), message).help("shorten the chain"));
@@ -128,7 +129,7 @@ impl<'g> Walk<'g> {
 }
 
 /// The same cycle, beginning with its smallest key, and coming back to it.
-fn closed<'g>(mut keys: Vec<&'g Key>) -> Vec<&'g Key> {
+fn closed(mut keys: Vec<&Key>) -> Vec<&Key> {
     let smallest = keys.iter().enumerate().min_by_key(|(_, key)| **key).map_or(0, |(index, _)| index);
     keys.rotate_left(smallest);
     keys.extend(keys.first().copied());

@@ -29,7 +29,7 @@ pub(super) fn check(flag: &Flag, path: &Path, unread: &Unread, today: Option<Dat
         }
         check_rule(flag, rule, &path, problems);
     }
-    unreachable(flag, path, problems);
+    unreachable(flag, path, unread, problems);
     if !unread.within(path) {
         pointless_off(flag, path, problems);
     }
@@ -105,10 +105,11 @@ fn percent(thousandths: u64) -> String {
 }
 
 /// Warns of rules after one that takes everybody.
-fn unreachable(flag: &Flag, path: &Path, problems: &mut Vec<Problem>) {
+fn unreachable(flag: &Flag, path: &Path, unread: &Unread, problems: &mut Vec<Problem>) {
     let takes_all = |rule: &Rule| rule.when.is_none() && rule.percentage.is_none_or(|share| share == Percentage::FULL);
     let Some(last) = flag.rules.iter().position(takes_all) else { return };
-    if last + 1 < flag.rules.len() {
+    let is_named = !unread.contains(&path.then("rules").then(last).then("name"));
+    if last + 1 < flag.rules.len() && is_named {
         let message = format!("no one comes this far: the rule `{}` above takes everybody", flag.rules[last].name);
         let path = path.then("rules").then(last + 1).then("name");
         problems.push(Problem::warning("unreachable_rule", path, message).help("move it up, or remove it"));
@@ -120,7 +121,9 @@ fn pointless_off(flag: &Flag, path: &Path, problems: &mut Vec<Problem>) {
     let off = flag.off.as_ref().unwrap_or(&flag.default);
     let serves_off = |rule: &Rule| match &rule.serve {
         Serve::Serve(name) => name == off,
-        Serve::Rollout(shares) => shares.iter().all(|(name, share)| name == off || *share == Percentage::ZERO),
+        Serve::Rollout(shares) => {
+            !shares.is_empty() && shares.iter().all(|(name, share)| name == off || *share == Percentage::ZERO)
+        }
     };
     // A flag that waits for its first rule is the most usual of all; of another type than boolean, where it says so.
     let waits = match flag.value_type() {

@@ -38,14 +38,7 @@ pub(super) fn check(resources: &Resources, unread: &Unread, problems: &mut Vec<P
     }
 }
 
-fn prerequisite(
-    path: Path,
-    named: &Key,
-    flag: &Flag,
-    variant: &Key,
-    unread: &Unread,
-    problems: &mut Vec<Problem>,
-) {
+fn prerequisite(path: Path, named: &Key, flag: &Flag, variant: &Key, unread: &Unread, problems: &mut Vec<Problem>) {
     if !flag.variants.contains_key(variant) {
         // What could not be read may hold it.
         if flag.variants.is_empty() {

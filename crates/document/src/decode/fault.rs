@@ -21,9 +21,7 @@ impl Reader<'_> {
             enabled: self.field(fields, "enabled", Self::boolean).unwrap_or(true),
             point: self.field(fields, "point", Self::key).unwrap_or_else(|| key.clone()),
             // One that cannot be read is there all the same.
-            operation: self
-                .field(fields, "operation", Self::words)
-                .or(fields.was_meant("operation").then(String::new)),
+            operation: self.field(fields, "operation", Self::words).or(fields.was_meant("operation").then(String::new)),
             host: self.field(fields, "host", Self::words).or(fields.was_meant("host").then(String::new)),
             when: self.field(fields, "when", Self::condition),
             percentage: self.field(fields, "percentage", Self::percentage).unwrap_or(Percentage::ZERO),

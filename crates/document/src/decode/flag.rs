@@ -7,9 +7,10 @@ use daybreak_model::{Condition, Flag, Key, Percentage, Rule, Scalar, Segment, Se
 
 use super::json;
 use super::reader::{Fields, Reader};
+use crate::diagnostic::{Place, Problem};
 use crate::fields::{FLAG, RULE, SEGMENT};
 use crate::suggest;
-use crate::tree::{Node, Number, Tree};
+use crate::tree::{Entry, Node, Number, Tree};
 
 impl Reader<'_> {
     /// A flag. What is wrong in it is noted and stands in by a placeholder, so that the rest can be checked too.
@@ -93,12 +94,16 @@ impl Reader<'_> {
             self.error("too_many", node.head, message, help);
             return None;
         }
+        self.warn_of_switches(node, entries);
         let wanted = prevailing(entries.iter().map(|entry| &entry.value));
         let float = entries.iter().any(|entry| matches!(entry.value.tree, Tree::Number(Number::Float(_))));
         let mut variants = BTreeMap::new();
         for entry in entries {
             self.within(entry.key.as_str(), |reader| {
-                let value = reader.variant(&entry.value, wanted, float).unwrap_or_else(|| stand_in(wanted, float));
+                let value = reader.variant(&entry.value, wanted, float).unwrap_or_else(|| {
+                    reader.notes.stand_ins.insert(reader.path.clone());
+                    stand_in(wanted, float)
+                });
                 // Under the name that was told to be written, others may speak of it.
                 let name = reader.check_key(&entry.key, entry.span).or_else(|| suggest::as_key(&entry.key));
                 variants.extend(name.map(|name| (name, value)));
@@ -107,13 +112,23 @@ impl Reader<'_> {
         Some(variants)
     }
 
+    /// Warns of texts that are probably meant as booleans.
+    fn warn_of_switches(&mut self, node: &Node, entries: &[Entry]) {
+        if entries.iter().all(|entry| matches!(&entry.value.tree, Tree::Text { text, plain: true } if is_switch(text)))
+        {
+            let message = "these variants are texts, not booleans";
+            let help = "for booleans write `true` and `false`; for texts quote them";
+            let place = Place { source: self.source, span: node.head };
+            self.problems.push(Problem::warning("text_switch", self.path.clone(), message).help(help).at(place));
+        }
+    }
+
     fn variant(&mut self, node: &Node, wanted: Option<&'static str>, float: bool) -> Option<Value> {
         if let (Some(found), Some(wanted)) = (type_of(node), wanted)
             && found != wanted
         {
-            let switch = |text: &str| matches!(text.to_ascii_lowercase().as_str(), "on" | "off" | "yes" | "no");
             let help = match (&node.tree, wanted) {
-                (Tree::Text { text, plain: true }, "boolean") if switch(text) => {
+                (Tree::Text { text, plain: true }, "boolean") if is_switch(text) => {
                     "for booleans write `true` and `false`".to_owned()
                 }
                 (Tree::Boolean(_) | Tree::Number(_), "string") => "quote it".to_owned(),
@@ -164,7 +179,7 @@ impl Reader<'_> {
         let Some(fields) = &self.fields(node, &RULE) else {
             self.stand_in("name");
             let (name, serve) = (flag.clone(), Serve::Serve(flag.clone()));
-            return Rule { name, description: None, when: None, percentage: None, by: None, serve };
+            return Rule { name, description: None, when: Some(nothing()), percentage: None, by: None, serve };
         };
         Rule {
             name: self.field(fields, "name", Self::key).unwrap_or_else(|| {
@@ -239,6 +254,11 @@ pub(crate) fn on_and_off() -> BTreeMap<Key, Value> {
 /// The variant that a boolean flag serves when disabled, unless said.
 pub(crate) fn false_variant(variants: &BTreeMap<Key, Value>) -> Option<Key> {
     variants.iter().find(|(_, value)| **value == Value::Boolean(false)).map(|(name, _)| name.clone())
+}
+
+/// Whether a text is what many write for a boolean.
+fn is_switch(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "on" | "off" | "yes" | "no")
 }
 
 fn type_of(node: &Node) -> Option<&'static str> {

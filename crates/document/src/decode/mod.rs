@@ -94,7 +94,7 @@ impl Draft {
     #[must_use]
     pub fn of_documents(sources: Vec<Source>) -> Self {
         let mut problems = Vec::new();
-        let trees = read_all(&sources, &mut problems);
+        let trees = read_all(&sources, &mut problems).into_iter().flat_map(once_each).collect();
         Self::collect(sources, trees, problems)
     }
 
@@ -140,7 +140,8 @@ impl Draft {
         if self.collected.has_protect {
             resources.protect = self.collected.resources.protect.clone();
         }
-        let sections: BTreeSet<Path> = self.collected.declared.keys().map(|(kind, key)| check::at(*kind, key)).collect();
+        let sections: BTreeSet<Path> =
+            self.collected.declared.keys().map(|(kind, key)| check::at(*kind, key)).collect();
         // Of what is there already, what is worth knowing was said when it came.
         let is_own = |found: &Problem| found.severity == Severity::Error || found.path.overlaps_any(&sections);
         self.finish(resources, today, is_own)
@@ -259,6 +260,26 @@ fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node
     trees
 }
 
+/// As many sections that are written again are read too.
+const REPEATED_MAX: usize = 100;
+
+/// A document whose sections are each written once, as they are; what is written again, as documents of their own:
+/// so it is read too, and found by its path.
+fn once_each((source, node): (usize, Node)) -> Vec<(usize, Node)> {
+    let Node { head, tree: Tree::Map(entries) } = node else { return vec![(source, node)] };
+    let (mut first, mut repeated) = (Vec::new(), Vec::new());
+    let mut sections = BTreeSet::new();
+    for entry in entries {
+        match DOCUMENT.field(&entry.key).is_none_or(|section| sections.insert(section.name)) {
+            true => first.push(entry),
+            false if repeated.len() < REPEATED_MAX => repeated.push(vec![entry]),
+            false => {}
+        }
+    }
+    let documents = std::iter::once(first).chain(repeated);
+    documents.map(|entries| (source, Node { head, tree: Tree::Map(entries) })).collect()
+}
+
 /// The resources of several documents, with where each was written.
 #[derive(Clone, Debug, Default)]
 struct Collected {
@@ -279,18 +300,17 @@ impl Collected {
         let mut reader = Reader { source, path: Path::default(), problems, notes: &mut notes };
         if let Some(fields) = reader.fields(tree, &DOCUMENT) {
             for kind in Kind::ALL {
-                reader.sections(&fields, kind.section(), |reader, node| {
+                reader.field(&fields, kind.section(), |reader, node| {
                     let help =
                         format!("write keys and what they hold, as in `{}: {{ name: {{ … }} }}`", kind.section());
-                    reader.entries(node, &help, |reader, entry| self.resource(kind, entry, reader));
+                    reader.entries(node, &help, |reader, entry| self.resource(kind, entry, reader))
                 });
             }
-            reader.sections(&fields, "protect", |reader, node| {
-                let help = "write a list of segments, as in `[vip-customers]`";
-                let protect = reader.list(node, help, Reader::key);
-                self.has_protect |= protect.is_some();
-                self.resources.protect.extend(protect.unwrap_or_default());
+            let protect = reader.field(&fields, "protect", |reader, node| {
+                reader.list(node, "write a list of segments, as in `[vip-customers]`", Reader::key)
             });
+            self.has_protect |= protect.is_some();
+            self.resources.protect.extend(protect.unwrap_or_default());
         }
         self.notes = notes;
     }

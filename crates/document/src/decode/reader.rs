@@ -55,12 +55,7 @@ impl Fields<'_> {
 
     /// Where a field was written.
     pub(crate) fn span(&self, name: &str) -> Option<Span> {
-        self.all(name).next().map(|entry| entry.span)
-    }
-
-    /// The entries of a name: several only where a section is written twice.
-    fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f Entry> + use<'f> {
-        self.entries.iter().filter(move |entry| entry.key == name)
+        self.entries.iter().find(|entry| entry.key == name).map(|entry| entry.span)
     }
 
     /// Whether nothing at all was written.
@@ -157,18 +152,6 @@ impl Reader<'_> {
         debug_assert!(fields.noun.field(name).is_some(), "{name} is a field of {}", fields.noun.name);
         let entry = fields.entries.iter().find(|entry| entry.key == name)?;
         self.value(fields.noun, name, entry, read)
-    }
-
-    /// As [`Reader::field`], for a section of a document: each time that it is written, if it is more than once.
-    pub(crate) fn sections<'n>(
-        &mut self,
-        fields: &Fields<'n>,
-        name: &'static str,
-        mut read: impl FnMut(&mut Self, &'n Node),
-    ) {
-        for entry in fields.entries.iter().filter(|entry| entry.key == name) {
-            self.value(fields.noun, name, entry, |reader, node| Some(read(reader, node)));
-        }
     }
 
     fn value<'n, T>(

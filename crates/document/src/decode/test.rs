@@ -154,7 +154,10 @@ impl Reader<'_> {
                 // The regex crate draws the expression over several lines; its last line says what is wrong.
                 let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 let message = format!("`{}` is no regular expression: {why}", shorten(&text));
-                (message, "write an expression of the `regex` crate's syntax; it knows no look-around and no back-references")
+                (
+                    message,
+                    "write an expression of the `regex` crate's syntax; it knows no look-around and no back-references",
+                )
             }
         };
         self.error("invalid_pattern", node.head, message, help);

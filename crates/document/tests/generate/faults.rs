@@ -66,8 +66,7 @@ fn host() -> impl Strategy<Value = String> {
 
 fn fault() -> impl Strategy<Value = Fault> {
     let texts = (option::of(text()), option::of(text()), tags(), metadata(), option::of(words()));
-    let place =
-        (select(&["payment.gateway", "http.client"][..]), option::of(words()), host(), option::of(condition()));
+    let place = (select(&["payment.gateway", "http.client"][..]), option::of(words()), host(), option::of(condition()));
     let by = prop_oneof![Just(DrawBy::Request), name().prop_map(|name| DrawBy::Attribute(name.into()))];
     let share = (percentage(), by, option::of(1..=u32::MAX), any::<bool>());
     let run = (effect(), guard(), millis(1..=14_400_000));
