@@ -150,6 +150,8 @@ fn what_to_write_instead() {
         ("flags: { a: { variants: { on: on, off: off }, default: on, off: off } }", &["for booleans write `true`"]),
         ("flags: { a: { variants: { x: true, y: true }, default: x } }", &["goes on serving `x`"]),
         ("flags:\n  a:\n    description: foo: bar\n    default: off\n", &["quote a text that contains `: `"]),
+        ("flags:\n  a:\n    default:off\n", &["write a space after the colon"]),
+        (&format!("flags: {0}{1}", "[".repeat(5_000), "]".repeat(5_000)), &["nests more than 100 levels deep"]),
         ("flags:\n  a:\n    enabled: true\n    default:off\n", &["write a space after the colon"]),
         ("%YAML 1.1\n---\nflags: {}\n", &["1:1 documents are read as YAML 1.2"]),
     ]);

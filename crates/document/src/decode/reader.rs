@@ -11,7 +11,7 @@ use crate::fields::Noun;
 use crate::path::{Path, Step};
 use crate::source::Span;
 use crate::suggest;
-use crate::tree::{Entry, Node, Number, Tree, is_ambiguous, shorten};
+use crate::tree::{Entry, Node, Number, Tree, is_ambiguous, lacks_space, shorten};
 
 pub(crate) const DATE: &str = "write year, month and day, as in `2026-12-24`";
 
@@ -103,7 +103,13 @@ impl Reader<'_> {
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, noun: &'static Noun) -> Option<Fields<'n>> {
         let Tree::Map(entries) = &node.tree else {
             let names: Vec<&str> = noun.names().take(3).collect();
-            return self.wrong(node, noun.name, format!("write a map with fields such as `{}`", names.join("`, `")));
+            let help = match &node.tree {
+                Tree::Text { text, plain: true } if lacks_space(text) => {
+                    "write a space after the colon, as in `default: off`".to_owned()
+                }
+                _ => format!("write a map with fields such as `{}`", names.join("`, `")),
+            };
+            return self.wrong(node, noun.name, help);
         };
         let written: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
         let mut meant: Vec<&str> = Vec::new();

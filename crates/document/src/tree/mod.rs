@@ -5,6 +5,7 @@ mod scalar;
 mod yaml;
 
 pub(crate) use scalar::{is_ambiguous, is_plain_text};
+pub(crate) use yaml::lacks_space;
 
 use crate::diagnostic::{Place, Problem};
 use crate::path::{Path, Step};

@@ -87,6 +87,11 @@ fn syntax(source: usize, text: &str, error: &ScanError) -> Problem {
         _ => "check the indentation, quotes and brackets here and just above",
     };
     let place = Place { source, span: Span::new(start, start) };
+    // Brackets within brackets are too much for the parser before they are counted here.
+    if message.contains("recursion limit") {
+        let message = format!("this nests more than {NESTING_MAX} levels deep");
+        return Problem::error("too_deep", Path::default(), message).help("flatten it").at(place);
+    }
     Problem::error("syntax", Path::default(), message).help(help).at(place)
 }
 
@@ -95,7 +100,7 @@ fn line_before(text: &str, line_start: usize) -> &str {
 }
 
 /// Whether a line looks like a field whose colon is not followed by a space: `default:off`.
-fn lacks_space(line: &str) -> bool {
+pub(crate) fn lacks_space(line: &str) -> bool {
     let field = line.trim_start().trim_start_matches("- ");
     let Some((name, rest)) = field.split_once(':') else { return false };
     !name.is_empty()
