@@ -110,10 +110,10 @@ pub(crate) struct Hours {
     /// The folder of documents.
     #[arg(long, env = "DAYBREAK_FLAGS", value_name = "DIR", default_value = "flags")]
     pub(crate) flags: PathBuf,
-    /// Ask a server instead of a folder.
-    #[arg(long, env = "DAYBREAK_URL", value_name = "URL", conflicts_with = "at")]
+    /// Ask a server instead of a folder; it tells of now, so not together with `--at`.
+    #[arg(long, env = "DAYBREAK_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// At this moment instead of now.
+    /// At this moment instead of now, by the folder.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
 }

@@ -3,16 +3,24 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use daybreak_document::{Diagnostic, Severity, decode, render};
+use daybreak_document::{Diagnostic, Severity, decode_on, render};
 use daybreak_model::{Kind, Resources};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Check, CheckFormat};
 use crate::folder;
 
 pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
-    let sources = folder::read_all(&options.paths)?;
-    let decoded = decode(&sources);
+    let sources = match (folder::read_all(&options.paths), options.format) {
+        (Ok(sources), _) => sources,
+        (Err(error), CheckFormat::Text) => return Err(error.into()),
+        // Who asks for JSON reads JSON.
+        (Err(error), CheckFormat::Json) => {
+            report(&json!({ "ok": false, "files": 0, "diagnostics": [], "error": error.to_string() }))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let decoded = decode_on(&sources, Some(folder::today()));
     let failed = decoded.has_errors();
     match options.format {
         CheckFormat::Text => {
@@ -21,11 +29,15 @@ pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
             println!("{}", summary(sources.len(), &decoded.resources, &decoded.diagnostics));
         }
         CheckFormat::Json => {
-            let report = json!({ "ok": !failed, "files": sources.len(), "diagnostics": decoded.diagnostics });
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            report(&json!({ "ok": !failed, "files": sources.len(), "diagnostics": decoded.diagnostics }))?;
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn report(report: &Value) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(report)?);
+    Ok(())
 }
 
 fn summary(files: usize, resources: &Resources, diagnostics: &[Diagnostic]) -> String {

@@ -21,10 +21,10 @@ fn answer(options: &Eval) -> anyhow::Result<Value> {
     let context = serde_json::from_str(&options.context).context("`--context` is no JSON")?;
     let context = Context::from_json(&context).context("`--context` is no evaluation context")?;
     let snapshot = snapshot(&resources);
-    if !resources.flags.contains_key(options.key.as_str()) {
+    let Some(flag) = resources.flags.get(options.key.as_str()) else {
         let known = resources.flags.keys().map(|key| key.as_str());
         bail!("there is no flag `{}` in {}{}", options.key, options.flags.display(), folder::hint(&options.key, known));
-    }
+    };
     let detail = snapshot.evaluate(&options.key, &context);
     let mut answer = json!({
         "flag": options.key,
@@ -40,6 +40,9 @@ fn answer(options: &Eval) -> anyhow::Result<Value> {
     }
     if let Some(error) = detail.error() {
         answer["error"] = json!({ "code": error, "message": detail.message().unwrap_or_default() });
+    }
+    if !flag.metadata.is_empty() {
+        answer["metadata"] = serde_json::to_value(&flag.metadata)?;
     }
     if options.explain {
         answer["trace"] = serde_json::to_value(snapshot.explain(&options.key, &context))?;
@@ -75,6 +78,13 @@ mod tests {
             assert_eq!((&answer["variant"], &answer["reason"]), (&json!(variant), &json!(reason)), "{answer}");
             assert!(answer["trace"].to_string().contains("pro"), "{answer}");
         }
+    }
+
+    #[test]
+    fn metadata_comes_with_the_answer() {
+        let document = "flags:\n  search: { default: off, metadata: { ticket: SHOP-7, effort: 3 } }\n";
+        let answer = check(document, "search", "{}").unwrap();
+        assert_eq!(answer["metadata"], json!({ "ticket": "SHOP-7", "effort": 3.0 }));
     }
 
     #[test]

@@ -1,22 +1,37 @@
 //! Documents on disk.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use daybreak_control::read_documents;
+use daybreak_control::{FilesError, read_documents};
 use daybreak_document::Source;
 use daybreak_model::Resources;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// Reads folders, searched through, and files.
 ///
 /// # Errors
 /// When one cannot be read, or a folder holds no document.
-pub(crate) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
-    let mut sources = Vec::new();
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>, FilesError> {
+    let mut sources: Vec<Source> = Vec::new();
+    // A file that is given twice, or lies in a folder that is given too, is one.
+    let mut known = HashSet::new();
     for path in paths {
-        sources.extend(read_documents(path)?);
+        let found = read_documents(path)?;
+        sources.extend(found.into_iter().filter(|source| {
+            let file = Path::new(&source.name);
+            known.insert(file.canonicalize().unwrap_or_else(|_| file.to_owned()))
+        }));
     }
     Ok(sources)
+}
+
+/// Today, in UTC as on a server.
+pub(crate) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Reads the documents of a folder as a whole.

@@ -10,7 +10,8 @@ use crate::args::Hours;
 use crate::{folder, remote};
 
 pub(crate) fn run(options: &Hours) -> anyhow::Result<ExitCode> {
-    if let Some(url) = &options.url {
+    // A server tells of now. The variable may stand for other commands: it is no reason to refuse `--at`.
+    if let Some(url) = options.url.as_ref().filter(|_| options.at.is_none()) {
         let answer = remote::get(url, &format!("/api/v1/hours/{}/status", options.key))?;
         print!("{answer}");
         return Ok(ExitCode::SUCCESS);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daybreak_document::{self as document, Diagnostic, Difference, Overridden, Source};
+use daybreak_document::{Diagnostic, Difference, Draft, Overridden, Patch, Source};
 use daybreak_guard::run;
 use daybreak_model::wire::{Message, Position};
 use daybreak_model::{Key, Kind, Reference, Resources, RunId};
@@ -75,13 +75,13 @@ impl Control {
         precondition: Precondition,
         actor: Actor,
     ) -> Result<Changed, Refusal> {
-        let key = key.to_owned();
+        let (key, today) = (parse(key, kind)?, self.today());
+        // What can be read without the others is read before it is this change's turn.
+        let draft = Draft::of_resource(kind, &key, source);
         let propose = move |state: &State| {
-            met(state, kind, &key, precondition)?;
-            let key = parse(&key, kind)?;
-            let (one, warnings) = document::decode_resource(kind, &key, &source, state.resources())
-                .into_result()
-                .map_err(Refusal::Invalid)?;
+            met(state, kind, key.as_str(), precondition)?;
+            let (one, warnings) =
+                draft.among(state.resources(), Some(today)).into_result().map_err(Refusal::Invalid)?;
             let mut resources = state.resources().clone();
             resources::put(&mut resources, one);
             Ok(Proposal::new(resources, warnings))
@@ -101,12 +101,14 @@ impl Control {
         precondition: Precondition,
         actor: Actor,
     ) -> Result<Changed, Refusal> {
-        let key = key.to_owned();
+        let (key, today) = (key.to_owned(), self.today());
+        let patch = Patch::read(patch);
         let propose = move |state: &State| {
             let found = existing(state, kind, &key)?;
             met(state, kind, &key, precondition)?;
-            let resources = document::patch(kind, &found, state.resources(), &patch).map_err(Refusal::Invalid)?;
-            Ok(Proposal::new(resources, Vec::new()))
+            let (resources, warnings) =
+                patch.apply(kind, &found, state.resources(), Some(today)).map_err(Refusal::Invalid)?;
+            Ok(Proposal::new(resources, warnings))
         };
         self.change(actor, propose).await
     }
@@ -192,13 +194,13 @@ impl Control {
     /// When a document is not valid, something that others name would be removed, the store stands elsewhere than
     /// asked for, or it fails.
     pub async fn apply(&self, sources: Vec<Source>, options: ApplyOptions, actor: Actor) -> Result<Changed, Refusal> {
+        let (draft, today) = (Draft::of_documents(sources), Some(self.today()));
         let propose = move |state: &State| {
             let (current, at) = (state.resources(), state.position());
             if options.only_at.is_some_and(|revision| revision != at.revision) {
                 return Err(Refusal::Conflict { at });
             }
-            let decoded =
-                if options.prune { document::decode(&sources) } else { document::decode_over(&sources, current) };
+            let decoded = if options.prune { draft.alone(today) } else { draft.over(current, today) };
             let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;
             Ok(Proposal { dry_run: options.dry_run, ..Proposal::new(resources, warnings) })
         };

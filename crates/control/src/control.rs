@@ -12,6 +12,8 @@ use daybreak_guard::run::Run;
 use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
 use daybreak_model::{Kind, Millis, Resources, RunId};
 use daybreak_store::{Contents, Store, StoreError, Stored};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
@@ -197,6 +199,11 @@ impl Control {
         let calendar =
             state.resources().hours.get(key).ok_or_else(|| not_found(state.resources(), Kind::Hours, key))?;
         Ok(hours::status(calendar, self.inner.clock.now()))
+    }
+
+    /// Today, in UTC: from what day on a flag has expired must not depend on where a server stands.
+    pub(crate) fn today(&self) -> Date {
+        self.inner.clock.now().to_zoned(TimeZone::UTC).date()
     }
 
     /// All resources as one document.

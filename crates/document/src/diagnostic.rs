@@ -1,10 +1,12 @@
 //! What is wrong with a document, and what to write instead.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::path::{Path, Step};
 use crate::source::{LineIndex, Source, Span};
-use crate::tree::Node;
+use crate::tree::{Entry, Node, Tree};
 
 /// How much a diagnostic weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -125,18 +127,25 @@ impl Problem {
 }
 
 /// As many are told at once; nobody reads more, and a hostile body could hold a million.
-const DIAGNOSTICS_MAX: usize = 1_000;
+pub(crate) const DIAGNOSTICS_MAX: usize = 1_000;
 
 /// Turns problems into diagnostics: gives each its place, and sorts them by it.
 ///
 /// A problem that knows no place takes that of its path, or of the nearest thing above it that was written.
-pub(crate) fn locate(problems: Vec<Problem>, sources: &[Source], trees: &[(usize, Node)]) -> Vec<Diagnostic> {
+pub(crate) fn locate(mut problems: Vec<Problem>, sources: &[Source], trees: &[(usize, Node)]) -> Vec<Diagnostic> {
     let indices: Vec<LineIndex<'_>> = sources.iter().map(|source| LineIndex::new(&source.text)).collect();
+    let more = problems.len().saturating_sub(DIAGNOSTICS_MAX);
+    if more > 0 {
+        // What refuses the document must be among those that are told; then what comes first in the text.
+        let of = |place: Option<Place>| (place.is_none(), place.map(|place| (place.source, place.span)));
+        problems.sort_by_key(|problem| (problem.severity, of(problem.place)));
+        problems.truncate(DIAGNOSTICS_MAX);
+    }
+    let mut finder = Finder { trees, entries: HashMap::new() };
     let mut placed: Vec<(Option<Place>, Problem)> =
-        problems.into_iter().map(|problem| (problem.place.or_else(|| find(&problem, trees)), problem)).collect();
+        problems.into_iter().map(|problem| (problem.place.or_else(|| finder.find(&problem)), problem)).collect();
     placed.sort_by_key(|(place, _)| place.map(|place| (place.source, place.span)));
-    if let Some(more) = placed.len().checked_sub(DIAGNOSTICS_MAX).filter(|more| *more > 0) {
-        placed.truncate(DIAGNOSTICS_MAX);
+    if more > 0 {
         let message = format!("{more} more are not shown");
         let help = "correct these first: some of the others may follow from them";
         placed.push((None, Problem::error("more", Path::default(), message).help(help)));
@@ -144,16 +153,51 @@ pub(crate) fn locate(problems: Vec<Problem>, sources: &[Source], trees: &[(usize
     placed.into_iter().map(|(place, problem)| diagnostic(place, problem, sources, &indices)).collect()
 }
 
-fn find(problem: &Problem, trees: &[(usize, Node)]) -> Option<Place> {
-    let steps = problem.path.steps();
-    let found = trees.iter().map(|(source, tree)| {
-        let (depth, node) = tree.follow(steps);
-        let named = problem.about.as_ref().and_then(|name| node.find_name(name)).filter(|_| depth == steps.len());
-        let span = named.or(key(problem, tree)).unwrap_or(node.head);
-        ((depth, named.is_some()), Place { source: *source, span })
-    });
-    // Of several documents, the first in which the most of the path was written.
-    found.rev().max_by_key(|(written, _)| *written).map(|(_, place)| place)
+/// Finds places by paths.
+struct Finder<'t> {
+    trees: &'t [(usize, Node)],
+    /// The entries of the maps that were looked into, by the maps' addresses: a thousand problems in one map of a
+    /// hundred thousand entries are found without going through it a thousand times.
+    entries: HashMap<*const Node, HashMap<&'t str, &'t Entry>>,
+}
+
+impl<'t> Finder<'t> {
+    fn find(&mut self, problem: &Problem) -> Option<Place> {
+        let steps = problem.path.steps();
+        let mut best: Option<((usize, bool), Place)> = None;
+        for (source, tree) in self.trees {
+            let (depth, node) = self.follow(tree, steps);
+            let named = problem.about.as_ref().and_then(|name| node.find_name(name)).filter(|_| depth == steps.len());
+            let span = named.or(key(problem, tree)).unwrap_or(node.head);
+            let written = (depth, named.is_some());
+            // Of several documents, the first in which the most of the path was written.
+            if best.is_none_or(|(most, _)| written > most) {
+                best = Some((written, Place { source: *source, span }));
+            }
+        }
+        best.map(|(_, place)| place)
+    }
+
+    /// How many of the steps lead to something that was written, and that thing.
+    fn follow(&mut self, tree: &'t Node, steps: &[Step]) -> (usize, &'t Node) {
+        let mut node = tree;
+        for (depth, step) in steps.iter().enumerate() {
+            let next = match (step, &node.tree) {
+                (Step::Field(name), Tree::Map(entries)) => {
+                    let by_name = self
+                        .entries
+                        .entry(std::ptr::from_ref(node))
+                        .or_insert_with(|| entries.iter().rev().map(|entry| (entry.key.as_str(), entry)).collect());
+                    by_name.get(name.as_str()).map(|entry| &entry.value)
+                }
+                (Step::Item(index), Tree::List(items)) => items.get(*index),
+                _ => None,
+            };
+            let Some(next) = next else { return (depth, node) };
+            node = next;
+        }
+        (steps.len(), node)
+    }
 }
 
 /// Of a field that nobody knows, the key is what is wrong, not its value.

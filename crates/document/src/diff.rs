@@ -1,5 +1,6 @@
 //! What differs between two sets of resources, field by field.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use daybreak_model::{Flag, Key, Kind, Resources, Serve};
@@ -95,27 +96,33 @@ fn fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<FieldC
 
 fn rules(before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<FieldChange>) {
     let (before, after) = (by_name(before), by_name(after));
-    let get = |rules: &[(String, Value)], name: &str| {
-        rules.iter().find(|(known, _)| known == name).map(|(_, rule)| rule.clone())
-    };
-    let names = before.iter().chain(after.iter().filter(|(name, _)| get(&before, name).is_none()));
+    let (was, is) = (index(&before), index(&after));
+    let names = before.iter().chain(after.iter().filter(|(name, _)| !was.contains_key(name.as_str())));
     for (name, _) in names {
-        match (get(&before, name), get(&after, name)) {
+        match (was.get(name.as_str()).copied(), is.get(name.as_str()).copied()) {
             (Some(Value::Object(was)), Some(Value::Object(is))) => {
                 let prefixed =
                     |change: FieldChange| FieldChange { field: format!("rules.{name}.{}", change.field), ..change };
-                changes.extend(fields(&was, &is).into_iter().map(prefixed));
+                changes.extend(fields(was, is).into_iter().map(prefixed));
             }
-            (before, after) => changes.push(FieldChange { field: format!("rules.{name}"), before, after }),
+            (before, after) => {
+                let (before, after) = (before.cloned(), after.cloned());
+                changes.push(FieldChange { field: format!("rules.{name}"), before, after });
+            }
         }
     }
-    let order = |rules: &[(String, Value)], others: &[(String, Value)]| -> Vec<String> {
-        rules.iter().map(|(name, _)| name.clone()).filter(|name| get(others, name).is_some()).collect()
+    let order = |rules: &[(String, Value)], others: &HashMap<&str, &Value>| -> Vec<String> {
+        rules.iter().map(|(name, _)| name.clone()).filter(|name| others.contains_key(name.as_str())).collect()
     };
-    let (was, is) = (order(&before, &after), order(&after, &before));
+    let (was, is) = (order(&before, &is), order(&after, &was));
     if was != is {
         changes.push(FieldChange { field: "rules".into(), before: Some(was.into()), after: Some(is.into()) });
     }
+}
+
+/// Rules by their names; of several of one name, the first.
+pub(crate) fn index(rules: &[(String, Value)]) -> HashMap<&str, &Value> {
+    rules.iter().rev().map(|(name, rule)| (name.as_str(), rule)).collect()
 }
 
 /// Rules in document form, with their names.

@@ -31,12 +31,12 @@ mod suggest;
 mod tree;
 
 pub use check::referrers;
-pub use decode::{Decoded, decode, decode_on, decode_over, decode_resource};
+pub use decode::{Decoded, Draft, decode, decode_on, decode_over, decode_resource};
 pub use diagnostic::{Diagnostic, Related, Severity, has_errors};
 pub use diff::{Change, Difference, FieldChange, diff, renames};
 pub use encode::{encode, encode_effect, encode_resource, to_yaml, value_to_yaml};
 pub use merge::{Merged, Overridden, merge};
-pub use patch::patch;
+pub use patch::{Patch, patch};
 pub use render::{render, render_plain};
 pub use schema::schema;
 pub use source::{Source, Span};

@@ -4,6 +4,7 @@
 //! what operators changed since. What the file changed against the base wins; everything else stays as it is.
 //! All of it happens on the document form, which leaves defaults out: so writing out a default is no change.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use daybreak_model::{Key, Kind, Resources};
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::decode;
 use crate::diagnostic::Diagnostic;
-use crate::diff::by_name;
+use crate::diff::{by_name, index};
 use crate::encode::encode_resource;
 
 /// A merge.
@@ -91,6 +92,14 @@ impl Merge<'_> {
             (Some(Value::Object(base)), Some(Value::Object(file)), Some(Value::Object(current))) => {
                 Some(Value::Object(self.fields("", &base, &file, &current)))
             }
+            // Both have it, and no file had it before: what the file writes wins, and all else stays. What can be served
+            // is one with the default, which every file writes.
+            (None, Some(Value::Object(file)), Some(Value::Object(mut current))) => {
+                for name in SERVED.into_iter().filter(|name| !file.contains_key(*name)) {
+                    current.shift_remove(name);
+                }
+                Some(Value::Object(self.fields("", &Map::new(), &file, &current)))
+            }
             (base, file, current) => self.whole(None, base.as_ref(), file, current),
         }
     }
@@ -147,9 +156,10 @@ impl Merge<'_> {
 
     fn rules(&mut self, base: Option<&Value>, file: Option<&Value>, current: Option<&Value>) -> Option<Value> {
         let [base, file, current] = [base, file, current].map(by_name);
-        let mut merged: Vec<(String, Value)> = Vec::new();
+        let indices = [&base, &file, &current].map(|rules| index(rules));
+        let mut merged: Vec<(&str, Value)> = Vec::new();
         for name in order(&base, &file, &current) {
-            let [base, file, current] = [&base, &file, &current].map(|rules| get(rules, &name).cloned());
+            let [base, file, current] = [0, 1, 2].map(|side: usize| indices[side].get(name).copied().cloned());
             let rule = match (base, file, current) {
                 (Some(Value::Object(base)), Some(Value::Object(file)), Some(Value::Object(current))) => {
                     Some(Value::Object(self.fields(&format!("rules.{name}."), &base, &file, &current)))
@@ -163,6 +173,8 @@ impl Merge<'_> {
     }
 }
 
+/// The fields of a flag that are one with its default.
+const SERVED: [&str; 2] = ["variants", "off"];
 const SERVES: [&str; 2] = ["serve", "rollout"];
 
 /// What a rule serves, and nothing else of it.
@@ -174,27 +186,26 @@ fn serves(rule: &Map<String, Value>) -> Option<Value> {
 
 type Rules = [(String, Value)];
 
-fn get<'r>(rules: &'r Rules, name: &str) -> Option<&'r Value> {
-    rules.iter().find(|(known, _)| known == name).map(|(_, rule)| rule)
-}
-
 /// The names of all rules of the file and the server: in the file's order where the file changed it, else in the
 /// server's; each of the other's after the one that it follows there.
-fn order(base: &Rules, file: &Rules, current: &Rules) -> Vec<String> {
-    let common = |rules: &Rules, others: &Rules| -> Vec<String> {
-        rules.iter().filter(|(name, _)| get(others, name).is_some()).map(|(name, _)| name.clone()).collect()
+fn order<'r>(base: &'r Rules, file: &'r Rules, current: &'r Rules) -> Vec<&'r str> {
+    let common = |rules: &'r Rules, others: &Rules| -> Vec<&'r str> {
+        let others = index(others);
+        rules.iter().map(|(name, _)| name.as_str()).filter(|name| others.contains_key(name)).collect()
     };
     let is_reordered = common(base, file) != common(file, base);
     let (first, second) = if is_reordered { (file, current) } else { (current, file) };
-    let mut names: Vec<String> = first.iter().map(|(name, _)| name.clone()).collect();
-    for (index, (name, _)) in second.iter().enumerate() {
-        if names.contains(name) {
-            continue;
+    let known = index(first);
+    let mut followers: HashMap<Option<&str>, Vec<&str>> = HashMap::new();
+    let mut last = None;
+    for (name, _) in second {
+        match known.contains_key(name.as_str()) {
+            true => last = Some(name.as_str()),
+            false => followers.entry(last).or_default().push(name),
         }
-        let before = second[..index].iter().rev().find_map(|(name, _)| names.iter().position(|known| known == name));
-        names.insert(before.map_or(0, |before| before + 1), name.clone());
     }
-    names
+    let anchors = std::iter::once(None).chain(first.iter().map(|(name, _)| Some(name.as_str())));
+    anchors.flat_map(|anchor| anchor.into_iter().chain(followers.remove(&anchor).unwrap_or_default())).collect()
 }
 
 impl fmt::Display for Overridden {

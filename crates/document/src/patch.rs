@@ -6,6 +6,7 @@
 //! `rules` as a list replaces all of them, as RFC 7396 has it.
 
 use daybreak_model::{Key, Kind, Resources};
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::decode;
@@ -18,33 +19,75 @@ use crate::source::{Source, Span};
 use crate::suggest;
 use crate::tree::{self, Entry, Node, Tree};
 
-/// Applies a patch to one resource, and checks the outcome against all others.
+/// A patch that was read, and not yet applied to anything.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    source: Source,
+    written: Option<Node>,
+    problems: Vec<Problem>,
+}
+
+impl Patch {
+    /// Reads a patch.
+    #[must_use]
+    pub fn read(source: Source) -> Self {
+        let mut problems = Vec::new();
+        let written = parse(&source, &mut problems);
+        Self { source, written, problems }
+    }
+
+    /// Applies it to one resource, and checks the outcome against all others: what then is there, and what is worth
+    /// knowing of it. With `today`, also that the flag has expired.
+    ///
+    /// # Errors
+    /// When there is no such resource, or the patch or its outcome is wrong: everything that is, with its place in
+    /// the patch.
+    pub fn apply(
+        &self,
+        kind: Kind,
+        key: &Key,
+        current: &Resources,
+        today: Option<Date>,
+    ) -> Result<(Resources, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let sources = std::slice::from_ref(&self.source);
+        let Some(Value::Object(target)) = encode_resource(current, kind, key.as_str()) else {
+            let problem =
+                Problem::error("unknown_reference", Path::default(), format!("there is no {kind} `{key}` to patch"));
+            let known = current.keys(kind);
+            let count = known.len();
+            let help = suggest::choose(key.as_str(), kind.noun(), known.into_iter().map(Key::as_str), count, 0);
+            return Err(locate(vec![problem.help(help)], sources, &[]));
+        };
+        let mut problems = self.problems.clone();
+        let own = crate::check::at(kind, key);
+        if let Some(written) = &self.written {
+            unknown_nulls(kind, written, &own, &mut problems);
+            no_rules(written, &own, &mut problems);
+        }
+        let Some(written) = self.written.as_ref().filter(|_| !has_error(&problems)) else {
+            return Err(locate(problems, sources, &[]));
+        };
+        let merged = apply(target, written);
+        let trees = [(0, aligned(written.clone(), &merged).under(key.as_str()).under(kind.section()))];
+        let (resources, found) = decode::replace_form(kind, key, &Value::Object(merged), current, today);
+        problems.extend(found);
+        let is_refused = has_error(&problems);
+        let diagnostics = locate(problems, sources, &trees);
+        if is_refused { Err(diagnostics) } else { Ok((resources, diagnostics)) }
+    }
+}
+
+/// Reads a patch, and applies it: see [`Patch::apply`].
 ///
 /// # Errors
-/// When there is no such resource, or the patch or its outcome is wrong: everything that is, with its place in
-/// the patch.
-pub fn patch(kind: Kind, key: &Key, current: &Resources, patch: &Source) -> Result<Resources, Vec<Diagnostic>> {
-    let sources = std::slice::from_ref(patch);
-    let mut problems = Vec::new();
-    let written = parse(patch, &mut problems);
-    let Some(Value::Object(target)) = encode_resource(current, kind, key.as_str()) else {
-        let problem =
-            Problem::error("unknown_reference", Path::default(), format!("there is no {kind} `{key}` to patch"));
-        let help = suggest::choose(key.as_str(), kind.noun(), current.keys(kind).into_iter().map(Key::as_str));
-        return Err(locate(vec![problem.help(help)], sources, &[]));
-    };
-    let own = crate::check::at(kind, key);
-    if let Some(written) = &written {
-        unknown_nulls(kind, written, &own, &mut problems);
-        no_rules(written, &own, &mut problems);
-    }
-    let Some(written) = written.filter(|_| !has_error(&problems)) else { return Err(locate(problems, sources, &[])) };
-
-    let merged = apply(target, &written);
-    let trees = [(0, aligned(written, &merged).under(key.as_str()).under(kind.section()))];
-    let (resources, found) = decode::replace_form(kind, key, &Value::Object(merged), current);
-    problems.extend(found);
-    if has_error(&problems) { Err(locate(problems, sources, &trees)) } else { Ok(resources) }
+/// Those of [`Patch::apply`].
+pub fn patch(
+    kind: Kind,
+    key: &Key,
+    current: &Resources,
+    patch: &Source,
+) -> Result<(Resources, Vec<Diagnostic>), Vec<Diagnostic>> {
+    Patch::read(patch.clone()).apply(kind, key, current, None)
 }
 
 fn has_error(problems: &[Problem]) -> bool {
@@ -68,7 +111,7 @@ fn unknown_nulls(kind: Kind, written: &Node, own: &Path, problems: &mut Vec<Prob
     let Tree::Map(entries) = &written.tree else { return };
     for entry in entries.iter().filter(|entry| entry.value.tree == Tree::Null && noun.field(&entry.key).is_none()) {
         let message = format!("{} has no field `{}`", noun.name, tree::shorten(&entry.key));
-        let help = suggest::choose(&entry.key, "field", noun.names());
+        let help = suggest::choose(&entry.key, "field", noun.names(), noun.fields.len(), problems.len());
         let place = Place { source: 0, span: entry.span };
         problems.push(Problem::error("unknown_field", own.then(entry.key.as_str()), message).help(help).at(place));
     }

@@ -71,14 +71,16 @@ fn shape(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::Reference(kind) => json!({ "title": format!("Name of: {kind}"), "type": "string", "pattern": KEY }),
         Shape::Attribute => json!({ "type": "string", "pattern": "^[^$]" }),
         Shape::Boolean => json!({ "type": "boolean" }),
-        Shape::Percentage => json!({ "type": "string", "pattern": r"^(100(\.0+)?|\d{1,2}(\.\d+)?)\s*%$" }),
+        Shape::Percentage => json!({ "type": "string", "pattern": r"^0*(100(\.0+)?|\d{1,2}(\.\d{1,3}0*)?)\s*%$" }),
         Shape::Duration => {
             json!({ "type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "minLength": 2 })
         }
         Shape::Date => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Shape::Timestamp => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}" }),
+        Shape::Timestamp => {
+            json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$" })
+        }
         Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Json => json!({ "type": ["string", "number", "boolean", "object", "array"] }),
         Shape::Words(words) => json!({ "enum": words }),
@@ -92,7 +94,7 @@ fn shape(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         }),
         Shape::Names(of) => json!({
             "type": "object",
-            "propertyNames": { "pattern": "^[^$]" },
+            "propertyNames": { "pattern": "^([^$]|$)" },
             "additionalProperties": self::shape(of, definitions),
         }),
         Shape::List(of) => json!({ "type": "array", "items": self::shape(of, definitions) }),

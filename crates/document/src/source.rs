@@ -7,6 +7,8 @@ pub struct Source {
     pub name: String,
     /// YAML or JSON.
     pub text: String,
+    /// The first byte of the text that stands for bytes that are no UTF-8.
+    pub(crate) invalid: Option<usize>,
 }
 
 /// A range of bytes of a source's text.
@@ -22,7 +24,20 @@ impl Source {
     /// A source of this name and text.
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), invalid: None }
+    }
+
+    /// A source of these bytes. Where they are no UTF-8, reading it says so, with the place.
+    #[must_use]
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(name, text),
+            Err(error) => {
+                let invalid = Some(error.utf8_error().valid_up_to());
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                Self { name: name.into(), text, invalid }
+            }
+        }
     }
 }
 

@@ -3,6 +3,19 @@
 use daybreak_model::Key;
 use daybreak_model::limits::KEY_LENGTH_MAX;
 
+use crate::diagnostic::DIAGNOSTICS_MAX;
+
+/// What the search for near names may cost, in cells of the tables by which words are compared. The first of a
+/// document's problems may spend all of it, the second a half, the third a third: so a body full of names that do
+/// not exist costs little more than one such name.
+const CELLS_MAX: usize = 4_000_000;
+
+/// Whether the nearest of so many known words may be searched, where so many problems were found before.
+pub(crate) fn is_affordable(word: &str, known: usize, found: usize) -> bool {
+    let table = word.len().min(KEY_LENGTH_MAX).pow(2);
+    found < DIAGNOSTICS_MAX && known.saturating_mul(table) <= CELLS_MAX / (1 + found)
+}
+
 /// The nearest of the known words, where one is near enough to be meant.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let canonical = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
@@ -10,27 +23,44 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     if wanted.is_empty() || wanted.len() > KEY_LENGTH_MAX {
         return None;
     }
+    // Of a word of one or two letters, nothing may be left.
+    let most = (wanted.len() / 3).max(1).min(wanted.len() - 1);
     let distance = |known: &str| {
         let known = canonical(known);
         let begins =
             known.len() >= 3 && wanted.len() >= 3 && (known.starts_with(&wanted) || wanted.starts_with(&known));
-        if begins { 1 } else { strsim::damerau_levenshtein(&wanted, &known) }
+        match known.len().abs_diff(wanted.len()) {
+            _ if begins => Some(1),
+            // Two words are at least as far apart as they differ in length.
+            difference if difference > most => None,
+            _ => Some(strsim::damerau_levenshtein(&wanted, &known)).filter(|distance| *distance <= most),
+        }
     };
-    let near = known.into_iter().map(|known| (distance(known), known)).min()?;
-    // Of a word of one or two letters, nothing may be left.
-    let most = (wanted.len() / 3).max(1).min(wanted.len() - 1);
-    (near.0 <= most).then_some(near.1)
+    known.into_iter().filter_map(|known| Some((distance(known)?, known))).min().map(|(_, known)| known)
 }
 
-/// `write NEAREST`, or else what there is to choose from.
-pub(crate) fn choose<'k>(word: &str, noun: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
+/// `write NEAREST`, or else what there is to choose from: so many names. `found` is how many problems were found
+/// before.
+pub(crate) fn choose<'k>(
+    word: &str,
+    noun: &str,
+    known: impl Iterator<Item = &'k str>,
+    count: usize,
+    found: usize,
+) -> String {
+    const FEW: usize = 8;
+    let many = |count: usize| format!("write the name of one of the {count} there are, or add it");
+    if count > FEW && !is_affordable(word, count, found) {
+        return many(count);
+    }
+    let known: Vec<&str> = known.collect();
     match nearest(word, known.iter().copied()) {
         Some(near) => format!("write `{near}`"),
+        None if known.is_empty() && noun == "hours" => "there are no hours yet: add them".to_owned(),
         None if known.is_empty() => format!("there is no {noun} yet: add one"),
         None if known.len() == 1 => format!("there is only `{}`", known[0]),
-        None if known.len() <= 8 => format!("write one of `{}`", known.join("`, `")),
-        None => format!("write the name of one of the {} there are, or add it", known.len()),
+        None if known.len() <= FEW => format!("write one of `{}`", known.join("`, `")),
+        None => many(known.len()),
     }
 }
 
@@ -59,6 +89,20 @@ mod tests {
         ];
         for (word, near) in cases {
             assert_eq!(nearest(word, known), near, "{word}");
+        }
+    }
+
+    #[test]
+    fn near_names_are_searched_while_it_costs_little() {
+        let cases = [
+            ("new-checkout", 10_000, 0, true),
+            ("new-checkout", 10_000, 9, false),
+            ("new-checkout", 100, 200, true),
+            ("percent", 20, 999, true),
+            ("percent", 20, 1_000, false),
+        ];
+        for (word, known, found, expected) in cases {
+            assert_eq!(is_affordable(word, known, found), expected, "{word} {known} {found}");
         }
     }
 

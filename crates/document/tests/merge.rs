@@ -57,10 +57,14 @@ fn resources_come_and_go() {
     check(both, both, only_b, only_b, &[]);
     let changed = "flags: { a: { default: on }, b: { default: on } }";
     check(both, changed, only_b, changed, &["flag a: the file wins: removed → {\"default\":\"on\"}"]);
-    // A file that brings what an operator made by hand takes it over.
+    // Of a file that brings what an operator made by hand, what it writes wins, and no more.
+    let by_hand = "flags: { a: { default: on, owner: me, enabled: false } }";
+    let both = "flags: { a: { default: off, owner: me, enabled: false } }";
+    check("", FLAG, by_hand, both, &["flag a: the file's default wins: on → off"]);
+    let numbers = "flags: { a: { variants: { x: 1, y: 2 }, default: x, off: y, enabled: false } }";
+    let disabled = "flags: { a: { default: off, enabled: false } }";
+    check("", FLAG, numbers, disabled, &["flag a: the file's default wins: x → off"]);
     let by_hand = "flags: { a: { default: on, owner: me } }";
-    let note = "flag a: the file wins: {\"owner\":\"me\",\"default\":\"on\"} → {\"default\":\"off\"}";
-    check("", FLAG, by_hand, FLAG, &[note]);
     let note = "flag a: the file wins: {\"owner\":\"me\",\"default\":\"on\"} → removed";
     check(FLAG, "", by_hand, "", &[note]);
 }

@@ -30,3 +30,15 @@ fn laid_over_what_is_there() {
         }
     }
 }
+
+#[test]
+fn a_list_of_protected_segments_replaces_the_other() {
+    let text = "segments: { x: { when: { a: 1 } }, y: { when: { a: 2 } }, z: { when: { a: 3 } } }\nprotect: [x, y]";
+    let (others, _) = decode(&[Source::new("a.yaml", text)]).into_result().unwrap();
+    let cases = [("protect: [z]", "z"), ("protect: []", ""), ("flags: {}", "x y")];
+    for (text, expected) in cases {
+        let (resources, _) = decode_over(&[Source::new("b.yaml", text)], &others).into_result().unwrap();
+        let protected: Vec<&str> = resources.protect.iter().map(|key| key.as_str()).collect();
+        assert_eq!(protected.join(" "), expected, "{text}");
+    }
+}

@@ -25,7 +25,8 @@ fn current() -> Resources {
 fn patched(body: &str) -> Result<Vec<String>, Vec<String>> {
     let before = current();
     let after = patch(Kind::Flag, &key("a"), &before, &Source::new("body", body));
-    let after = after.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let after =
+        after.map(|(after, _)| after).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let Some(difference) = diff(&before, &after).into_iter().next() else { return Ok(Vec::new()) };
     Ok(difference.to_string().lines().skip(1).map(|line| line.trim().to_owned()).collect())
 }

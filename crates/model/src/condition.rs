@@ -3,9 +3,9 @@
 //! This is the abstract syntax. Its meaning, with its three truth values, is the engine's; its written form is
 //! the document's.
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Key, Pattern, Scalar, VersionRange};
 
@@ -70,9 +70,57 @@ pub enum Test {
     /// A version within the range.
     Semver(VersionRange),
     /// An IP address within one of the networks; never empty. `::ffff:10.0.0.1` is the IPv4 address.
-    Cidr(Vec<IpNet>),
+    Cidr(#[serde(deserialize_with = "networks")] Vec<IpNet>),
     /// Present and not null (or, with `false`, absent or null). Never unknown.
     Exists(bool),
+}
+
+/// The network as contexts' addresses are compared with it: of IPv4 written as IPv6 (`::ffff:10.0.0.0/104`), the
+/// network of IPv4 (`10.0.0.0/8`).
+#[must_use]
+pub fn canonical_network(network: IpNet) -> IpNet {
+    const MAPPED_BITS: u8 = 96;
+    let mapped = |network: Ipv6Net| {
+        let length = network.prefix_len().checked_sub(MAPPED_BITS)?;
+        Ipv4Net::new(network.addr().to_ipv4_mapped()?, length).ok()
+    };
+    match network {
+        IpNet::V6(v6) => mapped(v6).map_or(network, IpNet::V4),
+        IpNet::V4(_) => network,
+    }
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let networks = Vec::<IpNet>::deserialize(deserializer)?;
+    Ok(networks.into_iter().map(canonical_network).collect())
+}
+
+/// Reads a moment as RFC 3339 has it: date, time to the second and offset, and nothing else.
+#[must_use]
+pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
+    let fits = |from: usize, pattern: &[u8]| {
+        let part = bytes.get(from..from + pattern.len())?;
+        let fit = |(byte, wanted): (&u8, &u8)| match wanted {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            b'+' => matches!(byte, b'+' | b'-'),
+            wanted => byte == wanted,
+        };
+        part.iter().zip(pattern).all(fit).then_some(from + pattern.len())
+    };
+    let mut at = fits(0, b"0000-00-00T00:00:00")?;
+    if let Some(mut fraction) = fits(at, b".0") {
+        while bytes.get(fraction).is_some_and(u8::is_ascii_digit) {
+            fraction += 1;
+        }
+        at = fraction;
+    }
+    let is_whole = match bytes.get(at)? {
+        b'Z' | b'z' => at + 1 == bytes.len(),
+        _ => fits(at, b"+00:00") == Some(bytes.len()),
+    };
+    if is_whole { text.parse().ok() } else { None }
 }
 
 impl Condition {
@@ -96,5 +144,58 @@ impl Condition {
             }
         });
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_of_ipv4_written_as_ipv6() {
+        let cases = [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.0.0.1/128", "10.0.0.1/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("fd00::/8", "fd00::/8"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ];
+        for (written, canonical) in cases {
+            let network: IpNet = written.parse().unwrap();
+            assert_eq!(canonical_network(network).to_string(), canonical, "{written}");
+            let read: Test = serde_json::from_value(serde_json::json!({ "cidr": [written] })).unwrap();
+            assert_eq!(read, Test::Cidr(vec![canonical.parse().unwrap()]), "{written}");
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_rfc_3339() {
+        let taken = [
+            "2026-12-24T18:00:00Z",
+            "2026-12-24t18:00:00z",
+            "2026-12-24 18:00:00+01:00",
+            "2026-12-24T18:00:00.123456789-08:00",
+        ];
+        for text in taken {
+            assert!(parse_timestamp(text).is_some(), "{text}");
+        }
+        let refused = [
+            "",
+            "2026-12-24",
+            "2026-12-24T18:00:00",
+            "20261224T180000Z",
+            "2026-12-24T18:00Z",
+            "2026-12-24T18:00:00.Z",
+            "2026-12-24T18:00:00+01",
+            "2026-12-24T18:00:00+01:00[Europe/Berlin]",
+            "2026-12-24T18:00:00ZZ",
+            "2026-02-30T18:00:00Z",
+            "2026-12-24T25:00:00Z",
+            "２０26-12-24T18:00:00Z",
+        ];
+        for text in refused {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
     }
 }

@@ -54,7 +54,7 @@ pub enum ContextError {
     #[error("a context is a JSON object, not {0}")]
     NotAnObject(&'static str),
     /// The targeting key is neither text nor an integer.
-    #[error("`targetingKey` is a string, not {0}")]
+    #[error("`targetingKey` is a string or an integer, not {0}")]
     TargetingKey(&'static str),
     /// Names beginning with `$` are kept for the server's own.
     #[error("`{0}`: names that begin with `$` are reserved; choose another name")]
@@ -137,8 +137,14 @@ impl Context {
         if map.len() > ATTRIBUTES_MAX {
             return Err(ContextError::TooMany(map.len()));
         }
-        if let Some(key @ (Json::Bool(_) | Json::Array(_) | Json::Object(_))) = map.get(TARGETING_KEY) {
-            return Err(ContextError::TargetingKey(kind(key)));
+        match map.get(TARGETING_KEY) {
+            Some(key @ (Json::Bool(_) | Json::Array(_) | Json::Object(_))) => {
+                return Err(ContextError::TargetingKey(kind(key)));
+            }
+            Some(Json::Number(number)) if exact(number).is_some_and(|number| number.fract() != 0.0) => {
+                return Err(ContextError::TargetingKey("a number with a fraction"));
+            }
+            _ => {}
         }
         let attributes = attributes(map, 1)?;
         Ok(Self { attributes })
@@ -232,7 +238,8 @@ fn value(name: &str, json: &Json, depth: usize) -> Result<ContextValue, ContextE
 
 fn exact(number: &serde_json::Number) -> Option<f64> {
     if number.is_f64() {
-        return number.as_f64().filter(|float| float.is_finite());
+        // Every float beyond ±2⁵³ is integral: it was written as one, or stands for many.
+        return number.as_f64().filter(|float| float.abs() <= 2_f64.powi(53));
     }
     number.as_i64().and_then(exact_integer)
 }
@@ -336,6 +343,8 @@ mod tests {
             (json!({"a": {"$b": 1}}), ContextError::ReservedName("$b".into())),
             (json!({"id": 9_007_199_254_740_993_i64}), ContextError::Integer("id".into())),
             (json!({"id": u64::MAX}), ContextError::Integer("id".into())),
+            (json!({"id": 99_999_999_999_999_999_999.0_f64}), ContextError::Integer("id".into())),
+            (json!({"targetingKey": 1.5}), ContextError::TargetingKey("a number with a fraction")),
             (deep, ContextError::TooDeep("x".into())),
         ];
         for (json, why) in cases {

@@ -71,6 +71,12 @@ impl Weekdays {
         Self(self.0 | 1 << day.to_monday_zero_offset())
     }
 
+    /// The days of either set.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Whether the day is in the set.
     #[must_use]
     pub fn contains(self, day: Weekday) -> bool {

@@ -30,8 +30,16 @@ pub const SEGMENT_DEPTH_MAX: usize = 32;
 /// Steps that one evaluation may take through prerequisites, or through segments: what is reached twice counts
 /// twice.
 pub const EVALUATION_STEPS_MAX: u64 = 10_000;
+/// Rules of one flag.
+pub const RULES_MAX: usize = 10_000;
+/// Variants of one flag.
+pub const VARIANTS_MAX: usize = 1_000;
+/// The name of an attribute, and a salt, in bytes.
+pub const NAME_BYTES_MAX: usize = 1_000;
 /// The compiled size of one regular expression, in bytes.
-pub const PATTERN_SIZE_MAX: usize = 256 * 1024;
+pub const PATTERN_SIZE_MAX: usize = 1024 * 1024;
+/// The compiled size of all regular expressions that are read together, in bytes; those that were refused count too.
+pub const PATTERN_SIZES_MAX: usize = 32 * 1024 * 1024;
 /// Integers beyond ±2⁵³ cannot be kept exactly and are refused.
 pub const INTEGER_MAX: i64 = 1 << 53;
 

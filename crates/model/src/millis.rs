@@ -20,6 +20,9 @@ pub enum MillisError {
     /// A bare number.
     #[error("a duration needs its unit; write `{0}ms`, `{0}s` or `{0}m`")]
     NoUnit(String),
+    /// Units, and after them a bare number.
+    #[error("`{0}` ends with a number without its unit; write one, as in `1m30s`")]
+    LastNoUnit(String),
     /// A unit that is none of `ms s m h d`.
     #[error("`{0}` is no unit of time; write one of ms, s, m, h, d")]
     UnknownUnit(String),
@@ -91,7 +94,11 @@ impl FromStr for Millis {
             let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
             let (name, after) = rest.split_at(end);
             if name.is_empty() {
-                return Err(if rest.is_empty() { MillisError::NoUnit(number.to_string()) } else { form() });
+                return Err(match rest {
+                    "" if digits == text.len() => MillisError::NoUnit(number.to_string()),
+                    "" => MillisError::LastNoUnit(text.to_owned()),
+                    _ => form(),
+                });
             }
             if !UNITS.iter().any(|(unit, _)| *unit == name) {
                 return Err(MillisError::UnknownUnit(name.to_owned()));
@@ -139,6 +146,7 @@ mod tests {
     fn refused_forms() {
         let cases = [
             ("300", MillisError::NoUnit("300".into())),
+            ("30m5", MillisError::LastNoUnit("30m5".into())),
             ("5 m", MillisError::Form("5 m".into())),
             ("5min", MillisError::UnknownUnit("min".into())),
             ("1s1m", MillisError::Order),

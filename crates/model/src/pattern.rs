@@ -15,6 +15,7 @@ use crate::limits::PATTERN_SIZE_MAX;
 pub struct Pattern {
     regex: Regex,
     ignore_case: bool,
+    size: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -24,10 +25,19 @@ struct PatternParts {
     ignore_case: bool,
 }
 
-/// Why a text is no regular expression: the `regex` crate's own words, or its size.
+/// Why a text is no regular expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PatternError(String);
+pub enum PatternError {
+    /// It is malformed: the `regex` crate's own words.
+    #[error("{0}")]
+    Form(String),
+    /// It compiles to more than it may.
+    #[error("it compiles to more than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// What an expression is tried with, the smallest first: so its size is roughly known, and a small one counts little.
+const SIZES: [usize; 4] = [4 * 1024, 32 * 1024, 256 * 1024, PATTERN_SIZE_MAX];
 
 impl Pattern {
     /// Compiles an expression.
@@ -35,12 +45,20 @@ impl Pattern {
     /// # Errors
     /// When the expression is malformed, or compiles to more than [`PATTERN_SIZE_MAX`] bytes.
     pub fn new(expression: &str, ignore_case: bool) -> Result<Self, PatternError> {
-        let regex = RegexBuilder::new(expression)
-            .case_insensitive(ignore_case)
-            .size_limit(PATTERN_SIZE_MAX)
-            .build()
-            .map_err(|error| PatternError(error.to_string()))?;
-        Ok(Self { regex, ignore_case })
+        for size in SIZES {
+            match RegexBuilder::new(expression).case_insensitive(ignore_case).size_limit(size).build() {
+                Ok(regex) => return Ok(Self { regex, ignore_case, size }),
+                Err(regex::Error::CompiledTooBig(_)) => {}
+                Err(error) => return Err(PatternError::Form(error.to_string())),
+            }
+        }
+        Err(PatternError::TooLarge(PATTERN_SIZE_MAX))
+    }
+
+    /// The bytes that it compiles to, at most.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
     }
 
     /// The expression as written.

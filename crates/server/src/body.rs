@@ -71,7 +71,7 @@ impl FromRequest for Document {
                 return Err(Problem::new(Code::Invalid, detail));
             }
             let joined = form && !text.contains('\n') && !text.trim_start().starts_with(['{', '[']);
-            Ok(Self { source: Source { name: SOURCE_NAME.to_owned(), text }, joined })
+            Ok(Self { source: Source::new(SOURCE_NAME, text), joined })
         })
     }
 }

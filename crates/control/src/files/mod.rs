@@ -200,13 +200,21 @@ impl Control {
 
 fn summary(diagnostics: &[Diagnostic]) -> String {
     let first = diagnostics.iter().find(|one| one.severity == document::Severity::Error);
-    first.map_or_else(String::new, |one| format!("{}:{}:{}: {}", one.source, one.line, one.column, one.message))
+    first.map_or_else(String::new, |one| format!("{}: {}", place(one), one.message))
+}
+
+/// Where it stands in the files; where they are not at fault by themselves, in which resource.
+fn place(one: &Diagnostic) -> String {
+    match one.line {
+        0 => one.path.clone(),
+        line => format!("{}:{line}:{}", one.source, one.column),
+    }
 }
 
 fn log_refused(summary: &str, diagnostics: &[Diagnostic]) {
     tracing::error!("the files' edit is refused, what was served before is served on: {summary}");
     for one in diagnostics {
         let help = one.help.as_deref().unwrap_or_default();
-        tracing::error!(code = one.code, help, "{}:{}:{}: {}", one.source, one.line, one.column, one.message);
+        tracing::error!(code = one.code, help, "{}: {}", place(one), one.message);
     }
 }

@@ -88,8 +88,8 @@ fn source(path: &Path) -> Result<Source, FilesError> {
     if bytes > DOCUMENT_BYTES_MAX as u64 {
         return Err(FilesError::TooLarge { path: path.display().to_string(), bytes });
     }
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    Ok(Source::new(path.display().to_string(), text))
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Source::from_bytes(path.display().to_string(), bytes))
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -124,6 +124,30 @@ async fn a_patch_goes_on_with_what_is_there() {
 }
 
 #[tokio::test]
+async fn what_is_worth_knowing_comes_with_every_change() {
+    let Bench { control, .. } = Bench::new().await;
+    let codes = |changed: Changed| changed.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>();
+    // The bench's clock shows the 23rd of November 2026.
+    let text = "default: off\nexpires: 2026-11-23";
+    let changed = put(&control, Kind::Flag, "old", text, Precondition::None).await.unwrap();
+    assert_eq!(codes(changed), ["expired"]);
+    for (text, expected) in [("owner: me", vec!["expired"]), ("expires: 2026-11-24", vec![])] {
+        let patch = Source::new("body", text);
+        let changed = control.patch(Kind::Flag, "old", patch, Precondition::None, Actor::default()).await.unwrap();
+        assert_eq!(codes(changed), expected, "{text}");
+    }
+    put(&control, Kind::Flag, "old", text, Precondition::None).await.unwrap();
+    // Of what a set does not name, nothing is said.
+    let cases = [
+        ("flags: { a: { default: off } }", vec![]),
+        ("flags: { b: { default: off, expires: 2026-01-01 } }", vec!["expired"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(codes(apply(&control, text, false, false).await.unwrap()), expected, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_set_is_one_revision_and_prune_removes_the_rest() {
     let Bench { control, .. } = Bench::new().await;
     let before = control.position().revision;

@@ -1,95 +1,148 @@
-//! Prerequisites and segments must not lead back to where they began, nor go on too long.
+//! Prerequisites and segments must not lead back to where they began, nor go on too long, nor lead to too much.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_model::limits::{PREREQUISITE_DEPTH_MAX, SEGMENT_DEPTH_MAX};
+use daybreak_model::limits::{EVALUATION_STEPS_MAX, PREREQUISITE_DEPTH_MAX, SEGMENT_DEPTH_MAX};
 use daybreak_model::{Key, Kind, Resources};
 
 use super::at;
 use crate::diagnostic::Problem;
 use crate::path::Path;
 
-/// What each thing leads to.
-type Graph<'r> = BTreeMap<&'r Key, Vec<Key>>;
+/// What each thing leads to; what it names twice, twice.
+type Graph<'r> = BTreeMap<&'r Key, Vec<&'r Key>>;
+
+/// Cycles that are told: a tangle has more of them than anybody reads.
+const CYCLES_MAX: usize = 20;
+/// Keys of a cycle that are told.
+const NAMES_MAX: usize = 12;
 
 pub(super) fn check(resources: &Resources, problems: &mut Vec<Problem>) {
     let flags: Graph<'_> =
-        resources.flags.iter().map(|(key, flag)| (key, flag.prerequisites.keys().cloned().collect())).collect();
+        resources.flags.iter().map(|(key, flag)| (key, flag.prerequisites.keys().collect())).collect();
     let prerequisite = |key: &Key, next: &Key| at(Kind::Flag, key).then("prerequisites").then(next.as_str());
     walk(&flags, "prerequisites", PREREQUISITE_DEPTH_MAX, &prerequisite, problems);
 
-    let segments: Graph<'_> = resources.segments.iter().map(|(key, segment)| (key, segment.when.segments())).collect();
+    let named: Vec<(&Key, Vec<Key>)> =
+        resources.segments.iter().map(|(key, segment)| (key, segment.when.segments())).collect();
+    let segments: Graph<'_> = named.iter().map(|(key, named)| (*key, named.iter().collect())).collect();
     walk(&segments, "segments", SEGMENT_DEPTH_MAX, &|key, _| at(Kind::Segment, key).then("when"), problems);
 }
 
-/// Reports each cycle once, at its first key, and each chain that is too long at its start.
+/// Reports each cycle once, at its first key; and where a chain becomes too long, or leads to too much.
 fn walk(graph: &Graph<'_>, what: &str, most: usize, place: &dyn Fn(&Key, &Key) -> Path, problems: &mut Vec<Problem>) {
-    let mut state = Walk { graph, heights: BTreeMap::new(), cycles: BTreeSet::new() };
+    let mut state = Walk { graph, costs: BTreeMap::new(), cycles: BTreeSet::new() };
     for start in graph.keys() {
         state.visit(start);
     }
     for cycle in &state.cycles {
         let [first, second, ..] = &cycle[..] else { continue };
-        let names: Vec<String> = cycle.iter().map(|key| format!("`{key}`")).collect();
-        let message = format!("these {what} go in a circle: {}", names.join(" → "));
+        let message = format!("these {what} go in a circle: {}", names(cycle));
         problems.push(Problem::error("cycle", place(first, second), message).help("remove one of them"));
     }
     if !state.cycles.is_empty() {
         return;
     }
-    for (start, next) in graph.iter().filter_map(|(start, next)| Some((*start, next.first()?))) {
-        let height = state.heights.get(start).copied().unwrap_or(0);
-        if height == most + 1 {
-            let message = format!("from here {what} go on for {height} steps; {most} are the limit");
-            problems.push(Problem::error("too_deep", place(start, next), message).help("shorten the chain"));
+    for (start, next) in graph {
+        let Some(first) = next.first() else { continue };
+        let cost = state.cost(start);
+        // What leads to something that is too much is not at fault itself.
+        let is_first =
+            |is_over: &dyn Fn(Cost) -> bool| is_over(cost) && !next.iter().any(|next| is_over(state.cost(next)));
+        if is_first(&|cost| cost.depth > most) {
+            let message = format!("from here {what} go on for {} steps; {most} are the limit", cost.depth);
+            problems.push(Problem::error("too_deep", place(start, first), message).help("shorten the chain"));
+        } else if is_first(&|cost| cost.steps > EVALUATION_STEPS_MAX) {
+            let message = format!(
+                "from here {what} lead to {} others, each counted as often as it is reached; {EVALUATION_STEPS_MAX} are the limit",
+                cost.steps - 1
+            );
+            let help = "let fewer of them lead to the same ones";
+            problems.push(Problem::error("too_costly", place(start, first), message).help(help));
         }
     }
+}
+
+/// What it costs to follow something to its end: what is reached twice counts twice.
+#[derive(Clone, Copy)]
+struct Cost {
+    steps: u64,
+    /// How many steps lead on from it.
+    depth: usize,
+}
+
+impl Cost {
+    const ONE: Self = Self { steps: 1, depth: 0 };
 }
 
 struct Walk<'g> {
     graph: &'g Graph<'g>,
-    /// How many steps lead on from a key; known once it is left.
-    heights: BTreeMap<Key, usize>,
+    /// Known once a key is left.
+    costs: BTreeMap<&'g Key, Cost>,
     /// Each beginning and ending with its smallest key.
-    cycles: BTreeSet<Vec<Key>>,
+    cycles: BTreeSet<Vec<&'g Key>>,
 }
 
-impl Walk<'_> {
+impl<'g> Walk<'g> {
+    fn cost(&self, key: &Key) -> Cost {
+        self.costs.get(key).copied().unwrap_or(Cost::ONE)
+    }
+
     /// Walks without recursing, so that a long chain needs no stack.
-    fn visit(&mut self, start: &Key) {
-        if self.heights.contains_key(start) {
+    fn visit(&mut self, start: &'g Key) {
+        if self.costs.contains_key(start) {
             return;
         }
-        let mut way: Vec<(Key, usize)> = vec![(start.clone(), 0)];
+        let mut way: Vec<(&'g Key, usize)> = vec![(start, 0)];
+        let mut on_way: BTreeMap<&'g Key, usize> = BTreeMap::from([(start, 0)]);
         while let Some((key, taken)) = way.last_mut() {
-            let next = self.graph.get(key).and_then(|next| next.get(*taken)).cloned();
+            let next = self.graph.get(*key).and_then(|next| next.get(*taken)).copied();
             *taken += 1;
             match next {
                 Some(next) => {
-                    if let Some(begin) = way.iter().position(|(on_way, _)| *on_way == next) {
-                        let keys: Vec<Key> = way[begin..].iter().map(|(key, _)| key.clone()).collect();
-                        self.cycles.insert(closed(keys));
-                    } else if !self.heights.contains_key(&next) {
+                    if let Some(begin) = on_way.get(next) {
+                        if self.cycles.len() < CYCLES_MAX {
+                            self.cycles.insert(closed(way[*begin..].iter().map(|(key, _)| *key).collect()));
+                        }
+                    } else if !self.costs.contains_key(next) {
+                        on_way.insert(next, way.len());
                         way.push((next, 0));
                     }
                 }
-                None => self.leave(&mut way),
+                None => {
+                    let Some((key, _)) = way.pop() else { return };
+                    on_way.remove(key);
+                    self.leave(key);
+                }
             }
         }
     }
 
-    fn leave(&mut self, way: &mut Vec<(Key, usize)>) {
-        let Some((key, _)) = way.pop() else { return };
-        let next = self.graph.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let height = next.iter().map(|next| 1 + self.heights.get(next).copied().unwrap_or(0)).max().unwrap_or(0);
-        self.heights.insert(key, height);
+    fn leave(&mut self, key: &'g Key) {
+        let next = self.graph.get(key).map(Vec::as_slice).unwrap_or_default();
+        let cost = next.iter().fold(Cost::ONE, |cost, next| {
+            let below = self.cost(next);
+            Cost { steps: cost.steps.saturating_add(below.steps), depth: cost.depth.max(below.depth + 1) }
+        });
+        self.costs.insert(key, cost);
     }
 }
 
 /// The same cycle, beginning with its smallest key, and coming back to it.
-fn closed(mut keys: Vec<Key>) -> Vec<Key> {
-    let smallest = keys.iter().enumerate().min_by_key(|(_, key)| *key).map_or(0, |(index, _)| index);
+fn closed(mut keys: Vec<&Key>) -> Vec<&Key> {
+    let smallest = keys.iter().enumerate().min_by_key(|(_, key)| **key).map_or(0, |(index, _)| index);
     keys.rotate_left(smallest);
-    keys.extend(keys.first().cloned());
+    keys.extend(keys.first().copied());
     keys
+}
+
+/// The way around, without the middle of a long one.
+fn names(cycle: &[&Key]) -> String {
+    let mut names: Vec<String> = cycle.iter().take(NAMES_MAX).map(|key| format!("`{key}`")).collect();
+    if let [.., last] = cycle
+        && cycle.len() > NAMES_MAX
+    {
+        names.extend(["…".to_owned(), format!("`{last}`")]);
+    }
+    names.join(" → ")
 }

@@ -5,6 +5,7 @@ use daybreak_model::{Distribution, Effect, Fault, Guard, Latency, Millis, Percen
 
 use crate::diagnostic::Problem;
 use crate::path::Path;
+use crate::tree::shorten;
 
 /// The middlewares' own points: without a bound they would strike everything that comes in or goes out.
 const BROAD_POINTS: [&str; 2] = ["http.server", "http.client"];
@@ -21,6 +22,12 @@ pub(super) fn check(fault: &Fault, path: &Path, problems: &mut Vec<Problem>) {
         let message = "a fault at 0% strikes nobody";
         problems.push(Problem::warning("no_effect", path.then("percentage"), message).help("write the share to treat"));
     }
+    if let Some(host) = &fault.host
+        && let Some(help) = no_host(host)
+    {
+        let message = format!("`{}` is no host", shorten(host));
+        problems.push(Problem::error("invalid_host", path.then("host"), message).help(help));
+    }
     max_duration(fault.max_duration, path.then("max_duration"), problems);
     effect(&fault.effect, &path.then("effect"), problems);
     if let Guard::Policy(policy) = &fault.guard {
@@ -34,6 +41,20 @@ pub(super) fn check(fault: &Fault, path: &Path, problems: &mut Vec<Problem>) {
                 );
             }
         }
+    }
+}
+
+/// What to write instead of a text that is no name of a host, perhaps with a port.
+fn no_host(text: &str) -> Option<String> {
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default().trim();
+    match host {
+        _ if host == text && !host.contains(char::is_whitespace) => None,
+        _ if host.is_empty() || host.contains(char::is_whitespace) => {
+            Some("write the name alone, as in `pay.example`".to_owned())
+        }
+        _ => Some(format!("write the name alone: `{host}`")),
     }
 }
 
@@ -87,42 +108,47 @@ fn bounded(length: Millis, what: &str, path: Path, problems: &mut Vec<Problem>) 
 fn check_latency(latency: Latency, path: &Path, problems: &mut Vec<Problem>) {
     let max = latency.max;
     bounded(max, "a latency", path.then("max"), problems);
-    let mut above = |name: &'static str, field: &'static str, length: Millis| {
-        if length > max {
-            let message = format!("this is longer than `max`, which is {max}: every such sample would be cut");
-            problems.push(
-                Problem::error("out_of_range", path.then(name).then(field), message).help("lower it, or raise `max`"),
-            );
-        }
+    // The length that says most of a distribution: neither nothing, nor more than is ever waited.
+    let length = |name: &'static str, field: &'static str, length: Millis| {
+        let (message, help) = match length {
+            Millis::ZERO => ("a latency of no length does nothing".to_owned(), "write a length, as in `300ms`"),
+            _ if length > max => (
+                format!("this is longer than `max`, which is {max}: every such sample would be cut"),
+                "lower it, or raise `max`",
+            ),
+            _ => return None,
+        };
+        Some(Problem::error("out_of_range", path.then(name).then(field), message).help(help))
     };
-    match latency.distribution {
+    problems.extend(match latency.distribution {
         Distribution::Fixed(fixed) if fixed > max => {
             let message = format!("this is longer than `max`, which is {max}");
-            problems
-                .push(Problem::error("out_of_range", path.then("fixed"), message).help("lower it, or leave `max` out"));
+            Some(Problem::error("out_of_range", path.then("fixed"), message).help("lower it, or leave `max` out"))
         }
-        Distribution::Fixed(_) => {}
-        Distribution::Uniform { from, to } => {
-            if to >= from {
-                above("uniform", "to", to);
-            } else {
-                let message = format!("`to` ({to}) is shorter than `from` ({from})");
-                problems.push(
-                    Problem::error("out_of_range", path.then("uniform").then("to"), message)
-                        .help("write the shorter one as `from`"),
-                );
-            }
+        // Where `max` is nothing as well, that was said.
+        Distribution::Fixed(_) if max == Millis::ZERO => None,
+        Distribution::Fixed(Millis::ZERO) => {
+            let message = "a latency of no length does nothing";
+            Some(Problem::error("out_of_range", path.then("fixed"), message).help("write a length, as in `300ms`"))
         }
-        Distribution::Normal { mean, .. } => above("normal", "mean", mean),
-        Distribution::Exponential { mean } => above("exponential", "mean", mean),
-        Distribution::Lognormal { median, sigma } => {
-            above("lognormal", "median", median);
-            positive(sigma, 10.0, path.then("lognormal").then("sigma"), problems);
+        Distribution::Fixed(_) => None,
+        Distribution::Uniform { from, to } if to < from => {
+            let message = format!("`to` ({to}) is shorter than `from` ({from})");
+            let problem = Problem::error("out_of_range", path.then("uniform").then("to"), message);
+            Some(problem.help("write the shorter one as `from`"))
         }
-        Distribution::Pareto { min, shape } => {
-            above("pareto", "min", min);
-            positive(shape, 100.0, path.then("pareto").then("shape"), problems);
-        }
+        Distribution::Uniform { to, .. } => length("uniform", "to", to),
+        // Half of a bell curve around nothing is above it.
+        Distribution::Normal { mean: Millis::ZERO, sd } if sd != Millis::ZERO => None,
+        Distribution::Normal { mean, .. } => length("normal", "mean", mean),
+        Distribution::Exponential { mean } => length("exponential", "mean", mean),
+        Distribution::Lognormal { median, .. } => length("lognormal", "median", median),
+        Distribution::Pareto { min, .. } => length("pareto", "min", min),
+    });
+    match latency.distribution {
+        Distribution::Lognormal { sigma, .. } => positive(sigma, 10.0, path.then("lognormal").then("sigma"), problems),
+        Distribution::Pareto { shape, .. } => positive(shape, 100.0, path.then("pareto").then("shape"), problems),
+        _ => {}
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_model::{Flag, Key, Percentage, Rule, Serve, ValueType};
+use daybreak_model::{Flag, Key, Percentage, Rule, Serve, Value, ValueType};
 use jiff::civil::Date;
 
+use super::Unread;
 use crate::diagnostic::Problem;
 use crate::path::Path;
 use crate::suggest;
 
-pub(super) fn check(flag: &Flag, path: &Path, today: Option<Date>, problems: &mut Vec<Problem>) {
+pub(super) fn check(flag: &Flag, path: &Path, unread: &Unread, today: Option<Date>, problems: &mut Vec<Problem>) {
     variant(flag, &flag.default, path.then("default"), problems);
     if let Some(off) = &flag.off {
         variant(flag, off, path.then("off"), problems);
@@ -17,7 +18,9 @@ pub(super) fn check(flag: &Flag, path: &Path, today: Option<Date>, problems: &mu
     let mut names: BTreeMap<&Key, usize> = BTreeMap::new();
     for (index, rule) in flag.rules.iter().enumerate() {
         let path = path.then("rules").then(index);
-        if let Some(first) = names.get(&rule.name) {
+        if unread.contains(&path.then("name")) {
+            // Nobody knows what it is called.
+        } else if let Some(first) = names.get(&rule.name) {
             let message = format!("two rules are called `{}`: the {} and the {}", rule.name, nth(*first), nth(index));
             let problem = Problem::error("duplicate_rule", path.then("name"), message);
             problems.push(problem.help("give one another name: patches address rules by it"));
@@ -26,8 +29,10 @@ pub(super) fn check(flag: &Flag, path: &Path, today: Option<Date>, problems: &mu
         }
         check_rule(flag, rule, &path, problems);
     }
-    unreachable(flag, path, problems);
-    pointless_off(flag, path, problems);
+    unreachable(flag, path, unread, problems);
+    if !unread.within(path) {
+        pointless_off(flag, path, problems);
+    }
     if let (Some(expires), Some(today)) = (flag.expires, today)
         && expires <= today
     {
@@ -53,8 +58,8 @@ fn variant(flag: &Flag, name: &Key, path: Path, problems: &mut Vec<Problem>) {
         return;
     }
     let known = flag.variants.keys().map(Key::as_str);
-    let problem = Problem::error("unknown_variant", path, format!("this flag has no variant `{name}`"));
-    problems.push(problem.help(suggest::choose(name.as_str(), "variant", known)));
+    let help = suggest::choose(name.as_str(), "variant", known, flag.variants.len(), problems.len());
+    problems.push(Problem::error("unknown_variant", path, format!("this flag has no variant `{name}`")).help(help));
 }
 
 fn check_rule(flag: &Flag, rule: &Rule, path: &Path, problems: &mut Vec<Problem>) {
@@ -100,31 +105,44 @@ fn percent(thousandths: u64) -> String {
 }
 
 /// Warns of rules after one that takes everybody.
-fn unreachable(flag: &Flag, path: &Path, problems: &mut Vec<Problem>) {
+fn unreachable(flag: &Flag, path: &Path, unread: &Unread, problems: &mut Vec<Problem>) {
     let takes_all = |rule: &Rule| rule.when.is_none() && rule.percentage.is_none_or(|share| share == Percentage::FULL);
     let Some(last) = flag.rules.iter().position(takes_all) else { return };
-    if last + 1 < flag.rules.len() {
+    let is_named = !unread.contains(&path.then("rules").then(last).then("name"));
+    if last + 1 < flag.rules.len() && is_named {
         let message = format!("no one comes this far: the rule `{}` above takes everybody", flag.rules[last].name);
         let path = path.then("rules").then(last + 1).then("name");
         problems.push(Problem::warning("unreachable_rule", path, message).help("move it up, or remove it"));
     }
 }
 
-/// Warns where disabling a flag would change nothing, because it has no `off`.
+/// Warns where disabling a flag would change nothing: it serves `off` anyway.
 fn pointless_off(flag: &Flag, path: &Path, problems: &mut Vec<Problem>) {
-    let serves_default = |rule: &Rule| match &rule.serve {
-        Serve::Serve(name) => *name == flag.default,
+    let off = flag.off.as_ref().unwrap_or(&flag.default);
+    let serves_off = |rule: &Rule| match &rule.serve {
+        Serve::Serve(name) => name == off,
         Serve::Rollout(shares) => {
-            shares.iter().all(|(name, share)| *name == flag.default || *share == Percentage::ZERO)
+            !shares.is_empty() && shares.iter().all(|(name, share)| name == off || *share == Percentage::ZERO)
         }
     };
-    let serves_only_default = flag.rules.iter().all(serves_default);
-    if flag.off.is_none() && serves_only_default && flag.value_type() != ValueType::Boolean {
-        let message =
-            format!("disabling this flag would change nothing: without `off` it goes on serving `{}`", flag.default);
-        problems.push(
-            Problem::warning("pointless_off", path.then("off"), message)
-                .help("write `off:` and the variant to serve when disabled"),
-        );
+    // A flag that waits for its first rule is the most usual of all; of another type than boolean, where it says so.
+    let waits = match flag.value_type() {
+        ValueType::Boolean => flag.variants.get(off) == Some(&Value::Boolean(false)),
+        _ => flag.off.is_some(),
+    };
+    let is_usual = waits && flag.rules.is_empty();
+    if flag.default != *off || !flag.rules.iter().all(serves_off) || is_usual {
+        return;
     }
+    let (message, help) = match &flag.off {
+        None => (
+            format!("disabling this flag would change nothing: without `off` it goes on serving `{off}`"),
+            "write `off:` and the variant to serve when disabled",
+        ),
+        Some(_) => (
+            format!("disabling this flag would change nothing: it serves `{off}` anyway"),
+            "write another variant, or one that nobody is served otherwise, as `off`",
+        ),
+    };
+    problems.push(Problem::warning("pointless_off", path.then("off"), message).help(help));
 }

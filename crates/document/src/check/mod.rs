@@ -18,16 +18,32 @@ use jiff::civil::Date;
 use crate::diagnostic::Problem;
 use crate::path::Path;
 
-/// Everything that is wrong with these resources, or worth knowing. Expired flags are told where `today` is.
-pub(crate) fn check(resources: &Resources, today: Option<Date>) -> Vec<Problem> {
-    check_with(resources, &BTreeSet::new(), today)
+/// What was written but could not be read: of it no more is said than was said.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    /// Resources that are not there at all. They may be referred to.
+    pub(crate) resources: BTreeSet<(Kind, Key)>,
+    /// Fields in whose place something else stands.
+    pub(crate) fields: BTreeSet<Path>,
 }
 
-/// As [`check`]; what is `absent` was written but could not be read: it may be referred to.
-pub(crate) fn check_with(resources: &Resources, absent: &BTreeSet<(Kind, Key)>, today: Option<Date>) -> Vec<Problem> {
+impl Unread {
+    /// Whether this field could not be read.
+    fn contains(&self, path: &Path) -> bool {
+        !self.fields.is_empty() && self.fields.contains(path)
+    }
+
+    /// Whether this field, or a part of it, could not be read.
+    fn within(&self, path: &Path) -> bool {
+        !self.fields.is_empty() && path.overlaps_any(&self.fields)
+    }
+}
+
+/// Everything that is wrong with these resources, or worth knowing. Expired flags are told where `today` is.
+pub(crate) fn check(resources: &Resources, unread: &Unread, today: Option<Date>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, flag) in &resources.flags {
-        flags::check(flag, &at(Kind::Flag, key), today, &mut problems);
+        flags::check(flag, &at(Kind::Flag, key), unread, today, &mut problems);
     }
     for (key, fault) in &resources.faults {
         faults::check(fault, &at(Kind::Fault, key), &mut problems);
@@ -38,7 +54,7 @@ pub(crate) fn check_with(resources: &Resources, absent: &BTreeSet<(Kind, Key)>, 
     for (key, slo) in &resources.slos {
         objectives::check_slo(slo, &at(Kind::Slo, key), &mut problems);
     }
-    references::check(resources, absent, &mut problems);
+    references::check(resources, unread, &mut problems);
     cycles::check(resources, &mut problems);
     problems
 }

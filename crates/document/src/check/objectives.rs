@@ -15,15 +15,26 @@ pub(super) fn check_hours(hours: &Hours, path: &Path, problems: &mut Vec<Problem
     sorted.sort_unstable();
     // Midnight at the end of the day comes after every time.
     let meets = |before: &TimeSpan, after: &TimeSpan| before.to.is_none_or(|end| end >= after.from);
-    if let Some(pair) = sorted.windows(2).find(|pair| meets(&pair[0], &pair[1])) {
-        let end = pair[0].to.zip(pair[1].to).map(|(first, second): (Time, Time)| first.max(second));
-        let joined = TimeSpan { from: pair[0].from, to: end };
-        let message = format!("`{}` and `{}` overlap or touch", pair[0], pair[1]);
+    // Spans that meet, with what they are together.
+    let mut groups: Vec<(TimeSpan, Vec<TimeSpan>)> = Vec::new();
+    for span in &sorted {
+        match groups.last_mut() {
+            Some((joined, spans)) if meets(joined, span) => {
+                joined.to = joined.to.zip(span.to).map(|(first, second): (Time, Time)| first.max(second));
+                spans.push(*span);
+            }
+            _ => groups.push((*span, vec![*span])),
+        }
+    }
+    for (joined, spans) in groups.iter().filter(|(_, spans)| spans.len() > 1) {
+        let names: Vec<String> = spans.iter().map(|span| format!("`{span}`")).collect();
+        let message = format!("{} overlap or touch", names.join(" and "));
         problems.push(
             Problem::error("overlapping_times", path.then("times"), message)
                 .help(format!("write one span: `\"{joined}\"`")),
         );
-    } else if sorted != hours.times {
+    }
+    if groups.len() == sorted.len() && sorted != hours.times {
         let ordered: Vec<String> = sorted.iter().map(|span| format!("\"{span}\"")).collect();
         let help = format!("write `[{}]`", ordered.join(", "));
         problems.push(
@@ -47,34 +58,40 @@ pub(super) fn check_hours(hours: &Hours, path: &Path, problems: &mut Vec<Problem
 }
 
 pub(super) fn check_slo(slo: &Slo, path: &Path, problems: &mut Vec<Problem>) {
+    let window = window(slo.window, path.then("window"), problems);
     let objective = path.then("objective");
-    let window = match slo.window {
+    if slo.objective == Percentage::FULL {
+        let message = "an objective of 100% leaves no error budget: nothing could ever be tried";
+        problems.push(Problem::error("out_of_range", objective, message).help("write less, as in `99.9%`"));
+    } else if slo.objective == Percentage::ZERO {
+        let message = "an objective of 0% promises nothing";
+        problems.push(Problem::error("out_of_range", objective, message).help("write more, as in `99.9%`"));
+    } else if let Some(window) = window {
+        burn_alert(slo.objective, window, objective, problems);
+    }
+}
+
+/// The length of a window; `None` where it is out of range.
+fn window(window: Window, path: Path, problems: &mut Vec<Problem>) -> Option<Millis> {
+    match window {
         Window::Rolling(window)
             if window.get() % DAY.get() != 0 || window == Millis::ZERO || window.get() > 366 * DAY.get() =>
         {
             let message = format!("a window has from 1 to 366 whole days, not {window}");
-            problems.push(
-                Problem::error("out_of_range", path.then("window"), message)
-                    .help("write days, as in `28d`, or `month`"),
-            );
-            return;
+            let problem = Problem::error("out_of_range", path, message);
+            problems.push(problem.help("write days, as in `28d`, or `month`"));
+            None
         }
-        Window::Rolling(window) => window,
-        Window::Month => Millis::new(30 * DAY.get()),
-    };
-    if slo.objective == Percentage::FULL {
-        let message = "an objective of 100% leaves no error budget: nothing could ever be tried";
-        problems.push(Problem::error("out_of_range", objective, message).help("write less, as in `99.9%`"));
-        return;
+        Window::Rolling(window) => Some(window),
+        Window::Month => Some(Millis::new(30 * DAY.get())),
     }
-    if slo.objective == Percentage::ZERO {
-        let message = "an objective of 0% promises nothing";
-        problems.push(Problem::error("out_of_range", objective, message).help("write more, as in `99.9%`"));
-        return;
-    }
+}
+
+/// Notes an objective of which the alert for a fast burn could never fire.
+fn burn_alert(objective: Percentage, window: Millis, path: Path, problems: &mut Vec<Problem>) {
     let hours = window.to_duration().as_secs_f64() / 3600.0;
     let factor = FAST_BURN_SHARE * hours;
-    let budget = 1.0 - slo.objective.ratio();
+    let budget = 1.0 - objective.ratio();
     if factor * budget >= 1.0 {
         let message = format!(
             "the burn alert could never fire: it needs {:.0}% of requests to fail ({factor:.1} times the budget of {:.3}%)",
@@ -83,6 +100,6 @@ pub(super) fn check_slo(slo: &Slo, path: &Path, problems: &mut Vec<Problem>) {
         );
         let least = (1.0 - 1.0 / factor) * 100.0;
         let help = format!("write an objective above {:.1}%, or a shorter window", (least * 10.0).ceil() / 10.0);
-        problems.push(Problem::error("alert_never_fires", objective, message).help(help));
+        problems.push(Problem::error("alert_never_fires", path, message).help(help));
     }
 }

@@ -2,11 +2,14 @@
 
 use daybreak_model::Condition;
 use daybreak_model::condition::AttributeTest;
-use daybreak_model::limits::DEPTH_MAX;
+use daybreak_model::limits::{DEPTH_MAX, NAME_BYTES_MAX};
 
 use super::reader::Reader;
+use crate::diagnostic::{Place, Problem};
 use crate::source::Span;
-use crate::tree::{Entry, Node, Tree};
+use crate::tree::{Entry, Node, Tree, shorten};
+
+const SEGMENT: &str = "segment";
 
 /// What makes a name an attribute's, where it could be another word.
 pub(crate) const ATTRIBUTE_PREFIX: &str = "context.";
@@ -60,9 +63,34 @@ impl Reader<'_> {
                 }
                 _ => Condition::Segment(self.key(node)?),
             },
-            name => return self.attribute(name, entry),
+            name => {
+                if let Some(meant) = combinator(name, node) {
+                    let message = format!("`{name}` combines nothing: it would be an attribute");
+                    let help = format!("write {meant}; for an attribute of this name, `{ATTRIBUTE_PREFIX}{name}:`");
+                    self.error("unknown_test", entry.span, message, help);
+                    return None;
+                }
+                self.warn_of_near_segment(name, entry);
+                return self.attribute(name, entry);
+            }
         };
         Some(vec![combined])
+    }
+
+    /// Warns of an attribute that is probably a segment's misspelt name.
+    fn warn_of_near_segment(&mut self, name: &str, entry: &Entry) {
+        let Tree::Text { text, .. } = &entry.value.tree else { return };
+        if name.len().abs_diff(SEGMENT.len()) > 2 || strsim::damerau_levenshtein(&name.to_lowercase(), SEGMENT) > 2 {
+            return;
+        }
+        let message = format!("`{}` is taken for an attribute", shorten(name));
+        let help = format!(
+            "for the segment write `{SEGMENT}: {}`; for an attribute of this name, `{ATTRIBUTE_PREFIX}{}:`",
+            shorten(text),
+            shorten(name)
+        );
+        let place = Place { source: self.source, span: entry.span };
+        self.problems.push(Problem::warning("near_segment", self.path.clone(), message).help(help).at(place));
     }
 
     fn parts(&mut self, node: &Node) -> Option<Vec<Condition>> {
@@ -89,8 +117,14 @@ impl Reader<'_> {
             self.error("invalid_key", span, "an attribute needs a name", "write the attribute's name, as in `country`");
             return None;
         }
-        if name.starts_with('$') {
-            let help = format!("write another name, such as `{}`", name.trim_start_matches('$'));
+        if name.len() > NAME_BYTES_MAX {
+            let message = format!("an attribute's name has at most {NAME_BYTES_MAX} bytes, this one {}", name.len());
+            self.error("too_large", span, message, "write a shorter name");
+            return None;
+        }
+        if name.split('.').any(|part| part.starts_with('$')) {
+            let parts: Vec<&str> = name.split('.').map(|part| part.trim_start_matches('$')).collect();
+            let help = format!("write another name, such as `{}`", parts.join("."));
             self.error("reserved_name", span, "names that begin with `$` are reserved", help);
             return None;
         }
@@ -102,6 +136,19 @@ impl Reader<'_> {
         let (tests, ignore_case) = self.tests(&name, &entry.value)?;
         let condition = |test| Condition::Attribute(AttributeTest { attribute: name.clone(), test, ignore_case });
         Some(tests.into_iter().map(condition).collect())
+    }
+}
+
+/// What was meant by a name that elsewhere combines conditions, where what it holds is no test of an attribute.
+fn combinator(name: &str, node: &Node) -> Option<&'static str> {
+    let Tree::List(items) = &node.tree else { return None };
+    let are_conditions = items.iter().all(|item| matches!(item.tree, Tree::Map(_)));
+    match name.to_ascii_lowercase().as_str() {
+        "segments" | "segment" => Some("`any: [ { segment: … }, { segment: … } ]`"),
+        "and" | "all" | "all_of" | "allof" | "every" if are_conditions => Some("`all:`"),
+        "or" | "any" | "any_of" | "anyof" | "some" if are_conditions => Some("`any:`"),
+        "none" | "none_of" | "nor" | "not" if are_conditions => Some("`not: { any: [ … ] }`"),
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ const DISTRIBUTIONS: [&str; 6] = ["fixed", "uniform", "normal", "lognormal", "ex
 impl Reader<'_> {
     pub(crate) fn effect(&mut self, node: &Node) -> Option<Effect> {
         let fields = &self.fields(node, &EFFECT)?;
-        if fields.written().next().is_none() {
+        if fields.is_empty() {
             let help = "write at least one of `latency`, `hang`, `data`, `error`, `abort`";
             self.error("empty_effect", fields.head, "this effect does nothing", help);
         }
@@ -62,11 +62,13 @@ impl Reader<'_> {
             let help = "write the longest that it may ever take, as in `max: 1s`";
             self.within("max", |reader| reader.error("missing_field", fields.head, "a latency needs `max`", help));
         }
-        // With a distribution that was reported, the maximum can be checked all the same.
-        let distribution = self.distribution(fields, name).unwrap_or(Distribution::Fixed(Millis::ZERO));
-        match (max, &distribution) {
-            (Some(max), _) => Some(Latency { distribution, max }),
-            (None, Distribution::Fixed(fixed)) if !fields.has("max") => Some(Latency { distribution, max: *fixed }),
+        match (self.distribution(fields, name), max) {
+            (Some(distribution), Some(max)) => Some(Latency { distribution, max }),
+            (Some(Distribution::Fixed(fixed)), None) if !fields.has("max") => {
+                Some(Latency { distribution: Distribution::Fixed(fixed), max: fixed })
+            }
+            // With a distribution that was reported, the maximum can be checked all the same.
+            (None, Some(max)) => Some(Latency { distribution: Distribution::Fixed(max), max }),
             _ => None,
         }
     }

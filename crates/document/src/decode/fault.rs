@@ -20,8 +20,9 @@ impl Reader<'_> {
             metadata: self.field(fields, "metadata", Self::metadata).unwrap_or_default(),
             enabled: self.field(fields, "enabled", Self::boolean).unwrap_or(true),
             point: self.field(fields, "point", Self::key).unwrap_or_else(|| key.clone()),
-            operation: self.field(fields, "operation", Self::words),
-            host: self.field(fields, "host", Self::words),
+            // One that cannot be read is there all the same.
+            operation: self.field(fields, "operation", Self::words).or(fields.was_meant("operation").then(String::new)),
+            host: self.field(fields, "host", Self::words).or(fields.was_meant("host").then(String::new)),
             when: self.field(fields, "when", Self::condition),
             percentage: self.field(fields, "percentage", Self::percentage).unwrap_or(Percentage::ZERO),
             by: self.field(fields, "by", Self::draw_by).unwrap_or_default(),
@@ -30,12 +31,12 @@ impl Reader<'_> {
             hours: self.field(fields, "hours", Self::key).unwrap_or_else(|| key.clone()),
             guard: self.field(fields, "guard", |reader, node| reader.guard(key, node)).unwrap_or(Guard::None),
             max_duration: self.field(fields, "max_duration", Self::duration).unwrap_or(Millis::ZERO),
-            salt: self.field(fields, "salt", Self::words),
+            salt: self.field(fields, "salt", Self::salt),
         })
     }
 
     fn draw_by(&mut self, node: &Node) -> Option<DrawBy> {
-        let text = self.text(node)?;
+        let text = self.words(node)?;
         match text.as_str() {
             "request" => Some(DrawBy::Request),
             _ => self.attribute_name(&text, node.head).map(DrawBy::Attribute),

@@ -3,7 +3,7 @@
 use daybreak_model::{DateRange, Hours, TimeSpan, Weekdays};
 use jiff::civil::{Time, Weekday};
 
-use super::reader::Reader;
+use super::reader::{DATE, Reader};
 use crate::fields::HOURS;
 use crate::suggest;
 use crate::tree::{Node, Tree, shorten};
@@ -25,7 +25,8 @@ impl Reader<'_> {
     }
 
     fn time_zone(&mut self, node: &Node) -> Option<String> {
-        let text = self.text(node)?;
+        const ZONE: &str = "write an IANA name, as in `Europe/Berlin`";
+        let text = self.formed(node, "a time zone", ZONE)?.to_owned();
         let known = jiff::tz::db();
         // Names are looked up without regard to case; written they are as IANA writes them.
         if let Some(name) = known.get(&text).ok().and_then(|zone| zone.iana_name().map(str::to_owned)) {
@@ -44,31 +45,49 @@ impl Reader<'_> {
         // People know the city, not always the continent.
         let city = |name: &&str| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&text));
         let near = names.iter().map(String::as_str).find(city);
-        let near = near.or_else(|| suggest::nearest(&text, names.iter().map(String::as_str)));
-        let help =
-            near.map_or("write an IANA name, as in `Europe/Berlin`".to_owned(), |near| format!("write `{near}`"));
+        // An offset is near to no name: another is not what is meant.
+        let is_offset = text.contains(|c: char| c.is_ascii_digit() || c == '+');
+        let search = !is_offset && suggest::is_affordable(&text, names.len(), self.problems.len());
+        let nearest = || suggest::nearest(&text, names.iter().map(String::as_str));
+        let near = near.or_else(|| if search { nearest() } else { None });
+        let help = match near {
+            Some(near) => format!("write `{near}`"),
+            None if is_offset => format!("{ZONE}; an offset knows no summer time"),
+            None => ZONE.to_owned(),
+        };
         self.error("unknown_time_zone", node.head, format!("there is no time zone `{}`", shorten(&text)), help);
         None
     }
 
     fn weekdays(&mut self, node: &Node) -> Option<Weekdays> {
-        let parts: Vec<String> = match &node.tree {
-            Tree::List(_) => self.list(node, DAYS, Self::text)?,
-            _ => self.text(node)?.split(',').map(|part| part.trim().to_owned()).collect(),
-        };
-        let mut days = Weekdays::NONE;
-        for part in &parts {
-            let (first, last) = part.split_once("..").unwrap_or((part, part));
-            let (first, last) = (self.weekday(first.trim(), node)?, self.weekday(last.trim(), node)?);
-            for ahead in 0..=last.since(first) {
-                days = days.with(first.wrapping_add(ahead));
+        let days: Vec<Option<Weekdays>> = match &node.tree {
+            Tree::List(_) => self.list(node, DAYS, |reader, item| {
+                let text = reader.formed(item, "a weekday", DAYS);
+                Some(text.and_then(|text| reader.days(text.trim(), item)))
+            })?,
+            _ => {
+                let text = self.formed(node, "weekdays", DAYS)?;
+                text.split(',').map(|part| self.days(part.trim(), node)).collect()
             }
-        }
+        };
         if days.is_empty() {
             self.error("empty_value", node.head, "a calendar without any day is never open", DAYS);
             return None;
         }
-        Some(days)
+        days.into_iter().try_fold(Weekdays::NONE, |all, days| Some(all.and(days?)))
+    }
+
+    /// One day, or one span of days.
+    fn days(&mut self, text: &str, node: &Node) -> Option<Weekdays> {
+        let (first, last) = match text.split_once("..") {
+            Some((first, last)) => (self.weekday(first.trim(), node), self.weekday(last.trim(), node)),
+            None => {
+                let day = self.weekday(text, node);
+                (day, day)
+            }
+        };
+        let (first, last) = (first?, last?);
+        Some((0..=last.since(first)).fold(Weekdays::NONE, |days, ahead| days.with(first.wrapping_add(ahead))))
     }
 
     fn weekday(&mut self, name: &str, node: &Node) -> Option<Weekday> {
@@ -96,9 +115,9 @@ impl Reader<'_> {
     }
 
     fn span(&mut self, node: &Node) -> Option<TimeSpan> {
-        let text = self.text(node)?;
+        let text = self.formed(node, "a span of time", SPANS)?;
         let Some((from, to)) = text.split_once('-') else {
-            self.error("invalid_time", node.head, format!("`{}` is no span of time", shorten(&text)), SPANS);
+            self.error("invalid_time", node.head, format!("`{}` is no span of time", shorten(text)), SPANS);
             return None;
         };
         let (from, to) = (from.trim(), to.trim());
@@ -134,10 +153,17 @@ impl Reader<'_> {
 
     fn holidays(&mut self, node: &Node) -> Option<Vec<DateRange>> {
         self.list(node, "write a list of days, as in `[2026-12-24, 2026-12-25]`", |reader, item| {
-            let text = reader.text(item)?;
-            let (first, last) = text.split_once("..").unwrap_or((&text, &text));
-            let first = reader.date_of(first.trim(), item.head)?;
-            let last = reader.date_of(last.trim(), item.head)?;
+            let text = reader.formed(item, "a day", DATE)?;
+            let (first, last) = match text.split_once("..") {
+                Some((first, last)) => {
+                    (reader.date_of(first.trim(), item.head), reader.date_of(last.trim(), item.head))
+                }
+                None => {
+                    let day = reader.date_of(text.trim(), item.head);
+                    (day, day)
+                }
+            };
+            let (first, last) = (first?, last?);
             if last < first {
                 let message = format!("`{text}` ends before it begins");
                 reader.error("invalid_date", item.head, message, format!("write `{last}..{first}`"));

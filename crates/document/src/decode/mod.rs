@@ -19,13 +19,14 @@ use serde_json::Value;
 
 pub(crate) use condition::ATTRIBUTE_PREFIX;
 pub(crate) use flag::{false_variant, on_and_off};
-use reader::Reader;
+use reader::{Notes, Reader};
 
-use crate::check;
+use crate::check::{self, Unread};
 use crate::diagnostic::{Diagnostic, Place, Problem, Severity, has_errors, locate};
 use crate::fields::DOCUMENT;
 use crate::path::{Path, Step};
 use crate::source::{Source, Span};
+use crate::suggest;
 use crate::tree::{self, Entry, Node, Tree};
 
 /// What was read.
@@ -63,100 +64,179 @@ pub fn decode(sources: &[Source]) -> Decoded {
 /// As [`decode`]; with `today`, also warns of flags that have expired.
 #[must_use]
 pub fn decode_on(sources: &[Source], today: Option<Date>) -> Decoded {
-    let mut problems = Vec::new();
-    let trees = read_all(sources, &mut problems);
-    let mut collected = Collected::default();
-    for (source, tree) in &trees {
-        collected.document(*source, tree, &mut problems);
-    }
-    finish(collected, problems, sources, &trees, today)
+    Draft::of_documents(sources.to_vec()).alone(today)
 }
 
-/// Reads documents that are laid over what is there: what they name is replaced, all else stays, and
-/// references may go to either. The result holds both.
+/// Reads documents that are laid over what is there: see [`Draft::over`].
 #[must_use]
 pub fn decode_over(sources: &[Source], others: &Resources) -> Decoded {
-    let mut problems = Vec::new();
-    let trees = read_all(sources, &mut problems);
-    let mut collected = Collected::default();
-    for (source, tree) in &trees {
-        collected.document(*source, tree, &mut problems);
-    }
-    let mut resources = others.clone();
-    for (kind, key) in collected.declared.keys() {
-        resources.remove(*kind, key.as_str());
-        copy(&collected.resources, &mut resources, *kind, key);
-    }
-    resources.protect.extend(std::mem::take(&mut collected.resources.protect));
-    finish(Collected { resources, ..collected }, problems, sources, &trees, None)
+    Draft::of_documents(sources.to_vec()).over(others, None)
 }
 
-/// Reads the body of one resource, and checks it against the others: `others` may hold an older version of it.
-///
-/// The result holds that resource alone. What it would break in others is an error too.
+/// Reads the body of one resource, and checks it against the others: see [`Draft::among`].
 #[must_use]
 pub fn decode_resource(kind: Kind, key: &Key, source: &Source, others: &Resources) -> Decoded {
-    let sources = std::slice::from_ref(source);
-    let mut problems = Vec::new();
-    let mut trees = read_all(sources, &mut problems);
-    let broken = problems.iter().any(|problem| problem.code == "syntax" || problem.code == "too_large");
-    if trees.len() != 1 && !broken {
-        let place = Place { source: 0, span: Span::default() };
-        let message = format!("the body of one {kind} is expected, and this text holds {}", trees.len());
-        problems.push(Problem::error("wrong_type", Path::default(), message).help("write one map").at(place));
-        trees.clear();
+    Draft::of_resource(kind, key, source.clone()).among(others, None)
+}
+
+/// Texts that were read, and not yet checked against anything else: the most of the work is done, and it needs
+/// no other resources.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    sources: Vec<Source>,
+    trees: Vec<(usize, Node)>,
+    collected: Collected,
+    problems: Vec<Problem>,
+}
+
+impl Draft {
+    /// Reads documents that belong together.
+    #[must_use]
+    pub fn of_documents(sources: Vec<Source>) -> Self {
+        let mut problems = Vec::new();
+        let trees = read_all(&sources, &mut problems).into_iter().flat_map(once_each).collect();
+        Self::collect(sources, trees, problems)
     }
-    let trees: Vec<(usize, Node)> =
-        trees.into_iter().map(|(source, node)| (source, node.under(key.as_str()).under(kind.section()))).collect();
-    let mut collected = Collected::default();
-    for (source, tree) in &trees {
-        collected.document(*source, tree, &mut problems);
+
+    /// Reads the body of one resource.
+    #[must_use]
+    pub fn of_resource(kind: Kind, key: &Key, source: Source) -> Self {
+        let sources = vec![source];
+        let mut problems = Vec::new();
+        let mut trees = read_all(&sources, &mut problems);
+        if trees.len() != 1 && !problems.iter().any(is_unread) {
+            let place = Place { source: 0, span: Span::default() };
+            let message = format!("the body of one {kind} is expected, and this text holds {}", trees.len());
+            problems.push(Problem::error("wrong_type", Path::default(), message).help("write one map").at(place));
+            trees.clear();
+        }
+        let under = |(source, node): (usize, Node)| (source, node.under(key.as_str()).under(kind.section()));
+        Self::collect(sources, trees.into_iter().map(under).collect(), problems)
     }
-    let mut resources = collected.resources;
-    if resources.contains(kind, key.as_str()) {
-        let (_, found) = replaced(&resources, kind, key, others);
-        add(&mut problems, found);
+
+    fn collect(sources: Vec<Source>, trees: Vec<(usize, Node)>, mut problems: Vec<Problem>) -> Self {
+        let mut collected = Collected::default();
+        for (source, tree) in &trees {
+            collected.document(*source, tree, &mut problems);
+        }
+        Self { sources, trees, collected, problems }
     }
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        resources.remove(kind, key.as_str());
+
+    /// The documents by themselves. With `today`, also warns of flags that have expired.
+    #[must_use]
+    pub fn alone(&self, today: Option<Date>) -> Decoded {
+        self.finish(self.collected.resources.clone(), today, |_| true)
     }
-    Decoded { resources, diagnostics: locate(problems, sources, &trees) }
+
+    /// The documents laid over what is there: what they name is replaced, `protect` too where they have it, all else
+    /// stays, and references may go to either. The result holds both.
+    #[must_use]
+    pub fn over(&self, others: &Resources, today: Option<Date>) -> Decoded {
+        let mut resources = others.clone();
+        for (kind, key) in self.collected.declared.keys() {
+            resources.remove(*kind, key.as_str());
+            copy(&self.collected.resources, &mut resources, *kind, key);
+        }
+        if self.collected.has_protect {
+            resources.protect = self.collected.resources.protect.clone();
+        }
+        let sections: BTreeSet<Path> =
+            self.collected.declared.keys().map(|(kind, key)| check::at(*kind, key)).collect();
+        // Of what is there already, what is worth knowing was said when it came.
+        let is_own = |found: &Problem| found.severity == Severity::Error || found.path.overlaps_any(&sections);
+        self.finish(resources, today, is_own)
+    }
+
+    /// The one resource among the others, which may hold an older version of it. The result holds that resource
+    /// alone. What it would break in others is an error too.
+    #[must_use]
+    pub fn among(&self, others: &Resources, today: Option<Date>) -> Decoded {
+        let mut problems = self.problems.clone();
+        let mut resources = self.collected.resources.clone();
+        let declared = self.collected.declared.keys();
+        for (kind, key) in declared.clone() {
+            if resources.contains(*kind, key.as_str()) {
+                let (_, found) = replaced(&self.collected, *kind, key, others, today);
+                add(&mut problems, &self.collected.notes, found);
+            }
+        }
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            for (kind, key) in declared {
+                resources.remove(*kind, key.as_str());
+            }
+        }
+        Decoded { resources, diagnostics: locate(problems, &self.sources, &self.trees) }
+    }
+
+    /// Checks what was collected, and leaves out the resources in which something is wrong.
+    fn finish(&self, mut resources: Resources, today: Option<Date>, tells: impl Fn(&Problem) -> bool) -> Decoded {
+        let is_absent = |(kind, key): &&(Kind, Key)| !resources.contains(*kind, key.as_str());
+        let absent = self.collected.declared.keys().filter(is_absent).cloned().collect();
+        let unread = Unread { resources: absent, fields: self.collected.notes.stand_ins.clone() };
+        let mut found = check::check(&resources, &unread, today);
+        found.retain(tells);
+        let mut problems = self.problems.clone();
+        add(&mut problems, &self.collected.notes, found);
+        for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+            let [Step::Field(section), Step::Field(key), ..] = problem.path.steps() else { continue };
+            if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.section() == section) {
+                resources.remove(kind, key);
+            }
+        }
+        Decoded { resources, diagnostics: locate(problems, &self.sources, &self.trees) }
+    }
 }
 
 /// Puts one resource in the place of its older version, and says what is then wrong: with it, or with others
 /// for its sake.
-fn replaced(one: &Resources, kind: Kind, key: &Key, others: &Resources) -> (Resources, Vec<Problem>) {
+fn replaced(
+    one: &Collected,
+    kind: Kind,
+    key: &Key,
+    others: &Resources,
+    today: Option<Date>,
+) -> (Resources, Vec<Problem>) {
     let mut resources = others.clone();
     resources.remove(kind, key.as_str());
-    copy(one, &mut resources, kind, key);
-    let before = check::check(others, None);
+    copy(&one.resources, &mut resources, kind, key);
+    let unread = Unread { resources: BTreeSet::new(), fields: one.notes.stand_ins.clone() };
     let own = check::at(kind, key);
-    let is_new = |problem: &Problem| problem.severity == Severity::Error && !before.contains(problem);
-    let found = check::check(&resources, None);
-    let found = found.into_iter().filter(|problem| problem.path.overlaps(&own) || is_new(problem)).collect();
+    let (mut found, others_found): (Vec<Problem>, Vec<Problem>) =
+        check::check(&resources, &unread, today).into_iter().partition(|problem| problem.path.overlaps(&own));
+    let mut broken: Vec<Problem> =
+        others_found.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
+    if !broken.is_empty() {
+        let before = check::check(others, &Unread::default(), None);
+        broken.retain(|problem| !before.contains(problem));
+    }
+    found.extend(broken);
     (resources, found)
 }
 
 /// Puts the document form of one resource in the place of its older version. The problems have paths alone.
-pub(crate) fn replace_form(kind: Kind, key: &Key, form: &Value, others: &Resources) -> (Resources, Vec<Problem>) {
+pub(crate) fn replace_form(
+    kind: Kind,
+    key: &Key,
+    form: &Value,
+    others: &Resources,
+    today: Option<Date>,
+) -> (Resources, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut collected = Collected::default();
     let tree = Node::from_json(form).under(key.as_str()).under(kind.section());
     collected.document(0, &tree, &mut problems);
-    let (resources, found) = replaced(&collected.resources, kind, key, others);
-    add(&mut problems, found);
+    let (resources, found) = replaced(&collected, kind, key, others, today);
+    add(&mut problems, &collected.notes, found);
     problems.iter_mut().for_each(|problem| problem.place = None);
     (resources, problems)
 }
 
 /// Reads the document form of all resources.
 pub(crate) fn decode_form(form: &Value) -> Result<Resources, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let mut collected = Collected::default();
-    collected.document(0, &Node::from_json(form), &mut problems);
-    problems.iter_mut().for_each(|problem| problem.place = None);
-    let decoded = finish(collected, problems, &[], &[], None);
-    decoded.into_result().map(|(resources, _)| resources)
+    let mut draft = Draft::collect(Vec::new(), vec![(0, Node::from_json(form))], Vec::new());
+    draft.trees.clear();
+    draft.problems.iter_mut().for_each(|problem| problem.place = None);
+    draft.alone(None).into_result().map(|(resources, _)| resources)
 }
 
 fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node)> {
@@ -169,16 +249,45 @@ fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node
                 .push(Problem::error("too_large", Path::default(), message).help("split it into several").at(place));
             continue;
         }
+        if let Some(at) = source.invalid {
+            let place = Place { source: index, span: Span::new(at, at) };
+            let problem = Problem::error("syntax", Path::default(), "here this document is no UTF-8 any more");
+            problems.push(problem.help("save it as UTF-8").at(place));
+            continue;
+        }
         trees.extend(tree::parse(index, &source.text, problems).into_iter().map(|tree| (index, tree)));
     }
     trees
 }
 
+/// As many sections that are written again are read too.
+const REPEATED_MAX: usize = 100;
+
+/// A document whose sections are each written once, as they are; what is written again, as documents of their own:
+/// so it is read too, and found by its path.
+fn once_each((source, node): (usize, Node)) -> Vec<(usize, Node)> {
+    let Node { head, tree: Tree::Map(entries) } = node else { return vec![(source, node)] };
+    let (mut first, mut repeated) = (Vec::new(), Vec::new());
+    let mut sections = BTreeSet::new();
+    for entry in entries {
+        match DOCUMENT.field(&entry.key).is_none_or(|section| sections.insert(section.name)) {
+            true => first.push(entry),
+            false if repeated.len() < REPEATED_MAX => repeated.push(vec![entry]),
+            false => {}
+        }
+    }
+    let documents = std::iter::once(first).chain(repeated);
+    documents.map(|entries| (source, Node { head, tree: Tree::Map(entries) })).collect()
+}
+
 /// The resources of several documents, with where each was written.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Collected {
     resources: Resources,
     declared: BTreeMap<(Kind, Key), Place>,
+    /// Whether any of them has a `protect` list, be it empty.
+    has_protect: bool,
+    notes: Notes,
 }
 
 impl Collected {
@@ -187,22 +296,34 @@ impl Collected {
         if tree.tree == Tree::Null {
             return;
         }
-        let mut reader = Reader { source, path: Path::default(), problems };
-        let Some(fields) = reader.fields(tree, &DOCUMENT) else { return };
-        for kind in Kind::ALL {
-            reader.field(&fields, kind.section(), |reader, node| {
-                let help = format!("write keys and what they hold, as in `{}: {{ name: {{ … }} }}`", kind.section());
-                reader.entries(node, &help, |reader, entry| self.resource(kind, entry, reader))
+        let mut notes = std::mem::take(&mut self.notes);
+        let mut reader = Reader { source, path: Path::default(), problems, notes: &mut notes };
+        if let Some(fields) = reader.fields(tree, &DOCUMENT) {
+            for kind in Kind::ALL {
+                reader.field(&fields, kind.section(), |reader, node| {
+                    let help =
+                        format!("write keys and what they hold, as in `{}: {{ name: {{ … }} }}`", kind.section());
+                    reader.entries(node, &help, |reader, entry| self.resource(kind, entry, reader))
+                });
+            }
+            let protect = reader.field(&fields, "protect", |reader, node| {
+                reader.list(node, "write a list of segments, as in `[vip-customers]`", Reader::key)
             });
+            self.has_protect |= protect.is_some();
+            self.resources.protect.extend(protect.unwrap_or_default());
         }
-        let protect = reader.field(&fields, "protect", |reader, node| {
-            reader.list(node, "write a list of segments, as in `[vip-customers]`", Reader::key)
-        });
-        self.resources.protect.extend(protect.unwrap_or_default());
+        self.notes = notes;
     }
 
     fn resource(&mut self, kind: Kind, entry: &Entry, reader: &mut Reader<'_>) {
-        let Some(key) = reader.check_key(&entry.key, entry.span) else { return };
+        let Some(key) = reader.check_key(&entry.key, entry.span) else {
+            // What is wrong in it is said all the same, and it is dropped.
+            let stand_in = suggest::as_key(&entry.key).or(Key::new("nameless").ok());
+            if let Some(key) = stand_in.filter(|_| entry.value.tree != Tree::Null) {
+                insert(&mut Resources::default(), kind, &key, &entry.value, reader);
+            }
+            return;
+        };
         let place = Place { source: reader.source, span: entry.span };
         if let Some(first) = self.declared.get(&(kind, key.clone())) {
             let message = format!("the {kind} `{key}` is written twice");
@@ -258,36 +379,21 @@ fn copy(from: &Resources, to: &mut Resources, kind: Kind, key: &Key) {
     }
 }
 
-/// Checks what was collected, and leaves out the resources in which something is wrong.
-fn finish(
-    collected: Collected,
-    mut problems: Vec<Problem>,
-    sources: &[Source],
-    trees: &[(usize, Node)],
-    today: Option<Date>,
-) -> Decoded {
-    let Collected { mut resources, declared } = collected;
-    let absent: BTreeSet<(Kind, Key)> =
-        declared.into_keys().filter(|(kind, key)| !resources.contains(*kind, key.as_str())).collect();
-    let found = check::check_with(&resources, &absent, today);
-    add(&mut problems, found);
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
-        let [Step::Field(section), Step::Field(key), ..] = problem.path.steps() else { continue };
-        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.section() == section) {
-            resources.remove(kind, key);
-        }
-    }
-    Decoded { resources, diagnostics: locate(problems, sources, trees) }
+/// Whether nobody knows what a text holds, because it could not be read at all.
+fn is_unread(problem: &Problem) -> bool {
+    matches!(problem.code, "syntax" | "too_large" | "too_deep")
 }
 
 /// Adds what the checks found, but for what follows from a fault that is known: one fault, one message.
-fn add(problems: &mut Vec<Problem>, found: Vec<Problem>) {
+fn add(problems: &mut Vec<Problem>, notes: &Notes, found: Vec<Problem>) {
     // Of a key that is written twice the first is read, and can be checked.
-    let mutes = |problem: &&Problem| !problem.path.steps().is_empty() && problem.code != "duplicate_key";
+    let mutes = |problem: &&Problem| {
+        problem.severity == Severity::Error && !problem.path.steps().is_empty() && problem.code != "duplicate_key"
+    };
     let paths = |problem: &Problem| std::iter::once(problem.path.clone()).chain(problem.meant.clone());
-    let known: BTreeSet<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
-    // What a text that could not be read at all may hold, nobody knows.
-    let unread = problems.iter().any(|problem| matches!(problem.code, "syntax" | "too_large"));
-    let follows = |found: &Problem| found.path.overlaps_any(&known) || (unread && found.code == "unknown_reference");
+    let mut known: BTreeSet<Path> = problems.iter().filter(mutes).flat_map(paths).collect();
+    known.extend(notes.stand_ins.iter().cloned());
+    let is_unread = problems.iter().any(is_unread);
+    let follows = |found: &Problem| found.path.overlaps_any(&known) || (is_unread && found.code == "unknown_reference");
     problems.extend(found.into_iter().filter(|found| !follows(found)));
 }

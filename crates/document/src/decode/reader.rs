@@ -1,5 +1,8 @@
 //! Reads the parts of a tree, and notes whatever is wrong without ever stopping.
 
+use std::collections::BTreeSet;
+
+use daybreak_model::limits::NAME_BYTES_MAX;
 use daybreak_model::{Key, Millis, Percentage, Scalar};
 use jiff::civil::Date;
 
@@ -8,13 +11,25 @@ use crate::fields::Noun;
 use crate::path::{Path, Step};
 use crate::source::Span;
 use crate::suggest;
-use crate::tree::{Entry, Node, Number, Tree, shorten};
+use crate::tree::{Entry, Node, Number, Tree, is_ambiguous, lacks_space, shorten};
+
+pub(crate) const DATE: &str = "write year, month and day, as in `2026-12-24`";
 
 /// Where the decoder stands, and what it has found.
 pub(crate) struct Reader<'p> {
     pub(crate) source: usize,
     pub(crate) path: Path,
     pub(crate) problems: &'p mut Vec<Problem>,
+    pub(crate) notes: &'p mut Notes,
+}
+
+/// What the decoder keeps in mind over all documents that are read together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes {
+    /// The fields that could not be read, and in whose place something else stands.
+    pub(crate) stand_ins: BTreeSet<Path>,
+    /// The bytes that the regular expressions have taken so far.
+    pub(crate) patterns: usize,
 }
 
 /// A map whose fields are those of a noun.
@@ -24,6 +39,8 @@ pub(crate) struct Fields<'n> {
     pub(crate) head: Span,
     /// The fields that were probably meant where an unknown one was written.
     meant: Vec<&'static str>,
+    /// Whether nothing was dropped from it that may have held fields.
+    is_whole: bool,
 }
 
 impl Fields<'_> {
@@ -33,12 +50,17 @@ impl Fields<'_> {
 
     /// Whether it was written, or misspelt.
     pub(crate) fn was_meant(&self, name: &str) -> bool {
-        self.has(name) || self.meant.contains(&name)
+        self.has(name) || self.meant.contains(&name) || !self.is_whole
     }
 
-    /// The fields that were written, of those that the noun knows.
-    pub(crate) fn written(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| self.noun.field(&entry.key).is_some())
+    /// Where a field was written.
+    pub(crate) fn span(&self, name: &str) -> Option<Span> {
+        self.entries.iter().find(|entry| entry.key == name).map(|entry| entry.span)
+    }
+
+    /// Whether nothing at all was written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 }
 
@@ -49,6 +71,12 @@ impl Reader<'_> {
         let result = work(self);
         self.path.pop();
         result
+    }
+
+    /// Notes that something stands in for a field that could not be read; the checks say nothing of it.
+    pub(crate) fn stand_in(&mut self, field: &str) {
+        let path = self.path.then(field);
+        self.notes.stand_ins.insert(path);
     }
 
     pub(crate) fn error(
@@ -75,12 +103,27 @@ impl Reader<'_> {
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, noun: &'static Noun) -> Option<Fields<'n>> {
         let Tree::Map(entries) = &node.tree else {
             let names: Vec<&str> = noun.names().take(3).collect();
-            return self.wrong(node, noun.name, format!("write a map with fields such as `{}`", names.join("`, `")));
+            let help = match &node.tree {
+                Tree::Text { text, plain: true } if lacks_space(text) => {
+                    "write a space after the colon, as in `default: off`".to_owned()
+                }
+                _ => format!("write a map with fields such as `{}`", names.join("`, `")),
+            };
+            return self.wrong(node, noun.name, help);
         };
+        let written: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
         let mut meant: Vec<&str> = Vec::new();
+        let mut is_whole = true;
         for entry in entries.iter().filter(|entry| noun.field(&entry.key).is_none()) {
-            let written = |name: &str| entries.iter().any(|entry| entry.key == name);
-            let near = suggest::nearest(&entry.key, noun.names().filter(|name| !written(name)));
+            // What a key of which readers disagree would bring, as `<<` may, nobody knows.
+            if entry.value.tree == Tree::Reported && is_ambiguous(&entry.key) {
+                is_whole = false;
+                continue;
+            }
+            let near = match suggest::is_affordable(&entry.key, noun.fields.len(), self.problems.len()) {
+                true => suggest::nearest(&entry.key, noun.names().filter(|name| !written.contains(name))),
+                false => None,
+            };
             let help = match near {
                 Some(near) => format!("write `{near}`"),
                 None => format!("its fields are `{}`", noun.names().collect::<Vec<_>>().join("`, `")),
@@ -93,7 +136,7 @@ impl Reader<'_> {
             self.problems.push(problem);
             meant.extend(near);
         }
-        for field in noun.fields.iter().filter(|field| !entries.iter().any(|entry| entry.key == field.name)) {
+        for field in noun.fields.iter().filter(|field| is_whole && !written.contains(field.name)) {
             // A misspelt field is one fault, not also a missing one.
             if let Some(help) = field.required
                 && !meant.contains(&field.name)
@@ -102,7 +145,7 @@ impl Reader<'_> {
                 self.within(field.name, |reader| reader.error("missing_field", node.head, message, help));
             }
         }
-        Some(Fields { noun, entries, head: node.head, meant })
+        Some(Fields { noun, entries, head: node.head, meant, is_whole })
     }
 
     /// Reads a field that was written; `None` where it was not, or is wrong.
@@ -114,14 +157,21 @@ impl Reader<'_> {
     ) -> Option<T> {
         debug_assert!(fields.noun.field(name).is_some(), "{name} is a field of {}", fields.noun.name);
         let entry = fields.entries.iter().find(|entry| entry.key == name)?;
+        self.value(fields.noun, name, entry, read)
+    }
+
+    fn value<'n, T>(
+        &mut self,
+        noun: &Noun,
+        name: &'static str,
+        entry: &'n Entry,
+        read: impl FnOnce(&mut Self, &'n Node) -> Option<T>,
+    ) -> Option<T> {
         self.within(name, |reader| match &entry.value.tree {
             Tree::Null => {
-                reader.error(
-                    "empty_value",
-                    entry.span,
-                    format!("`{name}` has no value"),
-                    "write one, or leave the field out",
-                );
+                let required = noun.field(name).and_then(|field| field.required);
+                let help = required.unwrap_or("write one, or leave the field out");
+                reader.error("empty_value", entry.span, format!("`{name}` has no value"), help);
                 None
             }
             _ => read(reader, &entry.value),
@@ -134,6 +184,25 @@ impl Reader<'_> {
             Tree::Boolean(_) | Tree::Number(_) => self.wrong(node, "a text", "quote it"),
             _ => self.wrong(node, "a text", "write a text"),
         }
+    }
+
+    /// A text of a form of its own: one that is something else is no better in quotes.
+    pub(crate) fn formed<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> Option<&'n str> {
+        match &node.tree {
+            Tree::Text { text, .. } => Some(text),
+            _ => self.wrong(node, what, help),
+        }
+    }
+
+    /// A text that says something, and is not too long to be hashed with every answer.
+    pub(crate) fn salt(&mut self, node: &Node) -> Option<String> {
+        let text = self.words(node)?;
+        if text.len() > NAME_BYTES_MAX {
+            let message = format!("a salt has at most {NAME_BYTES_MAX} bytes, this one {}", text.len());
+            self.error("too_large", node.head, message, "write a shorter one");
+            return None;
+        }
+        Some(text)
     }
 
     /// A text that says something.
@@ -154,14 +223,22 @@ impl Reader<'_> {
     pub(crate) fn key(&mut self, node: &Node) -> Option<Key> {
         let Tree::Text { text, .. } = &node.tree else {
             let help = match &node.tree {
-                Tree::Boolean(true) => "a name is a text; for the variant `on` write `on`",
-                Tree::Boolean(false) => "a name is a text; for the variant `off` write `off`",
-                Tree::Number(_) => "quote it",
+                Tree::Boolean(_) | Tree::Number(_) => "quote it",
                 _ => "write a name",
             };
             return self.wrong(node, "a name", help);
         };
         self.check_key(text, node.head)
+    }
+
+    /// The name of a variant: that of a boolean flag is not its value.
+    pub(crate) fn variant_name(&mut self, node: &Node) -> Option<Key> {
+        let help = match &node.tree {
+            Tree::Boolean(true) => "a name is a text; for the variant `on` write `on`",
+            Tree::Boolean(false) => "a name is a text; for the variant `off` write `off`",
+            _ => return self.key(node),
+        };
+        self.wrong(node, "a name", help)
     }
 
     /// Checks that a text has the form of a key.
@@ -240,8 +317,8 @@ impl Reader<'_> {
     }
 
     pub(crate) fn date(&mut self, node: &Node) -> Option<Date> {
-        let text = self.text(node)?;
-        self.date_of(&text, node.head)
+        let text = self.formed(node, "a date", DATE)?;
+        self.date_of(text, node.head)
     }
 
     pub(crate) fn date_of(&mut self, text: &str, span: Span) -> Option<Date> {
@@ -250,7 +327,7 @@ impl Reader<'_> {
         let formed = matches!(parts[..], [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2));
         if !formed {
             let message = format!("`{}` is no date", shorten(text));
-            self.error("invalid_date", span, message, "write year, month and day, as in `2026-12-24`");
+            self.error("invalid_date", span, message, DATE);
             return None;
         }
         let date = text.parse().ok();
@@ -279,7 +356,11 @@ impl Reader<'_> {
             Ok(number) if (min..=max).contains(&number) => Some(number),
             _ => {
                 let wanted = whole(min, max);
-                self.error("out_of_range", node.head, format!("{number} is not {wanted}"), format!("write {wanted}"));
+                let message = match number > i64::from(max) && max == u32::MAX {
+                    true => format!("{number} is more than {max}, the most that can be counted to"),
+                    false => format!("{number} is not {wanted}"),
+                };
+                self.error("out_of_range", node.head, message, format!("write {wanted}"));
                 None
             }
         }

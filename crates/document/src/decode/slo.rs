@@ -1,6 +1,6 @@
 //! Reads SLOs and on-call SLOs.
 
-use daybreak_model::{Good, Indicator, Key, Millis, OnCall, Percentage, Slo, StatusBound, Window};
+use daybreak_model::{Good, Indicator, Key, Millis, MillisError, OnCall, Percentage, Slo, StatusBound, Window};
 
 use super::reader::Reader;
 use crate::fields::{GOOD, ON_CALL, SLI, SLO};
@@ -22,8 +22,21 @@ impl Reader<'_> {
     fn window(&mut self, node: &Node) -> Option<Window> {
         match &node.tree {
             Tree::Text { text, .. } if text == "month" => Some(Window::Month),
+            Tree::Number(number) => self.window_without_unit(&number.to_json().to_string(), node),
+            Tree::Text { text, .. } if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.window_without_unit(text, node)
+            }
             _ => self.duration(node).map(Window::Rolling),
         }
+    }
+
+    fn window_without_unit(&mut self, number: &str, node: &Node) -> Option<Window> {
+        let help = match number.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!("write `{number}d`, or `month`"),
+            false => "write days, as in `28d`, or `month`".to_owned(),
+        };
+        self.error("invalid_duration", node.head, "a window needs its unit", help);
+        None
     }
 
     fn indicator(&mut self, node: &Node) -> Option<Indicator> {
@@ -36,7 +49,7 @@ impl Reader<'_> {
 
     fn good(&mut self, node: &Node) -> Option<Good> {
         let fields = &self.fields(node, &GOOD)?;
-        if fields.written().next().is_none() {
+        if fields.is_empty() {
             let help = "write `status: \"<500\"`, `latency: \"<400ms\"`, or both";
             self.error("empty_value", fields.head, "nothing says what makes a request good", help);
         }
@@ -76,7 +89,18 @@ impl Reader<'_> {
     fn latency_bound(&mut self, node: &Node) -> Option<Millis> {
         let help = "write the time below which a response is good, as in `\"<400ms\"`";
         let bound = self.bound(node, help)?;
-        self.parse(&bound, node.head, help, "invalid_duration")
+        match bound.parse() {
+            Ok(bound) => Some(bound),
+            Err(error) => {
+                let help = match error {
+                    MillisError::NoUnit(number) => format!("write `\"<{number}ms\"` or `\"<{number}s\"`"),
+                    _ => help.to_owned(),
+                };
+                let message = format!("`{}` bounds no time: it is no duration with its unit", shorten(&bound));
+                self.error("invalid_duration", node.head, message, help);
+                None
+            }
+        }
     }
 
     pub(crate) fn on_call(&mut self, key: &Key, node: &Node) -> Option<OnCall> {

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use daybreak_model::condition::Test;
-use daybreak_model::{Pattern, Scalar};
+use daybreak_model::condition::{Test, canonical_network, parse_timestamp};
+use daybreak_model::limits::PATTERN_SIZES_MAX;
+use daybreak_model::{Pattern, PatternError, Scalar};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -83,7 +84,9 @@ impl Reader<'_> {
             "cidr" => Test::Cidr(self.one_or_several(node, Self::network)?),
             "exists" => Test::Exists(self.boolean(node)?),
             unknown => {
-                let help = match suggest::nearest(unknown, TESTS.names()) {
+                let search = suggest::is_affordable(unknown, TESTS.fields.len(), self.problems.len());
+                let near = if search { suggest::nearest(unknown, TESTS.names()) } else { None };
+                let help = match near {
                     Some(near) => format!("write `{near}`"),
                     None => format!(
                         "the tests are `{}`; a member of an object is written `{attribute}.{}:`",
@@ -130,40 +133,46 @@ impl Reader<'_> {
 
     fn pattern(&mut self, node: &Node, ignore_case: bool) -> Option<Pattern> {
         let text = self.text(node)?;
-        match Pattern::new(&text, ignore_case) {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                // The regex crate draws the expression over several lines; its last line says what is wrong.
-                let error = error.to_string();
-                let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let help =
-                    "write an expression of the `regex` crate's syntax; it knows no look-around and no back-references";
-                self.error(
-                    "invalid_pattern",
-                    node.head,
-                    format!("`{}` is no regular expression: {why}", shorten(&text)),
-                    help,
-                );
-                None
-            }
+        if self.notes.patterns >= PATTERN_SIZES_MAX {
+            let message = "the regular expressions before this one are too large together: it was not looked at";
+            let help = "write smaller ones: `[A-Za-z0-9_]` or `(?-u:\\w)` in the place of `\\w`";
+            self.error("too_large", node.head, message, help);
+            return None;
         }
+        let (message, help) = match Pattern::new(&text, ignore_case) {
+            Ok(pattern) => {
+                self.notes.patterns += pattern.size();
+                return Some(pattern);
+            }
+            Err(PatternError::TooLarge(most)) => {
+                self.notes.patterns += most;
+                let message = format!("`{}` compiles to more than {most} bytes", shorten(&text));
+                (message, "write `[A-Za-z0-9_]` or `(?-u:\\w)` in the place of `\\w`, or lower its repetitions")
+            }
+            Err(PatternError::Form(error)) => {
+                self.notes.patterns += text.len();
+                // The regex crate draws the expression over several lines; its last line says what is wrong.
+                let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let message = format!("`{}` is no regular expression: {why}", shorten(&text));
+                (
+                    message,
+                    "write an expression of the `regex` crate's syntax; it knows no look-around and no back-references",
+                )
+            }
+        };
+        self.error("invalid_pattern", node.head, message, help);
+        None
     }
 
     fn timestamp(&mut self, node: &Node) -> Option<Timestamp> {
-        let text = self.text(node)?;
-        match text.parse() {
-            Ok(timestamp) => Some(timestamp),
-            Err(_) => {
-                let message = format!("`{}` is no RFC 3339 time", shorten(&text));
-                self.error(
-                    "invalid_timestamp",
-                    node.head,
-                    message,
-                    "write date, time and offset, as in `2026-12-24T18:00:00Z`",
-                );
-                None
-            }
+        const HELP: &str = "write date, time and offset, as in `2026-12-24T18:00:00Z`";
+        let text = self.formed(node, "a moment", HELP)?;
+        let timestamp = parse_timestamp(text);
+        if timestamp.is_none() {
+            let message = format!("`{}` is no RFC 3339 time", shorten(text));
+            self.error("invalid_timestamp", node.head, message, HELP);
         }
+        timestamp
     }
 
     fn version_text(&mut self, node: &Node) -> Option<String> {
@@ -177,10 +186,11 @@ impl Reader<'_> {
     }
 
     fn network(&mut self, node: &Node) -> Option<IpNet> {
-        let text = self.text(node)?;
+        const HELP: &str = "write an address and the length of its prefix, as in `10.0.0.0/8`";
+        let text = self.formed(node, "a network", HELP)?;
         let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         match network {
-            Some(network) if network.trunc() == network => Some(network),
+            Some(network) if network.trunc() == network => Some(canonical_network(network)),
             Some(network) => {
                 let message = format!("`{text}` names an address and the size of its network, not the network");
                 self.error(
@@ -192,13 +202,7 @@ impl Reader<'_> {
                 None
             }
             None => {
-                let message = format!("`{}` is no network", shorten(&text));
-                self.error(
-                    "invalid_network",
-                    node.head,
-                    message,
-                    "write an address and the length of its prefix, as in `10.0.0.0/8`",
-                );
+                self.error("invalid_network", node.head, format!("`{}` is no network", shorten(text)), HELP);
                 None
             }
         }

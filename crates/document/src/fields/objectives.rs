@@ -4,8 +4,8 @@ use daybreak_model::Kind;
 
 use super::{Noun, Shape, optional, required};
 
-const DATES: Shape = Shape::Matching(r"^\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2})?$");
-const SPAN: Shape = Shape::Matching(r"^([01]?\d|2[0-3]):[0-5]\d-(([01]?\d|2[0-3]):[0-5]\d|24:00)$");
+const DATES: Shape = Shape::Matching(r"^\s*\d{4}-\d{2}-\d{2}\s*(\.\.\s*\d{4}-\d{2}-\d{2}\s*)?$");
+const SPAN: Shape = Shape::Matching(r"^\s*([01]?\d|2[0-3]):[0-5]\d\s*-\s*(([01]?\d|2[0-3]):[0-5]\d|24:00)\s*$");
 
 pub(crate) static HOURS: Noun = Noun {
     name: "a calendar",

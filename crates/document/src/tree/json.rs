@@ -114,6 +114,11 @@ impl<'t> Reader<'t, '_> {
                 Some(first) => {
                     let problem = duplicate(self.source, self.path.clone(), &key, key_span, *first);
                     self.problems.push(problem);
+                    // A section that is written twice is read twice: what is wrong in the second is told as well.
+                    if self.path.steps().len() == 1 {
+                        let value = self.value(raw, Some(key_span));
+                        entries.push(Entry { key, span: key_span, value });
+                    }
                 }
                 None => {
                     known.insert(key.clone(), key_span);

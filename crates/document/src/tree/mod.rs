@@ -4,7 +4,8 @@ mod json;
 mod scalar;
 mod yaml;
 
-pub(crate) use scalar::is_plain_text;
+pub(crate) use scalar::{is_ambiguous, is_plain_text};
+pub(crate) use yaml::lacks_space;
 
 use crate::diagnostic::{Place, Problem};
 use crate::path::{Path, Step};
@@ -50,7 +51,7 @@ pub(crate) enum Tree {
         plain: bool,
     },
     List(Vec<Node>),
-    /// In the order written, each key once.
+    /// In the order written; each key once, but for the sections of a document.
     Map(Vec<Entry>),
     /// Something that was already reported: whoever meets it says nothing more.
     Reported,

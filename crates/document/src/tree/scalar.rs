@@ -28,6 +28,11 @@ pub(super) fn plain(text: &str) -> Result<Tree, Ambiguous> {
     if is_integer(text) || is_decimal(text) { number(text) } else { Ok(Tree::Text { text: text.into(), plain: true }) }
 }
 
+/// Whether readers of YAML disagree on what a word without quotes means.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    plain(text).is_err()
+}
+
 /// Reads a word of a JSON document: JSON leaves no room for doubt.
 pub(super) fn json(text: &str) -> Result<Tree, Ambiguous> {
     match text {

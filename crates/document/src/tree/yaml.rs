@@ -16,6 +16,10 @@ use crate::source::Span;
 
 /// Reads a text that may hold several YAML documents: one tree for each.
 pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    if let Some(problem) = other_version(source, text) {
+        problems.push(problem);
+        return Vec::new();
+    }
     let mut options = Options::default();
     options.emit_unresolved_aliases = true;
     let mut builder = Builder { source, open: Vec::new(), done: Vec::new(), problems, too_deep: false };
@@ -23,7 +27,10 @@ pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> V
         match event {
             Ok((event, marks)) => builder.take(&event, Span::new(byte(&marks.start), byte(&marks.end))),
             Err(error) => {
-                builder.problems.push(syntax(source, text, &error));
+                // What nests too deeply for the parser as well was told.
+                if !builder.too_deep {
+                    builder.problems.push(syntax(source, text, &error));
+                }
                 return Vec::new();
             }
         }
@@ -35,18 +42,70 @@ fn byte(marker: &Marker) -> usize {
     marker.byte_offset().unwrap_or_else(|| marker.index())
 }
 
+/// A text that says it is of another version of YAML than is read here.
+fn other_version(source: usize, text: &str) -> Option<Problem> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_start_matches('\u{feff}').trim_end();
+        if let Some(version) = content.strip_prefix("%YAML")
+            && version.trim() != "1.2"
+        {
+            let place = Place { source, span: Span::new(start, start + content.len()) };
+            let message = format!("documents are read as YAML 1.2, not as `{}`", super::shorten(version.trim()));
+            let problem = Problem::error("syntax", Path::default(), message);
+            return Some(problem.help("leave this line out").at(place));
+        }
+        // Directives stand before everything else.
+        if !content.is_empty() && !content.starts_with(['%', '#']) {
+            return None;
+        }
+        start += line.len();
+    }
+    None
+}
+
 fn syntax(source: usize, text: &str, error: &ScanError) -> Problem {
-    let start = byte(error.marker()).min(text.len());
+    let mut start = byte(error.marker()).min(text.len());
     let message = error.info();
+    let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let help = match text.get(start..) {
-        _ if message.contains("tab") => "indent with spaces, not with tabs",
+        _ if message.contains("tab") => {
+            // The parser points behind it.
+            start = line.find('\t').map_or(start, |at| line_start + at);
+            "indent with spaces, not with tabs"
+        }
         Some(rest) if rest.starts_with(['@', '`', '%', '*', '&', '!']) => {
             "quote a text that begins with this character"
+        }
+        _ if message.contains("mapping values are not allowed") && line.matches(": ").count() > 1 => {
+            "quote a text that contains `: `"
+        }
+        _ if lacks_space(line) || lacks_space(line_before(text, line_start)) => {
+            "write a space after the colon, as in `default: off`"
         }
         _ => "check the indentation, quotes and brackets here and just above",
     };
     let place = Place { source, span: Span::new(start, start) };
+    // Brackets within brackets are too much for the parser before they are counted here.
+    if message.contains("recursion limit") {
+        let message = format!("this nests more than {NESTING_MAX} levels deep");
+        return Problem::error("too_deep", Path::default(), message).help("flatten it").at(place);
+    }
     Problem::error("syntax", Path::default(), message).help(help).at(place)
+}
+
+fn line_before(text: &str, line_start: usize) -> &str {
+    text.get(..line_start).and_then(|before| before.lines().next_back()).unwrap_or_default()
+}
+
+/// Whether a line looks like a field whose colon is not followed by a space: `default:off`.
+pub(crate) fn lacks_space(line: &str) -> bool {
+    let field = line.trim_start().trim_start_matches("- ");
+    let Some((name, rest)) = field.split_once(':') else { return false };
+    !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && rest.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// A collection whose end has not come yet.
@@ -60,6 +119,8 @@ struct Key {
     /// `None`: it was reported, and its value is dropped.
     name: Option<String>,
     span: Span,
+    /// Whether readers disagree on what it is: then nobody knows what its value is for.
+    is_ambiguous: bool,
 }
 
 struct Builder<'p> {
@@ -145,7 +206,8 @@ impl Builder<'_> {
     /// A key is a text, whatever it looks like; but what some readers take for another text is refused.
     fn key(&mut self, text: &str, style: ScalarStyle, span: Span) {
         let tree = self.scalar(text, style, span);
-        let mut name = (tree != Tree::Reported).then(|| text.to_owned());
+        let is_ambiguous = tree == Tree::Reported;
+        let mut name = Some(text.to_owned());
         if tree == Tree::Null {
             self.error(
                 "wrong_type",
@@ -157,7 +219,7 @@ impl Builder<'_> {
         }
         let Some(Open::Map { known, key, .. }) = self.open.last_mut() else { return };
         let first = name.as_ref().and_then(|name| known.get(name).copied());
-        *key = Some(Key { name: name.clone(), span });
+        *key = Some(Key { name: name.clone(), span, is_ambiguous });
         match (name, first) {
             (Some(_), Some(first)) => self.duplicate(text, span, first),
             (Some(name), None) => {
@@ -170,7 +232,11 @@ impl Builder<'_> {
     fn duplicate(&mut self, name: &str, span: Span, first: Span) {
         let problem = duplicate(self.source, self.path(), name, span, first);
         self.problems.push(problem);
-        if let Some(Open::Map { key: Some(key), .. }) = self.open.last_mut() {
+        // A section that is written twice is read twice: what is wrong in the second is told as well.
+        let is_section = self.open.len() == 1;
+        if let Some(Open::Map { key: Some(key), .. }) = self.open.last_mut()
+            && !is_section
+        {
             key.name = None;
         }
     }
@@ -220,7 +286,7 @@ impl Builder<'_> {
                 self.error("wrong_type", span, &format!("a key is a text, not {}", node.what()), "write a plain name");
             }
             if let Some(Open::Map { key, .. }) = self.open.last_mut() {
-                *key = Some(Key { name: None, span });
+                *key = Some(Key { name: None, span, is_ambiguous: false });
             }
             return;
         }
@@ -228,8 +294,9 @@ impl Builder<'_> {
             None => self.done.push(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => {
-                if let Some(Key { name: Some(key), span }) = key.take() {
-                    entries.push(Entry { key, span, value: node });
+                if let Some(Key { name: Some(key), span, is_ambiguous }) = key.take() {
+                    let value = if is_ambiguous { Node { head: node.head, tree: Tree::Reported } } else { node };
+                    entries.push(Entry { key, span, value });
                 }
             }
         }

@@ -60,10 +60,13 @@ fn guard() -> impl Strategy<Value = Guard> {
     prop_oneof![Just(Guard::None), policy]
 }
 
+fn host() -> impl Strategy<Value = String> {
+    select(&["pay.example", "pay.example:8443", "10.0.0.1", "[::1]"][..]).prop_map(str::to_owned)
+}
+
 fn fault() -> impl Strategy<Value = Fault> {
     let texts = (option::of(text()), option::of(text()), tags(), metadata(), option::of(words()));
-    let place =
-        (select(&["payment.gateway", "http.client"][..]), option::of(words()), words(), option::of(condition()));
+    let place = (select(&["payment.gateway", "http.client"][..]), option::of(words()), host(), option::of(condition()));
     let by = prop_oneof![Just(DrawBy::Request), name().prop_map(|name| DrawBy::Attribute(name.into()))];
     let share = (percentage(), by, option::of(1..=u32::MAX), any::<bool>());
     let run = (effect(), guard(), millis(1..=14_400_000));

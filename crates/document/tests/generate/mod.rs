@@ -97,7 +97,7 @@ pub(crate) fn words() -> impl Strategy<Value = String> {
 pub(crate) fn name() -> impl Strategy<Value = String> {
     let known =
         ["country", "plan", "all", "any", "not", "segment", "context.a", "context", "request", "device.os", "in"];
-    let any = words().prop_map(|text| if text.starts_with('$') { format!("x{text}") } else { text });
+    let any = words().prop_map(|text| format!(".{text}").replace(".$", ".x")[1..].to_owned());
     prop_oneof![3 => select(known.to_vec()).prop_map(str::to_owned), 1 => any]
 }
 
