@@ -146,7 +146,7 @@ fn the_kept_contexts_reach_every_outcome() {
         for flag in snapshot.flags() {
             let explanation = snapshot.explain(flag.key.as_str(), &context).unwrap();
             outcomes.extend(explanation.rules.iter().map(|trace| format!("{} {:?}", trace.rule, trace.outcome)));
-            reasons.push(snapshot.evaluate_at(flag.index, &context).reason);
+            reasons.push(snapshot.evaluate_at(flag.index, &context).reason());
         }
     }
     for outcome in [

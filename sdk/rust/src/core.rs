@@ -179,12 +179,13 @@ impl Core {
         let mut documents = self.documents.lock();
         let before = documents.position;
         let changed = change(&mut documents)?;
-        if documents.position == before && changed.is_empty() && self.served.load().cached == cached {
+        let served = self.served.load_full();
+        if documents.position == before && changed.is_empty() && served.cached == cached {
             return Ok(());
         }
-        let snapshot = documents.compile();
-        let generation = self.served.load().generation.wrapping_add(1);
-        let counters = self.usage.counters(&snapshot);
+        let snapshot = documents.compile_over(&served.snapshot, &changed);
+        let generation = served.generation.wrapping_add(1);
+        let counters = self.usage.counters_over(&served.counters, &served.snapshot, &snapshot, &changed.flags);
         let position = documents.position;
         self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
         #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]

@@ -147,9 +147,18 @@ impl Documents {
     }
 
     /// Compiles what is here.
-    pub(crate) fn compile(&self) -> Snapshot {
+    fn compile(&self) -> Snapshot {
         let segments = self.segments.iter().map(|(key, (_, when))| (key.clone(), when.clone())).collect();
         compile(self.flags.iter().map(|(key, (revision, flag))| (key, flag, *revision)), &segments)
+    }
+
+    /// Compiles what is here over an earlier snapshot: of flags only those that changed, unless a segment did.
+    pub(crate) fn compile_over(&self, before: &Snapshot, changed: &Changed) -> Snapshot {
+        if !changed.segments.is_empty() {
+            return self.compile();
+        }
+        let flag = |key| self.flags.get(key).map(|(revision, flag)| (flag, *revision));
+        before.with_flags(changed.flags.iter().map(|key| (key, flag(key))))
     }
 
     /// What is here, in the form of a snapshot.

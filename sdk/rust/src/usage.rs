@@ -1,6 +1,6 @@
 //! How often each variant was served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_engine::Snapshot;
 use daybreak_model::Key;
@@ -35,6 +35,27 @@ impl Usage {
     pub(crate) fn counters(&self, snapshot: &Snapshot) -> Vec<u32> {
         let mut names = self.names.lock();
         snapshot.flags().map(|flag| names.of(flag.key, flag.variants.iter().map(|(name, _)| name))).collect()
+    }
+
+    /// The same, over those of an earlier snapshot: of flags that did not change they stay.
+    pub(crate) fn counters_over(
+        &self,
+        counters: &[u32],
+        before: &Snapshot,
+        snapshot: &Snapshot,
+        changed: &BTreeSet<Key>,
+    ) -> Vec<u32> {
+        if !snapshot.same_index(before) {
+            return self.counters(snapshot);
+        }
+        let mut counters = counters.to_vec();
+        let mut names = self.names.lock();
+        for flag in changed.iter().filter_map(|key| snapshot.info(snapshot.index(key.as_str())?)) {
+            if let Some(counter) = counters.get_mut(flag.index.position()) {
+                *counter = names.of(flag.key, flag.variants.iter().map(|(name, _)| name));
+            }
+        }
+        counters
     }
 
     /// Counts one evaluation.

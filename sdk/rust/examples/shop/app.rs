@@ -58,6 +58,9 @@ fn context(request: &HttpRequest) -> Context {
 /// How long a customer may take to send the head of a request: long, as this runs beside builds and tests too.
 const REQUEST_HEAD_MAX: Duration = Duration::from_secs(30);
 
+/// How long a goodbye to Daybreak may take.
+const GOODBYE_MAX: Duration = Duration::from_millis(500);
+
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
     let daybreak = Client::builder(daybreak_url).service("shop").build()?;
@@ -66,7 +69,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Res
     let searching = daybreak.point("catalogue.search");
     let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk, searching });
 
-    let scope = Daybreak::new(daybreak).context(|request: &ServiceRequest| context(request.request()));
+    let scope = Daybreak::new(daybreak.clone()).context(|request: &ServiceRequest| context(request.request()));
     let app = move || {
         App::new().wrap(scope.clone()).app_data(shop.clone()).service((
             front,
@@ -82,7 +85,10 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Res
     for address in server.addrs() {
         println!("the shop is open on http://{address}, its flags come from {daybreak_url}");
     }
-    Ok(server.run().await?)
+    server.run().await?;
+    // So that the server does not take us for lost.
+    daybreak.close(GOODBYE_MAX).await;
+    Ok(())
 }
 
 #[get("/")]
