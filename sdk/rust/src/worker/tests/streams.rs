@@ -147,7 +147,8 @@ fn another_environment_is_refused() {
         (SNAPSHOT, _) => connection.answer("200 OK", "", &snapshot(9, "production", "off")),
         _ => otherwise(&request, &mut connection),
     });
-    let client = client(&fake, quick());
+    // The stream comes first: whoever is first heard decides.
+    let client = client(&fake, super::Pace { poll_after: LONG, ..quick() });
     fake.wait_for("a third try", |request| request.path == STREAM && request.number == 2);
     eventually("it is no contact", || client.status().state == ClientState::Disconnected);
     assert_eq!((f(&client), client.status().environment.as_deref()), (Some(true), Some("staging")));
