@@ -4,7 +4,7 @@
 //! what operators changed since. What the file changed against the base wins; everything else stays as it is.
 //! All of it happens on the document form, which leaves defaults out: so writing out a default is no change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use daybreak_model::{Key, Kind, Resources};
@@ -94,7 +94,7 @@ impl Merge<'_> {
             }
             // Both have it, and no file had it before: what the file writes wins, and all else stays. What can be served
             // is one with the default, which every file writes.
-            (None, Some(Value::Object(file)), Some(Value::Object(mut current))) => {
+            (None, Some(Value::Object(file)), Some(Value::Object(mut current))) if same_variants(&file, &current) => {
                 for name in SERVED.into_iter().filter(|name| !file.contains_key(*name)) {
                     current.shift_remove(name);
                 }
@@ -176,6 +176,15 @@ impl Merge<'_> {
 /// The fields of a flag that are one with its default.
 const SERVED: [&str; 2] = ["variants", "off"];
 const SERVES: [&str; 2] = ["serve", "rollout"];
+
+/// Whether both flags have variants of the same names, or neither writes any: else rules of the one could serve what the
+/// other does not have.
+fn same_variants(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    let names = |flag: &Map<String, Value>| -> Option<BTreeSet<String>> {
+        Some(flag.get("variants")?.as_object()?.keys().cloned().collect())
+    };
+    names(one) == names(other)
+}
 
 /// What a rule serves, and nothing else of it.
 fn serves(rule: &Map<String, Value>) -> Option<Value> {

@@ -115,7 +115,7 @@ impl Assembler {
             _ => None,
         });
         match shorts.collect::<Option<Vec<u64>>>() {
-            Some(shorts) if shorts.len() <= SHORTS_MAX => {
+            Some(shorts) if (1..=SHORTS_MAX).contains(&shorts.len()) => {
                 let operand: Vec<u8> = shorts.into_iter().flat_map(u64::to_le_bytes).collect();
                 self.ask(name, Op::In, false, &operand)
             }

@@ -14,6 +14,7 @@
 
 use daybreak_model::{Context, ContextValue, Key, name_hash};
 
+use crate::cost::Cost;
 use crate::operand::{Op, Operand};
 use crate::rare::Rare;
 use crate::{Truth, bytes};
@@ -174,17 +175,30 @@ impl OwnCode {
 /// Compiled segments, in key order. One that cannot be compiled is there without its code, and nothing that
 /// names it compiles.
 #[derive(Debug, Default)]
-pub(crate) struct Segments(pub(crate) Box<[(Key, Option<OwnCode>)]>);
+pub(crate) struct Segments(pub(crate) Box<[(Key, Option<Segment>)]>);
+
+/// A compiled segment, and what it costs to follow.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) code: OwnCode,
+    pub(crate) cost: Cost,
+}
 
 impl Segments {
     /// The name and the code of the segment at an index.
     pub(crate) fn at(&self, index: u32) -> Option<(&Key, Code<'_>)> {
-        let (key, code) = self.0.get(index as usize)?;
-        Some((key, code.as_ref()?.code()))
+        let (key, segment) = self.0.get(index as usize)?;
+        Some((key, segment.as_ref()?.code.code()))
     }
 
     fn holds(&self, index: u32, context: &Context) -> Truth {
         self.at(index).map_or(Truth::Unknown, |(_, code)| code.holds(0, context, self).0)
+    }
+
+    /// What it costs to follow a segment; 1 where there is none.
+    pub(crate) fn cost(&self, key: &Key) -> Cost {
+        let segment = self.index(key).and_then(|index| self.0.get(index as usize)?.1.as_ref());
+        segment.map_or(Cost::ONE, |segment| segment.cost)
     }
 
     /// The index of a segment that others can name.

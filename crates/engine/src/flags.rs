@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daybreak_model::limits::BUCKETS;
+use daybreak_model::limits::{BUCKETS, EVALUATION_STEPS_MAX};
 use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY, Value};
 
 use crate::assemble::{Assembler, narrow, narrower};
@@ -15,6 +15,9 @@ use crate::program::{
 /// Compiles a flag. One that cannot be is broken, and says why.
 pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments) -> Program {
     let salt = flag.salt.as_deref().unwrap_or(key.as_str());
+    let salt_length = narrower(salt.len(), "its salt");
+    // What breaks the flag must not move what turns it off.
+    let salt = if salt_length.is_ok() { salt } else { "" };
     let mut code = Assembler::default();
     code.bytes.extend([0; HEAD]);
     code.bytes.extend(key.as_str().as_bytes());
@@ -23,8 +26,14 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
     let rules_at = code.bytes.len();
     let rules = flag.rules.iter().try_for_each(|source| rule(source, flag, segments, &mut code));
     let (off, default) = (variant(flag, flag.off_variant()), variant(flag, &flag.default));
-    let salt_length = narrower(salt.len(), "its salt");
-    let errors = [rules.err(), off.clone().err(), default.clone().err(), salt_length.clone().err()];
+    let errors = [
+        rules.err(),
+        narrower(flag.rules.len(), "the list of its rules").err(),
+        followable(flag, segments).err(),
+        off.clone().err(),
+        default.clone().err(),
+        salt_length.clone().err(),
+    ];
     let broken = errors.into_iter().flatten().next();
 
     let bits = [
@@ -73,6 +82,12 @@ fn values(flag: &Flag, code: &mut Assembler) {
         code.bytes.push(kind);
         code.bytes.extend(word.to_le_bytes());
     }
+}
+
+/// Whether the segments that its rules name cost no more than one evaluation may.
+fn followable(flag: &Flag, segments: &Segments) -> Result<(), String> {
+    let steps = flag.segments().map(|key| segments.cost(&key).steps).fold(0_u64, u64::saturating_add);
+    if steps <= EVALUATION_STEPS_MAX { Ok(()) } else { Err("its segments are too many to follow".to_owned()) }
 }
 
 fn variant(flag: &Flag, name: &Key) -> Result<u16, String> {

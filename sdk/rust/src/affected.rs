@@ -9,12 +9,14 @@ use daybreak_model::{Condition, Flag, Key};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changed {
     pub(crate) flags: BTreeSet<Key>,
+    /// Flags of another revision, of which some say the same as before.
+    pub(crate) revised: BTreeSet<Key>,
     pub(crate) segments: BTreeSet<Key>,
 }
 
 impl Changed {
     pub(crate) fn is_empty(&self) -> bool {
-        self.flags.is_empty() && self.segments.is_empty()
+        self.flags.is_empty() && self.revised.is_empty() && self.segments.is_empty()
     }
 
     /// The flags whose answers may be others now.
@@ -23,7 +25,7 @@ impl Changed {
         flags: &BTreeMap<Key, (u64, Flag)>,
         segments: &BTreeMap<Key, (u64, Condition)>,
     ) -> BTreeSet<Key> {
-        let Self { flags: mut affected, segments: changed } = self;
+        let Self { flags: mut affected, segments: changed, .. } = self;
         if !changed.is_empty() {
             let nested =
                 segments.iter().flat_map(|(key, (_, when))| when.segments().into_iter().map(move |of| (of, key)));
@@ -96,7 +98,7 @@ mod tests {
             (key("world"), (1, Condition::Any(vec![Condition::Not(Box::new(Condition::Segment(key("eu"))))]))),
             (key("own-tail"), (1, Condition::Segment(key("own-tail")))),
         ]);
-        let changed = Changed { flags: keys(flags), segments: keys(segments) };
+        let changed = Changed { flags: keys(flags), segments: keys(segments), ..Changed::default() };
         assert_eq!(changed.affected(&known, &nested), keys(expected), "{flags:?} {segments:?}");
     }
 

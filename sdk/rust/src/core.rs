@@ -185,7 +185,7 @@ impl Core {
         }
         let snapshot = documents.compile_over(&served.snapshot, &changed);
         let generation = served.generation.wrapping_add(1);
-        let counters = self.usage.counters_over(&served.counters, &served.snapshot, &snapshot, &changed.flags);
+        let counters = self.usage.counters_over(&served.counters, &served.snapshot, &snapshot, &changed.revised);
         let position = documents.position;
         self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
         #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]

@@ -72,11 +72,15 @@ impl Documents {
         let flags = decode_all(&snapshot.flags, &self.flags, same_store, "flag");
         let before = std::mem::replace(&mut self.flags, flags);
         let known = std::mem::take(&mut self.segments);
-        let known = known.into_iter().map(|(key, (revision, when))| (key, (revision, segment(when)))).collect();
-        let segments = decode_all(&snapshot.segments, &known, same_store, "segment");
-        let changed = Changed { flags: differing(&before, &self.flags), segments: differing(&known, &segments) };
+        let segments = known.iter().map(|(key, (revision, when))| (key.clone(), (*revision, segment(when.clone()))));
+        let segments = decode_all(&snapshot.segments, &segments.collect(), same_store, "segment");
         self.segments =
             segments.into_iter().map(|(key, (revision, segment))| (key, (revision, segment.when))).collect();
+        let changed = Changed {
+            flags: differing(&before, &self.flags, |(_, one), (_, other)| one == other),
+            revised: differing(&before, &self.flags, |one, other| one == other),
+            segments: differing(&known, &self.segments, |(_, one), (_, other)| one == other),
+        };
         self.environment = Some(snapshot.environment.clone());
         self.position = Some(snapshot.position);
         Ok(changed)
@@ -113,6 +117,7 @@ impl Documents {
         for (key, flag) in &change.flags {
             let flag = flag.as_ref().map(|flag| Some((flag.revision, decode(key, flag, "flag")?)));
             if set(&mut self.flags, key, flag) {
+                changed.revised.insert(key.clone());
                 changed.flags.insert(key.clone());
             }
         }
@@ -152,13 +157,14 @@ impl Documents {
         compile(self.flags.iter().map(|(key, (revision, flag))| (key, flag, *revision)), &segments)
     }
 
-    /// Compiles what is here over an earlier snapshot: of flags only those that changed, unless a segment did.
+    /// Compiles what is here over an earlier snapshot: of flags only those that are of
+    /// another revision, unless a segment changed.
     pub(crate) fn compile_over(&self, before: &Snapshot, changed: &Changed) -> Snapshot {
         if !changed.segments.is_empty() {
             return self.compile();
         }
         let flag = |key| self.flags.get(key).map(|(revision, flag)| (flag, *revision));
-        before.with_flags(changed.flags.iter().map(|key| (key, flag(key))))
+        before.with_flags(changed.revised.iter().map(|key| (key, flag(key))))
     }
 
     /// What is here, in the form of a snapshot.
@@ -181,10 +187,10 @@ const fn segment(when: Condition) -> Segment {
     Segment { description: None, owner: None, when }
 }
 
-/// The keys of what is in only one of them, or not the same in both. A revision alone makes no difference.
-fn differing<T: PartialEq>(before: &BTreeMap<Key, (u64, T)>, after: &BTreeMap<Key, (u64, T)>) -> BTreeSet<Key> {
-    let same = |key: &Key, resource: &T| before.get(key).is_some_and(|(_, known)| known == resource);
-    let new = after.iter().filter(|(key, (_, resource))| !same(key, resource)).map(|(key, _)| key);
+/// The keys of what is in only one of them, or not the same in both.
+fn differing<T>(before: &BTreeMap<Key, T>, after: &BTreeMap<Key, T>, same: impl Fn(&T, &T) -> bool) -> BTreeSet<Key> {
+    let new = after.iter().filter(|(key, own)| !before.get(*key).is_some_and(|known| same(known, own)));
+    let new = new.map(|(key, _)| key);
     new.chain(before.keys().filter(|key| !after.contains_key(*key))).cloned().collect()
 }
 

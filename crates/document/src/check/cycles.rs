@@ -26,11 +26,30 @@ pub(super) fn check(resources: &Resources, problems: &mut Vec<Problem>) {
     let named: Vec<(&Key, Vec<Key>)> =
         resources.segments.iter().map(|(key, segment)| (key, segment.when.segments())).collect();
     let segments: Graph<'_> = named.iter().map(|(key, named)| (*key, named.iter().collect())).collect();
-    walk(&segments, "segments", SEGMENT_DEPTH_MAX, &|key, _| at(Kind::Segment, key).then("when"), problems);
+    let place = |key: &Key, _: &Key| at(Kind::Segment, key).then("when");
+    let costs = walk(&segments, "segments", SEGMENT_DEPTH_MAX, &place, problems);
+    for (key, flag) in &resources.flags {
+        let steps = flag.segments().map(|segment| costs.get(&segment).map_or(1, |cost| cost.steps));
+        let steps = steps.fold(0, u64::saturating_add);
+        if steps > EVALUATION_STEPS_MAX {
+            let message = format!(
+                "the rules lead to {steps} segments, each counted as often as it is reached; {EVALUATION_STEPS_MAX} are the limit"
+            );
+            let problem = Problem::error("too_costly", at(Kind::Flag, key).then("rules"), message);
+            problems.push(problem.help("let fewer rules name the same large segments"));
+        }
+    }
 }
 
-/// Reports each cycle once, at its first key; and where a chain becomes too long, or leads to too much.
-fn walk(graph: &Graph<'_>, what: &str, most: usize, place: &dyn Fn(&Key, &Key) -> Path, problems: &mut Vec<Problem>) {
+/// Reports each cycle once, at its first key; and where a chain becomes too long, or leads to too much. What it costs
+/// to follow each; nothing where there are cycles.
+fn walk<'g>(
+    graph: &'g Graph<'g>,
+    what: &str,
+    most: usize,
+    place: &dyn Fn(&Key, &Key) -> Path,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<&'g Key, Cost> {
     let mut state = Walk { graph, costs: BTreeMap::new(), cycles: BTreeSet::new() };
     for start in graph.keys() {
         state.visit(start);
@@ -41,7 +60,7 @@ fn walk(graph: &Graph<'_>, what: &str, most: usize, place: &dyn Fn(&Key, &Key) -
         problems.push(Problem::error("cycle", place(first, second), message).help("remove one of them"));
     }
     if !state.cycles.is_empty() {
-        return;
+        return BTreeMap::new();
     }
     for (start, next) in graph {
         let Some(first) = next.first() else { continue };
@@ -61,6 +80,7 @@ fn walk(graph: &Graph<'_>, what: &str, most: usize, place: &dyn Fn(&Key, &Key) -
             problems.push(Problem::error("too_costly", place(start, first), message).help(help));
         }
     }
+    state.costs
 }
 
 /// What it costs to follow something to its end: what is reached twice counts twice.

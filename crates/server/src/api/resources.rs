@@ -67,9 +67,10 @@ impl Done {
     /// The answer, with what the resource is now.
     pub(super) async fn answer(self, control: &Control, kind: Kind, key: &str) -> HttpResponse {
         let Self { changed, new, enabled, wait } = self;
+        // Before others can change it while we wait.
+        let resource = control.state().resource(kind, key);
         let reached = wait.reached(control, changed.position).await;
         let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
-        let resource = control.state().resource(kind, key);
         if let Some(resource) = &resource {
             response.insert_header((ETAG, quoted(resource.revision)));
         }

@@ -116,6 +116,9 @@ impl Stream<'_> {
                 (self.keep)();
             }
             Message::Change(change) => {
+                if self.core.stand().0.is_some_and(|ours| ours.store != change.position.store) {
+                    return Err(End::Lost("a change of another store: a snapshot is needed".to_owned()));
+                }
                 let infallible =
                     self.core.update(false, |documents| Ok::<_, std::convert::Infallible>(documents.change(&change)));
                 let Ok(()) = infallible;

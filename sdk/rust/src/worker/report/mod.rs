@@ -75,10 +75,11 @@ impl Reports {
         let report = self.report(core, goodbye);
         let (text, sent) = self.outbox.lock().write(report).map_err(|error| error.to_string())?;
         let request = http.post(format!("{}/api/v1/reports", core.settings.url)).timeout(timeout);
+        let bytes = text.len();
         let request = request.header(CONTENT_TYPE, "application/json").body(text);
         let response = request.send().await.map_err(|error| chain(&error))?;
         if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            self.outbox.lock().refused_as_too_long();
+            self.outbox.lock().refused_as_too_long(bytes);
         }
         let response = response.error_for_status().map_err(|error| chain(&error))?;
         let reply = body(response, REPLY_BYTES_MAX).await?;

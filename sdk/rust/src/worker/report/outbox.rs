@@ -5,8 +5,10 @@
 //! acknowledged them, of those the ones that have waited longest; then, where there is room, the others in turn.
 //! Counters are cumulative, so one that is left out is only late.
 
+use std::collections::BTreeMap;
+
 use daybreak_model::limits::REPORT_PART_BYTES_MAX;
-use daybreak_model::wire::{Report, StoreId};
+use daybreak_model::wire::{ArmCounts, OperationCounts, Report, StoreId};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
@@ -40,7 +42,6 @@ struct Counter {
 /// What is counted; first come those that runs depend on.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    Arms,
     Operations,
     Points,
     Evaluations,
@@ -87,15 +88,13 @@ impl Outbox {
         let known = std::mem::take(&mut self.counters);
         let room = self.longest.saturating_sub(rest);
         let mut parts = Parts { outbox: self, known, room, sent: Sent::new() };
-        let quarter = room / 4;
-        let named = |arm: daybreak_model::wire::ArmCounts| {
-            let name = (arm.run, arm.stage, arm.arm, arm.operation.clone());
-            (name, arm)
-        };
-        let arms = parts.take(Kind::Arms, arms.into_iter().map(named), quarter)?;
-        report.arms = arms.into_iter().map(|(_, arm)| arm).collect();
-        report.operations = parts.take(Kind::Operations, operations.into_iter(), quarter)?.into_iter().collect();
-        report.points = parts.take(Kind::Points, points.into_iter(), quarter)?.into_iter().collect();
+        let whole = together(operations, arms);
+        for (name, (counts, arms)) in parts.take(Kind::Operations, whole.into_iter(), room / 2)? {
+            report.operations.extend(counts.map(|counts| (name, counts)));
+            report.arms.extend(arms);
+        }
+        let half = parts.room / 2;
+        report.points = parts.take(Kind::Points, points.into_iter(), half)?.into_iter().collect();
         let all = parts.room;
         report.evaluations = parts.take(Kind::Evaluations, evaluations.into_iter(), all)?.into_iter().collect();
         let sent = parts.sent;
@@ -116,10 +115,23 @@ impl Outbox {
     }
 
     /// The server, or something on the way to it, takes only shorter ones.
-    pub(super) fn refused_as_too_long(&mut self) {
-        self.longest = (self.longest / 2).max(BYTES_MIN);
+    pub(super) fn refused_as_too_long(&mut self, bytes: usize) {
+        self.longest = (self.longest.min(bytes) / 2).max(BYTES_MIN);
         tracing::warn!(bytes = self.longest, "a report was refused as too long; they are shorter from here on");
     }
+}
+
+/// The requests of an operation with the arms of its runs: the server takes shares of these, so none of them may come
+/// without the others.
+type Whole = (Option<OperationCounts>, Vec<ArmCounts>);
+
+fn together(operations: BTreeMap<String, OperationCounts>, arms: Vec<ArmCounts>) -> BTreeMap<String, Whole> {
+    let counted = operations.into_iter().map(|(name, counts)| (name, (Some(counts), Vec::new())));
+    let mut whole: BTreeMap<String, Whole> = counted.collect();
+    for arm in arms {
+        whole.entry(arm.operation.clone()).or_default().1.push(arm);
+    }
+    whole
 }
 
 impl Parts<'_> {
@@ -145,8 +157,9 @@ impl Parts<'_> {
         let mut taken = Vec::new();
         for row in rows {
             let mut counter = self.known.get(&row.name).copied().unwrap_or_default();
-            if row.bytes <= room {
-                room -= row.bytes;
+            // One that is too large for its kind's share may have all that is left.
+            if row.bytes <= room || (taken.is_empty() && row.bytes <= self.room) {
+                room = room.saturating_sub(row.bytes);
                 self.room -= row.bytes;
                 counter.sent = self.outbox.turn;
                 self.sent.push((row.name, row.value));
@@ -160,11 +173,9 @@ impl Parts<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
-    use daybreak_model::wire::{
-        ArmCounts, ClientState, Evaluations, FaultSupport, Metric, OperationCounts, PointCounts, Sdk,
-    };
+    use daybreak_model::wire::{ClientState, Evaluations, FaultSupport, Metric, PointCounts, Sdk};
     use daybreak_model::{Arm, InstanceId, Key, RunId};
 
     use super::*;
@@ -304,6 +315,10 @@ mod tests {
             report.points.values_mut().for_each(|counts| counts.passes = sequence);
             report.evaluations.values_mut().for_each(|evaluations| evaluations.errors = sequence);
             let part = send(&mut outbox, &report, true);
+            for operation in part.operations.keys() {
+                let of = |report: &Report| report.arms.iter().filter(|arm| arm.operation == *operation).count();
+                assert_eq!(of(&part), of(&report), "no share is taken of a part");
+            }
             arms.extend(part.arms.into_iter().map(|arm| (arm.run, arm.operation)));
             operations.extend(part.operations.into_keys());
             points.extend(part.points.into_keys());
@@ -317,7 +332,7 @@ mod tests {
         let mut outbox = outbox();
         let report = report(1_000, 1);
         for _ in 0..20 {
-            outbox.refused_as_too_long();
+            outbox.refused_as_too_long(usize::MAX);
         }
         assert_eq!(outbox.longest, BYTES_MIN);
         assert!(!send(&mut outbox, &report, true).evaluations.is_empty());
