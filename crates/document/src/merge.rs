@@ -94,7 +94,11 @@ impl Merge<'_> {
             }
             // Both have it, and no file had it before: what the file writes wins, and all else stays. What can be served
             // is one with the default, which every file writes.
-            (None, Some(Value::Object(file)), Some(Value::Object(mut current))) if same_variants(&file, &current) => {
+            (None, Some(Value::Object(file)), Some(Value::Object(mut current))) => {
+                // Rules of the one could serve what the other does not have.
+                if !same_variants(&file, &current) {
+                    current.shift_remove("rules");
+                }
                 for name in SERVED.into_iter().filter(|name| !file.contains_key(*name)) {
                     current.shift_remove(name);
                 }
@@ -177,8 +181,7 @@ impl Merge<'_> {
 const SERVED: [&str; 2] = ["variants", "off"];
 const SERVES: [&str; 2] = ["serve", "rollout"];
 
-/// Whether both flags have variants of the same names, or neither writes any: else rules of the one could serve what the
-/// other does not have.
+/// Whether both flags have variants of the same names, or neither writes any.
 fn same_variants(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     let names = |flag: &Map<String, Value>| -> Option<BTreeSet<String>> {
         Some(flag.get("variants")?.as_object()?.keys().cloned().collect())

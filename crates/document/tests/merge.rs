@@ -64,6 +64,8 @@ fn resources_come_and_go() {
     let numbers = "flags: { a: { variants: { x: 1, y: 2 }, default: x, off: y, enabled: false } }";
     let disabled = "flags: { a: { default: off, enabled: false } }";
     check("", FLAG, numbers, disabled, &["flag a: the file's default wins: x → off"]);
+    let ruled = "flags: { a: { variants: { x: 1, y: 2 }, default: x, off: y, rules: [{ name: r, serve: y }] } }";
+    check("", FLAG, ruled, FLAG, &["flag a: the file's default wins: x → off"]);
     let by_hand = "flags: { a: { default: on, owner: me } }";
     let note = "flag a: the file wins: {\"owner\":\"me\",\"default\":\"on\"} → removed";
     check(FLAG, "", by_hand, "", &[note]);
