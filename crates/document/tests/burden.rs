@@ -106,6 +106,13 @@ fn what_is_reached_too_often() {
     };
     assert_eq!(counts(segments(9_999)), []);
     assert_eq!(counts(segments(10_000)), [("too_costly", 1)]);
+    // What a flag's rules lead to counts together.
+    let ruled = |rules| {
+        let rules = lines(rules, |n| format!("{{ name: r{n}, when: {{ segment: t }}, serve: on }}, "));
+        format!("{}\nflags: {{ f: {{ default: off, rules: [{rules}] }} }}", segments(5_000))
+    };
+    assert_eq!(counts(ruled(1)), []);
+    assert_eq!(counts(ruled(2)), [("too_costly", 1)]);
     // A segment's own tests are no steps.
     let tests = lines(12_000, |n| format!("{{ a: {n} }}, "));
     assert_eq!(counts(format!("segments: {{ s: {{ when: {{ any: [{tests}] }} }} }}")), []);

@@ -2,7 +2,6 @@
 
 use daybreak_model::condition::{AttributeTest, Test};
 use daybreak_model::{Condition, Scalar, Version, VersionComparator, VersionRange, name_hash};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::code::{ALL, ANY, HEAD, NOT, OwnCode, SEGMENT, Segments, TEST};
 use crate::matcher::Matcher;
@@ -90,7 +89,7 @@ impl Assembler {
             Test::Before(time) => self.rare(name, Rare::Before(*time)),
             Test::After(time) => self.rare(name, Rare::After(*time)),
             Test::Semver(range) => self.ask(name, Op::Semver, false, &bounds(range)?),
-            Test::Cidr(networks) => self.rare(name, Rare::Cidr(networks.iter().map(canonical).collect())),
+            Test::Cidr(networks) => self.rare(name, Rare::Cidr(networks.clone().into())),
             Test::Exists(expected) => self.ask(name, Op::Exists, *expected, &[]),
         }
     }
@@ -144,18 +143,6 @@ fn bounds(range: &VersionRange) -> Result<Vec<u8>, String> {
         bounds.extend(version.pre().as_bytes());
     }
     Ok(bounds)
-}
-
-/// A network of IPv4 addresses that are written as IPv6 ones is one of IPv4 addresses, as they themselves are.
-fn canonical(network: &IpNet) -> IpNet {
-    let v4 = |network: &Ipv6Net| {
-        let address = network.addr().to_ipv4_mapped()?;
-        Ipv4Net::new(address, network.prefix_len().checked_sub(96)?).ok()
-    };
-    match network {
-        IpNet::V6(mapped) => v4(mapped).map_or(*network, IpNet::V4),
-        IpNet::V4(_) => *network,
-    }
 }
 
 pub(crate) fn narrow(at: usize) -> Result<u32, String> {

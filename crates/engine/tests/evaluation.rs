@@ -210,6 +210,23 @@ fn a_long_chain_of_prerequisites_is_broken_and_does_not_overflow() {
     assert_eq!(snapshot.evaluate("f0", &Context::default()).error().map(|error| error.as_str()), Some("PARSE_ERROR"));
 }
 
+#[test]
+fn rules_that_lead_to_too_many_segments_break_their_flag() {
+    let segment = |at: usize| match at {
+        0 => json!({"attribute": {"attribute": "a", "test": {"exists": true}}}),
+        at => json!({"any": [{"segment": format!("s{}", at - 1)}, {"segment": format!("s{}", at - 1)}]}),
+    };
+    let segments: serde_json::Map<_, _> = (0..12).map(|at| (format!("s{at}"), segment(at))).collect();
+    let rules = |count| -> Vec<Json> {
+        (0..count).map(|at| json!({"name": format!("r{at}"), "when": {"segment": "s11"}, "serve": "on"})).collect()
+    };
+    // The last segment costs 4,095 steps, and one evaluation may take 10,000.
+    for (count, error) in [(2, None), (3, Some(ErrorCode::ParseError))] {
+        let snapshot = snapshot(&json!({ "f": boolean(json!(rules(count))) }), &segments.clone().into());
+        assert_eq!(snapshot.evaluate("f", &Context::default()).error(), error, "{count}");
+    }
+}
+
 proptest! {
     #[test]
     fn invariant_4_growing_a_percentage_moves_nobody_out(user in "[a-z0-9]{1,12}", one in 0_u32..=100_000, two in 0_u32..=100_000) {

@@ -377,7 +377,22 @@ mod tests {
         let flags = |revision, g| [("f", enveloped(1, revision, &flag("on"))), ("g", enveloped(1, revision, &flag(g)))];
         documents.replace(&snapshot(at(1, 5), "test", &flags(5, "on"))).unwrap();
         let changed = documents.replace(&snapshot(at(2, 1), "test", &flags(1, "off"))).unwrap();
-        assert_eq!(changed.flags.into_iter().collect::<Vec<_>>(), [key("g")]);
+        assert_eq!(changed.flags.iter().collect::<Vec<_>>(), [&key("g")]);
+        let before = compile([], &BTreeMap::new());
+        let compiled = documents.compile_over(&before, &changed);
+        let revisions: Vec<u64> = compiled.flags().map(|flag| flag.revision).collect();
+        assert_eq!(revisions, [1, 1], "and yet both have the new store's revision");
+    }
+
+    #[test]
+    fn a_described_segment_is_no_other_in_another_store() {
+        let mut documents = Documents::default();
+        let exists = serde_json::json!({"attribute": {"attribute": "a", "test": {"exists": true}}});
+        let vip = serde_json::json!({"description": "Whom we know", "when": exists});
+        let segments = BTreeMap::from([(key("vip"), enveloped(1, 1, &vip))]);
+        let snapshot = |store| WireSnapshot { segments: segments.clone(), ..snapshot(at(store, 1), "test", &[]) };
+        assert!(!documents.replace(&snapshot(1)).unwrap().is_empty());
+        assert!(documents.replace(&snapshot(2)).unwrap().is_empty());
     }
 
     #[test]
