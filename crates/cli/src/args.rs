@@ -8,6 +8,8 @@ use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_M
 use daybreak_model::{Millis, Percentage};
 use jiff::Timestamp;
 
+use crate::remote::Secret;
+
 /// Feature flags whose flags can also break things on purpose.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, after_help = "Without a command, `daybreak` serves.")]
@@ -113,6 +115,9 @@ pub(crate) struct Hours {
     /// Ask a server instead of a folder; it tells of now, so not together with `--at`.
     #[arg(long, env = "DAYBREAK_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
+    /// The token to ask it with.
+    #[arg(long, env = "DAYBREAK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<Secret>,
     /// At this moment instead of now, by the folder.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,

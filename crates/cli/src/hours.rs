@@ -7,12 +7,15 @@ use daybreak_guard::hours::{HoursStatus, SEARCH_DAYS, status};
 use jiff::Timestamp;
 
 use crate::args::Hours;
+use crate::remote::{Remote, Target};
 use crate::{folder, remote};
 
 pub(crate) fn run(options: &Hours) -> anyhow::Result<ExitCode> {
     // A server tells of now. The variable may stand for other commands: it is no reason to refuse `--at`.
     if let Some(url) = options.url.as_ref().filter(|_| options.at.is_none()) {
-        let answer = remote::get(url, &format!("/api/v1/hours/{}/status", options.key))?;
+        let target = Target { url: url.clone(), token: options.token.clone() };
+        let path = format!("/api/v1/hours/{}/status", options.key);
+        let answer = remote::block_on(async { Remote::new(&target)?.get(&path).await })?;
         print!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,26 +1,133 @@
 //! Requests to a running server.
 
-use anyhow::{Context, bail};
+use std::fmt;
+use std::str::FromStr;
 
-/// GETs a path of a server, and answers its body.
-///
-/// # Errors
-/// When the server cannot be reached, or answers with an error: with what it said.
-pub(crate) fn get(url: &str, path: &str) -> anyhow::Result<String> {
-    let url = format!("{}{path}", url.trim_end_matches('/'));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let answer =
-            reqwest::get(&url).await.with_context(|| format!("{url} does not answer; is the server running?"))?;
-        let status = answer.status();
-        let body = answer.text().await.with_context(|| format!("the answer of {url} broke off"))?;
-        if status.is_success() {
-            return Ok(body);
+use anyhow::{Context, bail};
+use clap::Args;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+
+/// Which server to ask, and as whom.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// The server to ask.
+    #[arg(long, env = "DAYBREAK_URL", value_name = "URL", default_value = "http://localhost:8080")]
+    pub(crate) url: String,
+    /// The token to ask with; better given in the environment, where no list of processes shows it.
+    #[arg(long, env = "DAYBREAK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<Secret>,
+}
+
+/// What is never printed.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.trim().to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A server that is asked.
+#[derive(Debug)]
+pub(crate) struct Remote<'a> {
+    target: &'a Target,
+    client: reqwest::Client,
+}
+
+impl<'a> Remote<'a> {
+    /// For requests to this server.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub(crate) fn new(target: &'a Target) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION"))).build()?;
+        Ok(Self { target, client })
+    }
+
+    /// A request of a path, with the token.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.target.url.trim_end_matches('/')));
+        match &self.target.token {
+            Some(Secret(token)) => request.bearer_auth(token),
+            None => request,
         }
-        let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-        match problem["detail"].as_str() {
-            Some(detail) => bail!("{status}: {detail}"),
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or answers with an error: with what it said.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let url = &self.target.url;
+        let answer = request.send().await.with_context(|| format!("{url} does not answer; is the server running?"))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.text().await.unwrap_or_default();
+        match problem(&body) {
+            Some(problem) => bail!("{status}: {problem}"),
             None => bail!("{status} from {url}"),
         }
-    })
+    }
+
+    /// GETs a path, and answers its body.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); and when the answer breaks off.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
+        answer.text().await.with_context(|| format!("the answer of {} broke off", self.target.url))
+    }
+}
+
+/// What a problem document says, with the place and the help of each diagnostic.
+fn problem(body: &str) -> Option<String> {
+    let problem: Value = serde_json::from_str(body).ok()?;
+    let mut text = problem["detail"].as_str()?.to_owned();
+    for diagnostic in problem["diagnostics"].as_array().into_iter().flatten() {
+        let field = |name: &str| diagnostic[name].as_str().unwrap_or_default();
+        text += &format!("\n  {}:{}: {}", diagnostic["line"], diagnostic["column"], field("message"));
+        if !field("help").is_empty() {
+            text += &format!("; {}", field("help"));
+        }
+    }
+    Some(text)
+}
+
+/// Runs something that waits for a server.
+///
+/// # Errors
+/// What it returns.
+pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let token = "db_secret".parse().ok();
+        let target = Target { url: "http://localhost:8080".to_owned(), token };
+        assert!(!format!("{target:?}").contains("secret"));
+    }
+
+    #[test]
+    fn problems_are_told() {
+        let body = r#"{"detail": "two mistakes", "diagnostics": [{"line": 3, "column": 7, "message": "no", "help": "write `off`"}]}"#;
+        assert_eq!(problem(body).as_deref(), Some("two mistakes\n  3:7: no; write `off`"));
+        assert_eq!(problem("<html>"), None);
+    }
 }

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod api;
 pub mod app;
 pub mod body;
+pub mod caller;
 pub mod etag;
 pub mod front;
 pub mod limits;

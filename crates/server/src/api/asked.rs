@@ -8,6 +8,7 @@ use daybreak_model::wire::Position;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::caller::Caller;
 use crate::limits::CONFIRM_WAIT;
 use crate::problem::{Code, Problem};
 
@@ -42,9 +43,9 @@ impl ChangeQuery {
     ///
     /// # Errors
     /// When the wait is no length of time, or too long.
-    pub(super) fn asks(self, reason: Option<String>) -> Result<(Actor, Wait), Problem> {
+    pub(super) fn asks(self, caller: &Caller, reason: Option<String>) -> Result<(Actor, Wait), Problem> {
         let wait = Wait::read(self.wait.as_deref())?;
-        Ok((Actor { waits: wait.0.is_some(), ..somebody(reason.or(self.reason)) }, wait))
+        Ok((Actor { waits: wait.0.is_some(), ..caller.actor(reason.or(self.reason)) }, wait))
     }
 }
 
@@ -77,9 +78,4 @@ impl Wait {
     pub(super) async fn reached(self, control: &Control, position: Position) -> Option<Reached> {
         Some(control.reached(position, self.0?).await)
     }
-}
-
-/// Who asks. Without tokens the server knows no name.
-pub(super) fn somebody(reason: Option<String>) -> Actor {
-    Actor::default().because(reason)
 }

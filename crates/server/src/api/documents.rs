@@ -7,9 +7,10 @@ use daybreak_model::wire::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Wait, somebody, switch};
+use super::{Wait, switch};
 use crate::answer;
 use crate::body::Document;
+use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
@@ -61,13 +62,14 @@ struct Applied {
 pub(crate) async fn apply(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    caller: Caller,
     request: HttpRequest,
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
     let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
     let wait = Wait::read(wait.as_deref())?;
-    let actor = Actor { waits: wait.is_asked(), ..somebody(reason) };
+    let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason) };
     let (work, source) = (control.clone(), document.source.clone());
     let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
     let apply = async move { work.apply(vec![source], options, actor).await };

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::reason::{self, Said, Warned};
-use super::{Because, resources, somebody, switch};
+use super::{Because, resources, switch};
 use crate::answer;
 use crate::body::Command;
+use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 
 /// What a start asks for; all of it optional.
@@ -65,6 +66,7 @@ pub struct StartQuery {
 #[post("/api/v1/faults/{key}/start")]
 pub(crate) async fn start(
     control: web::Data<Control>,
+    caller: Caller,
     headers: HttpRequest,
     key: web::Path<String>,
     query: web::Query<StartQuery>,
@@ -76,13 +78,12 @@ pub(crate) async fn start(
         percentage: field("percentage", start.percentage)?,
         hypothesis: start.hypothesis,
         override_reason: start.r#override,
-        // Whoever gets in without tokens is the machine's own user, who may do everything.
-        may_override: true,
+        may_override: caller.may_override(),
         shadow: start.shadow,
         dry_run,
         only_if: resources::asked(&control, &headers, Kind::Fault, &key)?,
     };
-    let started = control.start(&key, request, somebody(start.reason.or(reason))).await?;
+    let started = control.start(&key, request, caller.actor(start.reason.or(reason))).await?;
     if dry_run {
         return Ok(answer::ok(&started));
     }
@@ -101,6 +102,7 @@ pub(crate) async fn start(
 #[post("/api/v1/faults/{key}/stop")]
 pub(crate) async fn stop(
     control: web::Data<Control>,
+    caller: Caller,
     key: web::Path<String>,
     request: HttpRequest,
     body: web::Payload,
@@ -110,7 +112,7 @@ pub(crate) async fn stop(
         said = reason::read(request.query_string(), body).await;
         said.reason.take()
     };
-    let answer = control.stop_first(&key, somebody(None), why).await?;
+    let answer = control.stop_first(&key, caller.actor(None), why).await?;
     if said.wait.is_asked() {
         said.warn("a stop waits for no client: what has not heard it stops with its lease");
     }

@@ -12,6 +12,7 @@ use super::resources::{self, Done};
 use super::{Because, ChangeQuery, NoQuery};
 use crate::answer;
 use crate::body::{self, Command};
+use crate::caller::Caller;
 use crate::limits::Limited;
 use crate::problem::{Code, Problem};
 
@@ -25,13 +26,14 @@ use crate::problem::{Code, Problem};
 #[post("/api/v1/flags/{key}/enable")]
 pub(crate) async fn enable(
     control: web::Data<Control>,
+    caller: Caller,
     request: HttpRequest,
     key: web::Path<String>,
     query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let (actor, wait) = query.into_inner().asks(&caller, because.0.reason)?;
     let done = Done::new(control.enable(Kind::Flag, &key, asked, actor).await?, wait);
     Ok(Done { enabled: Some(true), ..done }.answer(&control, Kind::Flag, &key).await)
 }
@@ -46,13 +48,14 @@ pub(crate) async fn enable(
 #[post("/api/v1/flags/{key}/disable")]
 pub(crate) async fn disable(
     control: web::Data<Control>,
+    caller: Caller,
     request: HttpRequest,
     key: web::Path<String>,
     query: web::Query<ChangeQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let asked = resources::asked(&control, &request, Kind::Flag, &key)?;
-    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let (actor, wait) = query.into_inner().asks(&caller, because.0.reason)?;
     let done = Done::new(control.disable(Kind::Flag, &key, asked, actor).await?, wait);
     Ok(Done { enabled: Some(false), ..done }.answer(&control, Kind::Flag, &key).await)
 }

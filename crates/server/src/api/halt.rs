@@ -5,9 +5,10 @@ use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
 use super::reason::{self, HaltQuery, Said, Warned};
-use super::{Because, NoQuery, somebody};
+use super::{Because, NoQuery};
 use crate::answer;
 use crate::body::Command;
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -28,6 +29,7 @@ struct LiftAnswer {
 #[put("/api/v1/halt")]
 pub(crate) async fn halt(
     control: web::Data<Control>,
+    caller: Caller,
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -36,7 +38,7 @@ pub(crate) async fn halt(
         said = reason::read(request.query_string(), body).await;
         said.reason.take()
     };
-    let HaltView { changed, ended, .. } = control.halt_first(somebody(None), why).await?;
+    let HaltView { changed, ended, .. } = control.halt_first(caller.actor(None), why).await?;
     let halt = said.wait.confirmed(&control).await;
     Ok(answer::ok(&Warned { answer: HaltView { changed, ended, ..halt }, warnings: said.warnings }))
 }
@@ -61,9 +63,10 @@ pub(crate) async fn read(control: web::Data<Control>, _query: web::Query<NoQuery
 #[delete("/api/v1/halt")]
 pub(crate) async fn lift(
     control: web::Data<Control>,
+    caller: Caller,
     query: web::Query<Because>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
-    let lifted = control.lift(somebody(because.0.reason.or(query.into_inner().reason))).await?;
+    let lifted = control.lift(caller.actor(because.0.reason.or(query.into_inner().reason))).await?;
     Ok(answer::ok(&LiftAnswer { halted: control.halt_view().halted, lifted }))
 }

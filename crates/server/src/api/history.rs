@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::resources::{self, Done, ResourcePath};
 use super::{ChangeQuery, events};
 use crate::body::Command;
+use crate::caller::Caller;
 use crate::offload::Offload;
 use crate::problem::Problem;
 
@@ -70,6 +71,7 @@ pub struct Revert {
 #[post("/{key}/revert")]
 pub(crate) async fn revert(
     control: web::Data<Control>,
+    caller: Caller,
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
@@ -79,7 +81,7 @@ pub(crate) async fn revert(
     let kind = resources::kind(&word)?;
     let asked = resources::asked(&control, &request, kind, &key)?;
     let Command(Revert { revision, reason }) = revert;
-    let (actor, wait) = query.into_inner().asks(reason)?;
+    let (actor, wait) = query.into_inner().asks(&caller, reason)?;
     let done = control.revert(kind, &key, revision, asked, actor).await?;
     Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

@@ -17,7 +17,7 @@ pub mod runs;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use asked::{Because, ChangeQuery, Wait, somebody};
+use asked::{Because, ChangeQuery, Wait};
 
 /// A query of a route that takes none: a parameter that nobody heeds is a mistake.
 #[derive(Debug, Deserialize)]

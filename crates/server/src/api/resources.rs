@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{Because, ChangeQuery, NoQuery, Wait};
 use crate::answer;
 use crate::body::{Command, Document};
+use crate::caller::Caller;
 use crate::etag::{Tags, precondition, quoted};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
@@ -169,6 +170,7 @@ pub(crate) async fn read(
 pub(crate) async fn put(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    caller: Caller,
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
@@ -178,7 +180,7 @@ pub(crate) async fn put(
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let new = control.state().revision(kind, &key).is_none();
-    let (actor, wait) = query.into_inner().asks(None)?;
+    let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let put = async move { work.put(kind, &subject, source, asked, actor).await };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
@@ -206,6 +208,7 @@ pub(crate) async fn put(
 pub(crate) async fn patch(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    caller: Caller,
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
@@ -214,7 +217,7 @@ pub(crate) async fn patch(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let (actor, wait) = query.into_inner().asks(None)?;
+    let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
     let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
@@ -239,6 +242,7 @@ pub(crate) async fn patch(
 #[delete("/{key}")]
 pub(crate) async fn remove(
     control: web::Data<Control>,
+    caller: Caller,
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
@@ -247,7 +251,7 @@ pub(crate) async fn remove(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
-    let (actor, wait) = query.into_inner().asks(because.0.reason)?;
+    let (actor, wait) = query.into_inner().asks(&caller, because.0.reason)?;
     let done = control.delete(kind, &key, asked, actor).await?;
     Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }
