@@ -77,7 +77,8 @@ impl Server {
     /// The URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        let scheme = if self.options.iter().any(|option| option == "--tls-cert") { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
     }
 
     /// The process.
@@ -154,8 +155,8 @@ fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, options: &[String]) ->
     command.args(["--listen", &listen.to_string()]).args(options);
     let process = Process::start("daybreak", &mut command)?;
     let address = process.wait_for(|line| {
-        let (_, url) = line.split_once("listening on http://")?;
-        url.split_whitespace().next()?.parse().ok()
+        let (_, url) = line.split_once("listening on ")?;
+        url.split_whitespace().next()?.split_once("://")?.1.parse().ok()
     })?;
     Ok((process, address))
 }

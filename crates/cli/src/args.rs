@@ -43,6 +43,17 @@ pub(crate) struct Serve {
     /// Where to listen; without tokens only loopback is possible.
     #[arg(long, env = "DAYBREAK_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// The server's certificate as PEM, followed by those that lead from it to a root; with it the server speaks TLS
+    /// only. It is read again when it changes.
+    #[arg(long, env = "DAYBREAK_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key as PEM.
+    #[arg(long, env = "DAYBREAK_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The authorities of clients' certificates as PEM; with it a client without a certificate of theirs does not get
+    /// in. It has to show its token all the same.
+    #[arg(long, env = "DAYBREAK_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
     /// The environment: nothing done here reaches the clients of another.
     #[arg(long, env = "DAYBREAK_ENVIRONMENT", value_name = "NAME", default_value = "development")]
     pub(crate) environment: String,

@@ -13,7 +13,7 @@ use crate::{folder, remote};
 pub(crate) fn run(options: &Hours) -> anyhow::Result<ExitCode> {
     // A server tells of now. The variable may stand for other commands: it is no reason to refuse `--at`.
     if let Some(url) = options.url.as_ref().filter(|_| options.at.is_none()) {
-        let target = Target { url: url.clone(), token: options.token.clone() };
+        let target = Target { url: url.clone(), token: options.token.clone(), client_cert: None };
         let path = format!("/api/v1/hours/{}/status", options.key);
         let answer = remote::block_on(async { Remote::new(&target)?.get(&path).await })?;
         print!("{answer}");

@@ -1,6 +1,7 @@
 //! Requests to a running server.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
@@ -17,6 +18,9 @@ pub(crate) struct Target {
     /// The token to ask with; better given in the environment, where no list of processes shows it.
     #[arg(long, env = "DAYBREAK_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<Secret>,
+    /// A PEM file with the certificate to show to a server which asks for one, and its key.
+    #[arg(long, env = "DAYBREAK_CLIENT_CERT", value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
 }
 
 /// What is never printed.
@@ -50,7 +54,13 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When no client can be made.
     pub(crate) fn new(target: &'a Target) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION"))).build()?;
+        let mut builder = reqwest::Client::builder().user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &target.client_cert {
+            let unusable = || format!("the client certificate {} cannot be used", path.display());
+            let pem = std::fs::read(path).with_context(unusable)?;
+            builder = builder.identity(reqwest::Identity::from_pem(&pem).with_context(unusable)?);
+        }
+        let client = builder.build()?;
         Ok(Self { target, client })
     }
 
@@ -120,7 +130,7 @@ mod tests {
     #[test]
     fn a_token_is_not_shown() {
         let token = "db_secret".parse().ok();
-        let target = Target { url: "http://localhost:8080".to_owned(), token };
+        let target = Target { url: "http://localhost:8080".to_owned(), token, client_cert: None };
         assert!(!format!("{target:?}").contains("secret"));
     }
 

@@ -12,7 +12,7 @@ use daybreak_control::{Control, LoadError, Options, Refusal};
 use daybreak_document::render;
 use daybreak_model::Kind;
 use daybreak_model::wire::StoreId;
-use daybreak_server::{Offload, Shared, access};
+use daybreak_server::{Offload, Shared, Tls, TlsFiles, access};
 use daybreak_store::{MemoryOptions, MemoryStore};
 use rand::RngExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +42,7 @@ pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
 async fn serve(options: Serve) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}; `--listen 127.0.0.1:0` takes any free port", options.listen))?;
+    let tls = tls(&options)?;
     let control = open(&options).await?;
     let _watch = match control.watch_files(options.flags.clone()).await {
         Ok(watch) => watch,
@@ -54,7 +55,7 @@ async fn serve(options: Serve) -> anyhow::Result<ExitCode> {
     tokio::spawn(tick(control.clone()));
     println!("{}", greeting(&control, listener.local_addr()?, &options));
     let shared = Shared::new(control, Offload::new(tokio::runtime::Handle::current()));
-    daybreak_server::serve(listener, shared, stop_signal()?).await?;
+    daybreak_server::serve(listener, shared, tls, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,6 +75,13 @@ async fn open(options: &Serve) -> anyhow::Result<Control> {
     Ok(Control::open(conduct, Arc::new(store), Arc::new(SystemClock), seed).await?)
 }
 
+/// The certificates to serve with; none where the server speaks in the clear.
+fn tls(options: &Serve) -> anyhow::Result<Option<Tls>> {
+    let pair = options.tls_cert.clone().zip(options.tls_key.clone());
+    let files = pair.map(|(certificate, key)| TlsFiles { certificate, key, client_ca: options.tls_client_ca.clone() });
+    Ok(files.map(Tls::load).transpose()?)
+}
+
 /// The guard's tick, each second, until the server ends.
 async fn tick(control: Control) {
     let mut seconds = tokio::time::interval(TICK);
@@ -88,10 +96,11 @@ async fn tick(control: Control) {
 fn greeting(control: &Control, address: SocketAddr, options: &Serve) -> String {
     let state = control.state();
     let count = |kind: Kind| counted(state.resources().keys(kind).len(), kind.noun());
+    let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     format!(
-        "daybreak {} listening on http://{address} (loopback only, as there are no tokens)\n\
+        "daybreak {} listening on {scheme}://{address} (loopback only, as there are no tokens)\n\
          {} and {} from {}, environment {}\n\
-         the API: http://{address}/docs/    stop everything: curl -X PUT http://{address}/api/v1/halt",
+         the API: {scheme}://{address}/docs/    stop everything: curl -X PUT {scheme}://{address}/api/v1/halt",
         env!("CARGO_PKG_VERSION"),
         count(Kind::Flag),
         count(Kind::Fault),

@@ -11,11 +11,11 @@ use actix_web::http::header::{HOST, HeaderValue, ORIGIN};
 
 use crate::problem::{Code, Problem};
 
-/// Refuses what a web page of another origin could have sent.
+/// Refuses what a web page of another origin could have sent; `secure` says whether the connection is TLS.
 ///
 /// # Errors
 /// With [`Code::ForeignOrigin`], which is answered with 403.
-pub fn check(head: &RequestHead) -> Result<(), Problem> {
+pub fn check(head: &RequestHead, secure: bool) -> Result<(), Problem> {
     let headers = head.headers();
     let mut hosts = headers.get_all(HOST).map(text).collect::<Vec<_>>();
     hosts.extend(head.uri.authority().map(|authority| authority.as_str()));
@@ -28,9 +28,10 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
              ask for http://localhost or http://127.0.0.1"
         )));
     }
+    let scheme = if secure { "https" } else { "http" };
     for origin in headers.get_all(ORIGIN).map(text) {
-        if !is_own(origin, host) {
-            return Err(refuse(&format!("a page of `{origin}` asked; only pages of http://{host} may")));
+        if !is_own(origin, scheme, host) {
+            return Err(refuse(&format!("a page of `{origin}` asked; only pages of {scheme}://{host} may")));
         }
     }
     for site in headers.get_all("sec-fetch-site").map(text) {
@@ -72,9 +73,11 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Whether `origin` is that of the pages which this server itself serves under `host`.
-fn is_own(origin: &str, host: &str) -> bool {
-    let strip = |authority: &str| authority.strip_suffix(":80").unwrap_or(authority).to_ascii_lowercase();
-    origin.strip_prefix("http://").is_some_and(|authority| strip(authority) == strip(host))
+fn is_own(origin: &str, scheme: &str, host: &str) -> bool {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    let strip = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
+    let authority = origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    authority.is_some_and(|authority| strip(authority) == strip(host))
 }
 
 #[cfg(test)]
@@ -85,12 +88,16 @@ mod tests {
     use super::*;
 
     fn answer(uri: &str, headers: &[(&str, &str)]) -> bool {
+        answer_over("http", uri, headers)
+    }
+
+    fn answer_over(scheme: &str, uri: &str, headers: &[(&str, &str)]) -> bool {
         let mut request = TestRequest::with_uri(uri).to_request();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
-        check(request.head()).is_ok()
+        check(request.head(), scheme == "https").is_ok()
     }
 
     #[test]
@@ -154,6 +161,8 @@ mod tests {
             assert_eq!(answer("/api/v1/halt", &headers), expected, "{headers:?}");
         }
         assert!(answer("/", &[("host", "localhost:80"), ("origin", "http://localhost")]), "the port that goes unsaid");
+        let over_tls = |origin| answer_over("https", "/", &[("host", "localhost:443"), ("origin", origin)]);
+        assert!(over_tls("https://localhost") && !over_tls("http://localhost") && !over_tls("http://localhost:443"));
     }
 
     #[test]

@@ -37,10 +37,11 @@ pub async fn pass<B: MessageBody + 'static>(
     }
     let page = request.path().starts_with("/docs");
     let upgrade = request.head().upgrade();
-    let mut response = match access::check(request.head()).and_then(|()| no_web_socket(&request)) {
-        Ok(()) => mend(next.call(request).await?, head),
-        Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
-    };
+    let mut response =
+        match access::check(request.head(), request.app_config().secure()).and_then(|()| no_web_socket(&request)) {
+            Ok(()) => mend(next.call(request).await?, head),
+            Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
+        };
     if upgrade {
         // Nothing is upgraded to; the framework would say that something is.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

@@ -20,8 +20,10 @@ pub mod refusal;
 pub mod routes;
 pub mod serve;
 pub mod stream;
+pub mod tls;
 
 pub use app::{Shared, app, document};
 pub use offload::Offload;
 pub use problem::{Code, Problem};
 pub use serve::serve;
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -10,19 +10,22 @@ use daybreak_model::Millis;
 
 use crate::app::{Shared, app};
 use crate::limits;
+use crate::tls::Tls;
 
 /// How far clients spread their new connections when the server stops.
 const RECONNECT_JITTER: Millis = Millis::from_secs(5);
 /// The time for which the farewell may be on its way before connections are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
 
-/// Serves on a listener until `shutdown` is ready; then tells clients to connect elsewhere, and ends.
+/// Serves on a listener until `shutdown` is ready, in the clear or with TLS; then tells clients to connect elsewhere,
+/// and ends.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub async fn serve(
     listener: TcpListener,
     shared: Shared,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (control, closing) = (shared.control().clone(), shared.closing().clone());
@@ -33,16 +36,22 @@ pub async fn serve(
         closing.close();
         tokio::time::sleep(FAREWELL).await;
     };
-    HttpServer::new(move || app(&shared))
+    let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
+    let server = HttpServer::new(move || app(&shared))
         .keep_alive(KeepAlive::Timeout(limits::KEEP_ALIVE))
         .client_request_timeout(limits::HEAD_TIMEOUT)
         .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+        .tls_handshake_timeout(limits::HEAD_TIMEOUT)
         .max_connections(limits::CONNECTIONS_PER_WORKER_MAX)
         .backlog(limits::BACKLOG)
         .tcp_nodelay(true)
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
-        .shutdown_signal(farewell)
-        .listen(listener)?
-        .run()
-        .await
+        .shutdown_signal(farewell);
+    let (server, watch) = match (config, tls) {
+        (Some(config), Some(tls)) => (server.listen_rustls_0_23(listener, config)?, Some(tokio::spawn(tls.watch()))),
+        _ => (server.listen(listener)?, None),
+    };
+    let served = server.run().await;
+    watch.iter().for_each(tokio::task::JoinHandle::abort);
+    served
 }

@@ -18,6 +18,7 @@ pub struct Builder {
     service: Option<String>,
     environment: Option<String>,
     token: Option<Token>,
+    client_certificate: Option<PathBuf>,
     bootstrap: Option<PathBuf>,
     cache: Option<PathBuf>,
     stale_after: Option<Duration>,
@@ -71,6 +72,7 @@ impl Builder {
             service: None,
             environment: None,
             token: std::env::var("DAYBREAK_TOKEN").ok().map(Token),
+            client_certificate: std::env::var_os("DAYBREAK_CLIENT_CERT").map(PathBuf::from),
             bootstrap: None,
             cache: None,
             stale_after: None,
@@ -99,6 +101,14 @@ impl Builder {
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(Token(token.to_owned()));
+        self
+    }
+
+    /// A PEM file with the certificate that it shows to a server which asks for one, those that lead from it to a root,
+    /// and its private key; `DAYBREAK_CLIENT_CERT` unless said. It is read once.
+    #[must_use]
+    pub fn client_certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.client_certificate = Some(path.into());
         self
     }
 
@@ -196,6 +206,7 @@ impl Builder {
                 service,
                 environment: self.environment,
                 token: self.token.map(|Token(token)| token),
+                client_certificate: self.client_certificate,
                 instance: InstanceId::new(rand::random()),
                 stale_after: self.stale_after,
                 on_evaluation: self.on_evaluation,

@@ -1,6 +1,7 @@
 //! What the clients of one server and the thread behind them share.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     pub(crate) service: String,
     pub(crate) token: Option<String>,
+    pub(crate) client_certificate: Option<PathBuf>,
     pub(crate) instance: InstanceId,
     pub(crate) stale_after: Option<Duration>,
     pub(crate) on_evaluation: Option<EvaluationHook>,

@@ -51,6 +51,7 @@ impl TestClient {
             environment: None,
             service: "test".to_owned(),
             token: None,
+            client_certificate: None,
             instance: InstanceId::new(0),
             stale_after: None,
             on_evaluation: None,

@@ -76,7 +76,9 @@ impl Server {
         let shared = Shared::new(control, Offload::new(runtime.handle().clone()));
         let handle = runtime.handle().clone();
         // It ends with the process of the tests.
-        std::thread::spawn(move || handle.block_on(daybreak_server::serve(listener, shared, std::future::pending())));
+        std::thread::spawn(move || {
+            handle.block_on(daybreak_server::serve(listener, shared, None, std::future::pending()))
+        });
         Ok(Self { address, clock, _runtime: runtime })
     }
 

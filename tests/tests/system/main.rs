@@ -11,4 +11,5 @@ mod runs;
 mod share;
 mod shop;
 mod stop;
+mod tls;
 mod tour;

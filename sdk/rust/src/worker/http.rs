@@ -1,11 +1,14 @@
 //! The client's own HTTP: its TLS, its token, and answers of bounded length.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Response};
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
@@ -24,26 +27,41 @@ pub(super) fn client(settings: &Settings) -> Result<Client, String> {
         headers.insert(AUTHORIZATION, bearer);
     }
     let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers);
-    let builder = builder.tls_backend_preconfigured(tls(&settings.url)?);
+    let builder = builder.tls_backend_preconfigured(tls(settings)?);
     builder.user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| chain(&error))
 }
 
 /// TLS as reqwest has it by default: the machine's own roots, and the provider of the host where it has one.
-fn tls(url: &str) -> Result<ClientConfig, String> {
+fn tls(settings: &Settings) -> Result<ClientConfig, String> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
-    let mut config = match Verifier::new(provider) {
-        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth(),
+    let builder = match Verifier::new(provider) {
+        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
         // A machine without roots can trust nobody, which a server without TLS does not ask for.
-        Err(_) if url.starts_with("http:") => {
-            builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-        }
+        Err(_) if settings.url.starts_with("http:") => builder.with_root_certificates(RootCertStore::empty()),
         Err(error) => return Err(error.to_string()),
+    };
+    let mut config = match &settings.client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let unusable = |why: String| format!("the client certificate {} cannot be used: {why}", path.display());
+            let (chain, key) = certificate(path).map_err(unusable)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| unusable(error.to_string()))?
+        }
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// A certificate, those that lead from it to a root, and its key, out of one PEM file.
+fn certificate(path: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let chain = chain.map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| format!("it has no private key: {error}"))?;
+    Ok((chain, key))
 }
 
 /// An answer's body, if it is no longer than this, in bytes.

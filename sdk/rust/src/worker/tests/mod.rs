@@ -50,6 +50,7 @@ fn core(url: &str, environment: Option<&str>) -> Arc<Core> {
         url: url.to_owned(),
         environment: environment.map(str::to_owned),
         service: "shop".to_owned(),
+        client_certificate: None,
         token: None,
         instance: InstanceId::new(7),
         stale_after: None,
