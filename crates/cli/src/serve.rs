@@ -21,8 +21,10 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{LogFormat, Serve};
 use crate::check::counted;
 
-/// Threads beside those that answer requests: for documents, for the guard's tick, for the files.
-const THREADS: usize = 2;
+/// Threads for what must not wait for requests: one makes changes, one reads the files, one is left for the guard.
+const THREADS: usize = 3;
+/// Threads that read documents and write long answers.
+const OFFLOAD_THREADS: usize = 2;
 /// How often the guard looks.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -35,11 +37,12 @@ pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
             options.listen.port()
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    runtime.block_on(serve(options))
+    let threads = |count| tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build();
+    let (runtime, offload) = (threads(THREADS)?, threads(OFFLOAD_THREADS)?);
+    runtime.block_on(serve(options, Offload::new(offload.handle().clone())))
 }
 
-async fn serve(options: Serve) -> anyhow::Result<ExitCode> {
+async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}; `--listen 127.0.0.1:0` takes any free port", options.listen))?;
     let tls = tls(&options)?;
@@ -54,7 +57,7 @@ async fn serve(options: Serve) -> anyhow::Result<ExitCode> {
     };
     tokio::spawn(tick(control.clone()));
     println!("{}", greeting(&control, listener.local_addr()?, &options));
-    let shared = Shared::new(control, Offload::new(tokio::runtime::Handle::current()));
+    let shared = Shared::new(control, offload);
     daybreak_server::serve(listener, shared, tls, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }

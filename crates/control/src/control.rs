@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    /// Where changes are made.
+    runtime: tokio::runtime::Handle,
     /// Unique for this start; what this server leads by.
     pub(crate) holder: String,
     pub(crate) state: ArcSwap<State>,
@@ -110,6 +112,7 @@ impl Control {
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions);
         let inner = Inner {
+            runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
             hub: Hub::new(contents.position.revision),
             state: ArcSwap::from_pointee(state),
@@ -155,17 +158,20 @@ impl Control {
     /// Listens from now on: first comes what was missed since `last`, or everything where that is not known
     /// any more; then each message as it happens. Where a run is active, or everything is halted, the backlog
     /// says so at its end.
-    #[must_use]
-    pub fn subscribe(&self, last: Option<Position>) -> Subscription {
+    pub async fn subscribe(&self, last: Option<Position>) -> Subscription {
         let read = || {
             let state = self.state();
             (state.position(), state)
         };
         let (state, missed, live, open) = self.inner.hub.listen(last, read);
-        let mut backlog = missed.unwrap_or_else(|| vec![state.frame()]);
-        let runs = self.inner.runs.lock();
-        let now = RunsChanged { started: runs.active_ids(), halted: runs.halted(), ..RunsChanged::default() };
-        drop(runs);
+        let now = {
+            let runs = self.inner.runs.lock();
+            RunsChanged { started: runs.active_ids(), halted: runs.halted(), ..RunsChanged::default() }
+        };
+        let mut backlog = match missed {
+            Some(missed) => missed,
+            None => vec![state.frame().await],
+        };
         if now.halted || !now.started.is_empty() {
             backlog.push(hub::frame(&Message::Runs(now)));
         }
@@ -217,13 +223,14 @@ impl Control {
         if self.inner.shutting_down.load(Ordering::Relaxed) { Err(Refusal::ShuttingDown) } else { Ok(()) }
     }
 
-    /// Runs something to its end, also when the caller goes away meanwhile: what is half done would be wrong.
+    /// Runs something to its end, also when the caller goes away meanwhile: what is half done would be wrong. It runs
+    /// where the control was opened, since compiling may take long, and who calls may be answering others.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.open_for_changes()?;
-        tokio::spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
+        self.inner.runtime.spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
     }
 }
 

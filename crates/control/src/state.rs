@@ -9,6 +9,7 @@ use daybreak_engine as engine;
 use daybreak_model::wire::{self, Enveloped, Position};
 use daybreak_model::{Condition, Key, Kind, Resources};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 
 use crate::control::not_found;
 use crate::{Refusal, hub};
@@ -27,7 +28,7 @@ pub struct State {
     snapshot: Arc<engine::Snapshot>,
     flags_revision: u64,
     encoded: OnceLock<Bytes>,
-    frame: OnceLock<Bytes>,
+    frame: OnceCell<Bytes>,
 }
 
 /// One resource, in the form that people write.
@@ -56,7 +57,7 @@ impl State {
             snapshot,
             flags_revision: last.unwrap_or(0),
             encoded: OnceLock::new(),
-            frame: OnceLock::new(),
+            frame: OnceCell::new(),
         }
     }
 
@@ -70,7 +71,7 @@ impl State {
             snapshot: Arc::clone(&self.snapshot),
             flags_revision: self.flags_revision,
             encoded: OnceLock::new(),
-            frame: OnceLock::new(),
+            frame: OnceCell::new(),
         }
     }
 
@@ -171,13 +172,18 @@ impl State {
         self.encoded.get_or_init(encode).clone()
     }
 
-    /// The snapshot as the stream's first message. It is encoded once.
-    pub(crate) fn frame(&self) -> Bytes {
-        let encode = || {
-            let data = self.wire_snapshot();
-            hub::encode("snapshot", Some(self.position), String::from_utf8_lossy(&data).trim_end())
+    /// The snapshot as the stream's first message. It is encoded once, away from the threads that answer requests: all
+    /// who connect after a change wait for the same.
+    pub(crate) async fn frame(self: &Arc<Self>) -> Bytes {
+        let encode = |state: &Self| {
+            let data = state.wire_snapshot();
+            hub::encode("snapshot", Some(state.position), String::from_utf8_lossy(&data).trim_end())
         };
-        self.frame.get_or_init(encode).clone()
+        let encoding = || async {
+            let state = Arc::clone(self);
+            tokio::task::spawn_blocking(move || encode(&state)).await.unwrap_or_else(|_| encode(self))
+        };
+        self.frame.get_or_init(encoding).await.clone()
     }
 
     fn to_wire(&self) -> wire::Snapshot {

@@ -58,7 +58,7 @@ pub(crate) async fn stream(
         let detail = format!("{STREAMS_MAX} streams are open already; connect elsewhere, or poll /api/v1/snapshot");
         return Err(Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10"));
     }
-    let subscription = control.subscribe(last_event_id(&request));
+    let subscription = control.subscribe(last_event_id(&request)).await;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))

@@ -213,7 +213,7 @@ async fn invariant_9_refused_input_changes_nothing() {
 async fn invariant_8_what_is_not_committed_is_not_published() {
     let Bench { control, store, .. } = Bench::new().await;
     let (position, bytes) = (control.position(), control.state().wire_snapshot());
-    let mut stream = control.subscribe(Some(position));
+    let mut stream = control.subscribe(Some(position)).await;
     store.fail(true);
     let refused = put(&control, Kind::Flag, "dark", "default: off", Precondition::None).await;
     assert!(matches!(refused, Err(Refusal::Store(_))), "{refused:?}");

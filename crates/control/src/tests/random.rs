@@ -85,8 +85,8 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(bench: &Bench) -> Self {
-        let stream = bench.control.subscribe(None);
+    async fn new(bench: &Bench) -> Self {
+        let stream = bench.control.subscribe(None).await;
         let Message::Snapshot(snapshot) = read(&stream.backlog[0]) else { panic!("a snapshot comes first") };
         Self { stream, position: snapshot.position, flags: texts(&snapshot) }
     }
@@ -138,7 +138,7 @@ fn check(bench: &Bench, client: &mut TestClient, follower: &mut Follower) {
 
 async fn go(steps: Vec<Step>) {
     let bench = Bench::new().await;
-    let (mut client, mut follower) = (TestClient::new(1), Follower::new(&bench));
+    let (mut client, mut follower) = (TestClient::new(1), Follower::new(&bench).await);
     client.report(&bench.control);
     for step in steps {
         step.take(&bench, &mut client).await;

@@ -27,7 +27,7 @@ fn positions(stream: &mut Subscription) -> Vec<u64> {
 #[tokio::test]
 async fn a_snapshot_first_and_then_changes() {
     let Bench { control, .. } = Bench::new().await;
-    let mut stream = control.subscribe(None);
+    let mut stream = control.subscribe(None).await;
     let Message::Snapshot(snapshot) = read(&stream.backlog[0]) else { panic!("a snapshot comes first") };
     assert_eq!((snapshot.position, snapshot.environment.as_str()), (control.position(), "test"));
     assert!(snapshot.segments["eu"].decode::<daybreak_model::Segment>().is_ok());
@@ -52,12 +52,12 @@ async fn resuming_has_no_gap_and_no_duplicate() {
     }
     for missed in 0..=10 {
         let last = Position { revision: start.revision + missed, ..start };
-        let mut stream = control.subscribe(Some(last));
+        let mut stream = control.subscribe(Some(last)).await;
         assert_eq!(positions(&mut stream), (last.revision + 1..=start.revision + 10).collect::<Vec<_>>());
     }
     let elsewhere = Position { store: StoreId::new(99), ..start };
     for last in [None, Some(elsewhere), Some(Position { revision: start.revision + 11, ..start })] {
-        let stream = control.subscribe(last);
+        let stream = control.subscribe(last).await;
         assert!(matches!(read(&stream.backlog[0]), Message::Snapshot(_)), "{last:?}");
     }
 }
@@ -74,8 +74,8 @@ async fn subscribing_amid_changes_misses_nothing() {
     let mut streams = Vec::new();
     while !writing.is_finished() && streams.len() < 100 {
         let last = control.position();
-        streams.push(control.subscribe(None));
-        streams.push(control.subscribe(Some(last)));
+        streams.push(control.subscribe(None).await);
+        streams.push(control.subscribe(Some(last)).await);
         tokio::task::yield_now().await;
     }
     writing.await.unwrap();
@@ -92,11 +92,11 @@ async fn who_connects_learns_of_runs_and_of_a_halt() {
     let bench = Bench::new().await;
     TestClient::new(1).report(&bench.control);
     let id = bench.start("gateway-slow").await.unwrap().run.id;
-    let stream = bench.control.subscribe(None);
+    let stream = bench.control.subscribe(None).await;
     let Message::Runs(runs) = read(stream.backlog.last().unwrap()) else { panic!("the runs come last") };
     assert_eq!((runs.started, runs.halted), (vec![id], false));
     bench.control.halt(Actor::default()).await.unwrap();
-    let stream = bench.control.subscribe(Some(bench.control.position()));
+    let stream = bench.control.subscribe(Some(bench.control.position())).await;
     let Message::Runs(runs) = read(stream.backlog.last().unwrap()) else { panic!("the halt comes last") };
     assert_eq!((runs.started.len(), runs.halted), (0, true));
 }
@@ -104,7 +104,7 @@ async fn who_connects_learns_of_runs_and_of_a_halt() {
 #[tokio::test]
 async fn a_goodbye_with_jitter_and_a_heartbeat() {
     let Bench { control, .. } = Bench::new().await;
-    let mut stream = control.subscribe(None);
+    let mut stream = control.subscribe(None).await;
     assert!(matches!(read(&control.heartbeat()), Message::Heartbeat));
     assert!(control.health().ready);
     control.shut_down(Millis::from_secs(5));
@@ -136,7 +136,7 @@ async fn waiting_until_clients_have_a_change() {
     poller.report.state = daybreak_model::wire::ClientState::Polling;
     poller.report(&control);
     clients.iter_mut().for_each(|client| drop(client.report(&control)));
-    let mut stream = control.subscribe(None);
+    let mut stream = control.subscribe(None).await;
     let actor = Actor { waits: true, ..Actor::default() };
     let position = control.disable(Kind::Flag, "new-checkout", Precondition::None, actor).await.unwrap().position;
     assert!(matches!(read(&stream.live.try_recv().unwrap()), Message::Change(change) if change.ack));

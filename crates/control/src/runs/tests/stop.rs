@@ -30,7 +30,7 @@ async fn invariant_3_stop_waits_for_nothing() {
             async move { control.disable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await },
         );
     tokio::task::yield_now().await;
-    let mut stream = bench.control.subscribe(None);
+    let mut stream = bench.control.subscribe(None).await;
     let control = bench.control.clone();
     let mut stop = Box::pin(async move { control.stop("gateway-slow", Actor::named("ada")).await });
     // Polled once: no time has passed, and nothing was answered; but clients have been told.
@@ -117,7 +117,7 @@ async fn invariant_3_removing_a_fault_waits_for_nothing() {
             control.disable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await
         });
         tokio::task::yield_now().await;
-        let mut stream = bench.control.subscribe(None);
+        let mut stream = bench.control.subscribe(None).await;
         let mut removal = Box::pin(remove(bench.control.clone(), how));
         // Polled once: no time has passed, and nothing was answered; but clients have been told.
         assert!(!is_ready(&mut removal), "{how}");
@@ -149,7 +149,7 @@ async fn invariant_3_removing_a_fault_reaches_a_start_under_way() {
         let start =
             tokio::spawn(async move { control.start("gateway-slow", Default::default(), Actor::default()).await });
         tokio::task::yield_now().await;
-        let mut stream = bench.control.subscribe(None);
+        let mut stream = bench.control.subscribe(None).await;
         let mut removal = Box::pin(remove(bench.control.clone(), how));
         assert!(!is_ready(&mut removal), "{how}");
         bench.store.release();
@@ -191,7 +191,7 @@ async fn invariant_3_halt_waits_for_nothing() {
     let id = bench.start("gateway-slow").await.unwrap().run.id;
     client.report(&bench.control);
     bench.store.hang();
-    let mut stream = bench.control.subscribe(None);
+    let mut stream = bench.control.subscribe(None).await;
     let control = bench.control.clone();
     let mut halt = Box::pin(async move { control.halt(Actor::named("ada")).await });
     assert!(!is_ready(&mut halt));
@@ -258,7 +258,7 @@ async fn invariant_3_stop_reaches_a_start_under_way() {
         let start =
             tokio::spawn(async move { control.start("gateway-slow", Default::default(), Actor::default()).await });
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        let mut stream = bench.control.subscribe(None);
+        let mut stream = bench.control.subscribe(None).await;
         if halts {
             assert!(bench.control.halt(Actor::default()).await.is_err());
         } else {
