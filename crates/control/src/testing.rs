@@ -1,5 +1,6 @@
 //! What this crate's tests share: a control on a memory store, a clock moved by hand, clients that report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use daybreak_store::{
     LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, Watch,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::clock::ManualClock;
 use crate::{Actor, ApplyOptions, Control, Options, StartRequest, Started};
@@ -136,7 +138,7 @@ impl TestClient {
                 operations: [("POST /checkout".to_owned(), OperationCounts::default())].into(),
                 points: points.into(),
                 arms: Vec::new(),
-                evaluations: std::collections::BTreeMap::new(),
+                evaluations: BTreeMap::new(),
                 goodbye: false,
             },
         }
@@ -257,6 +259,14 @@ impl Store for Flaky {
 
     fn acknowledge(&self, ids: Vec<u64>) -> BoxFuture<'_, ()> {
         self.then(move |store| store.acknowledge(ids))
+    }
+
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()> {
+        self.then(move |store| store.put_notes(notes))
+    }
+
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
+        self.then(move |store| store.notes(prefix))
     }
 
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {

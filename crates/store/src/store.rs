@@ -1,11 +1,13 @@
 //! The one trait.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::Position;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership, LeadershipRequest,
@@ -66,6 +68,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Forgets messages that have arrived.
     fn acknowledge(&self, ids: Vec<u64>) -> BoxFuture<'_, ()>;
+
+    /// Keeps notes by name, all of them or none: small facts that must last, but are no change, as when a token was
+    /// last used. They make no revision, and no watch tells of them. `None` removes; removing what is not there is no
+    /// error.
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()>;
+
+    /// The notes whose name begins with this; all of them for an empty prefix.
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>>;
 
     /// Whether everything is halted, and why. A state that cannot be read is a halt whose reason says so.
     fn halt(&self) -> BoxFuture<'_, Option<Halt>>;

@@ -2,6 +2,7 @@
 
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use daybreak_model::wire::{Position, StoreId};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
@@ -162,6 +164,17 @@ impl Store for MemoryStore {
             state.acknowledge(&ids);
             Ok(())
         })
+    }
+
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()> {
+        self.with(|state| {
+            state.put_notes(notes);
+            Ok(())
+        })
+    }
+
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
+        self.with(|state| Ok(state.notes(&prefix)))
     }
 
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {

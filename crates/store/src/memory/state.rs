@@ -1,10 +1,12 @@
 //! What a memory store holds. Everything here happens under one lock, so nothing is ever seen half done.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::Position;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::{
     Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Leadership, LeadershipRequest,
@@ -25,6 +27,7 @@ pub(super) struct State {
     leaders: BTreeMap<String, Leader>,
     outbox: BTreeMap<u64, Delivery>,
     next_message: u64,
+    notes: BTreeMap<String, Value>,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,7 @@ impl State {
             leaders: BTreeMap::new(),
             outbox: BTreeMap::new(),
             next_message: 1,
+            notes: BTreeMap::new(),
         }
     }
 
@@ -161,6 +165,21 @@ impl State {
         for id in ids {
             self.outbox.remove(id);
         }
+    }
+
+    pub(super) fn put_notes(&mut self, notes: BTreeMap<String, Option<Value>>) {
+        for (name, note) in notes {
+            match note {
+                Some(note) => drop(self.notes.insert(name, note)),
+                None => drop(self.notes.remove(&name)),
+            }
+        }
+    }
+
+    pub(super) fn notes(&self, prefix: &str) -> BTreeMap<String, Value> {
+        let from = self.notes.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let wanted = from.take_while(|(name, _)| name.starts_with(prefix));
+        wanted.map(|(name, note)| (name.clone(), note.clone())).collect()
     }
 }
 
