@@ -12,7 +12,7 @@ use daybreak_model::wire::{
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
     BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
-    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, Watch,
+    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, StoreStats, Watch,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -267,6 +267,10 @@ impl Store for Flaky {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.then(move |store| store.notes(prefix))
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.inner.stats()
     }
 
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {
