@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_MAX, RUN_DURATION_MAX_DEFAULT};
 use daybreak_model::{Millis, Percentage};
+use daybreak_store::Retention;
 use jiff::Timestamp;
 
 use crate::remote::Secret;
@@ -37,9 +38,15 @@ pub(crate) struct Serve {
     /// The folder of documents; they are watched and applied as they change.
     #[arg(long, env = "DAYBREAK_FLAGS", value_name = "DIR", default_value = "flags")]
     pub(crate) flags: PathBuf,
-    /// The folder for what must survive a restart.
+    /// The folder for what must survive a restart: all changes, runs, events and the halt.
     #[arg(long, env = "DAYBREAK_DATA", value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
+    /// How many events are kept at most; the oldest are dropped.
+    #[arg(long, env = "DAYBREAK_EVENTS_MAX", value_name = "NUMBER", default_value_t = Retention::default().events)]
+    pub(crate) events_max: usize,
+    /// How long events are kept at most, counted back from the latest.
+    #[arg(long, env = "DAYBREAK_EVENTS_AGE", value_name = "DURATION", default_value_t = Retention::default().age)]
+    pub(crate) events_age: Millis,
     /// Where to listen; without tokens only loopback is possible.
     #[arg(long, env = "DAYBREAK_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
@@ -168,6 +175,8 @@ mod tests {
             ("--max-run 5h", Some("4h")),
             ("--max-blast-radius 100%", None),
             ("--max-blast-radius 100", Some("write `100%`")),
+            ("--events-age 30d", None),
+            ("--events-age 30", Some("unit")),
             ("--listen 8080", Some("socket address")),
         ];
         for (options, expected) in cases {

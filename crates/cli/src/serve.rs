@@ -13,7 +13,7 @@ use daybreak_document::render;
 use daybreak_model::Kind;
 use daybreak_model::wire::StoreId;
 use daybreak_server::{Offload, Shared, Tls, TlsFiles, access};
-use daybreak_store::{MemoryOptions, MemoryStore};
+use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention};
 use rand::RngExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -62,12 +62,12 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The control on a store in memory; what must survive a restart is in `--data`.
+/// The control on the store in `--data`.
 async fn open(options: &Serve) -> anyhow::Result<Control> {
     let mut random = rand::rng();
-    let id = StoreId::new(random.random());
-    let store = MemoryStore::open(MemoryOptions { data: Some(&options.data), ..MemoryOptions::new(id) })
-        .with_context(|| format!("cannot use the data folder {}; see `--data`", options.data.display()))?;
+    let retention = Retention { events: options.events_max, age: options.events_age };
+    let new_id = StoreId::new(random.random());
+    let store = EmbeddedStore::open(EmbeddedOptions { retention, ..EmbeddedOptions::new(&options.data, new_id) })?;
     let conduct = Options {
         environment: options.environment.clone(),
         lease: options.lease,

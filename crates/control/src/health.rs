@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daybreak_model::Millis;
 use daybreak_model::limits::GUARD_TICK_AGE_MAX;
+use daybreak_store::StoreStats;
 use serde::Serialize;
 
 use crate::Control;
@@ -35,6 +36,8 @@ pub struct Health {
     pub store_confirmation_age: Option<Millis>,
     /// Whether the server is ending.
     pub shutting_down: bool,
+    /// How much the store has written since the start.
+    pub store: StoreStats,
 }
 
 impl Control {
@@ -68,6 +71,7 @@ impl Control {
             guard_tick_age,
             store_confirmation_age,
             shutting_down,
+            store: self.inner.store.stats(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What this crate's tests share: a control on a memory store, a clock moved by hand, clients that report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,9 +12,10 @@ use daybreak_model::wire::{
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
     BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
-    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, Watch,
+    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, StoreStats, Watch,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::clock::ManualClock;
 use crate::{Actor, ApplyOptions, Control, Options, StartRequest, Started};
@@ -136,7 +138,7 @@ impl TestClient {
                 operations: [("POST /checkout".to_owned(), OperationCounts::default())].into(),
                 points: points.into(),
                 arms: Vec::new(),
-                evaluations: std::collections::BTreeMap::new(),
+                evaluations: BTreeMap::new(),
                 goodbye: false,
             },
         }
@@ -257,6 +259,18 @@ impl Store for Flaky {
 
     fn acknowledge(&self, ids: Vec<u64>) -> BoxFuture<'_, ()> {
         self.then(move |store| store.acknowledge(ids))
+    }
+
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()> {
+        self.then(move |store| store.put_notes(notes))
+    }
+
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
+        self.then(move |store| store.notes(prefix))
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.inner.stats()
     }
 
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {

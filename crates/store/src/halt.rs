@@ -3,9 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use crate::{BoxFuture, StoreError};
 
 /// The big red button is pressed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,9 +101,62 @@ impl HaltFile {
 }
 
 /// A rename or removal lasts only once the folder itself is on disk.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     let here = folder.as_os_str().is_empty();
     File::open(if here { Path::new(".") } else { folder })?.sync_all()
+}
+
+/// The halt as a store keeps it: in memory, and in a file where there is a folder for it. It needs neither the store's
+/// queue nor its thread.
+#[derive(Debug)]
+pub(crate) struct KeptHalt {
+    now: Mutex<Option<Halt>>,
+    /// The lock keeps a halt and a lift apart, also on disk.
+    file: Mutex<Option<HaltFile>>,
+}
+
+impl KeptHalt {
+    /// Halted if the file says so, or cannot be read.
+    pub(crate) fn new(file: Option<HaltFile>) -> Self {
+        let now = file.as_ref().and_then(HaltFile::read);
+        Self { now: Mutex::new(now), file: Mutex::new(file) }
+    }
+
+    pub(crate) fn now(&self) -> Option<Halt> {
+        self.now.lock().clone()
+    }
+
+    pub(crate) fn put(self: &Arc<Self>, halt: Halt) -> BoxFuture<'static, ()> {
+        self.blocking(move |kept| {
+            let file = kept.file.lock();
+            // Memory first: what takes risk away holds even if the disk fails.
+            *kept.now.lock() = Some(halt.clone());
+            let written = file.as_ref().map_or(Ok(()), |file| file.write(&halt));
+            written.map_err(|source| StoreError::NotDurable { what: "the halt".to_owned(), source })
+        })
+    }
+
+    pub(crate) fn clear(self: &Arc<Self>) -> BoxFuture<'static, ()> {
+        self.blocking(|kept| {
+            let file = kept.file.lock();
+            let removed = file.as_ref().map_or(Ok(()), HaltFile::remove);
+            removed.map_err(|source| StoreError::NotDurable { what: "lifting the halt".to_owned(), source })?;
+            *kept.now.lock() = None;
+            Ok(())
+        })
+    }
+
+    /// Away from the runtime: the disk may be slow.
+    fn blocking(
+        self: &Arc<Self>,
+        act: impl FnOnce(&Self) -> Result<(), StoreError> + Send + 'static,
+    ) -> BoxFuture<'static, ()> {
+        let kept = Arc::clone(self);
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || act(&kept)).await;
+            done.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Leadership: who of several servers acts.
 
+use std::collections::BTreeMap;
+
 use daybreak_model::Millis;
 use jiff::Timestamp;
+
+use crate::time::later;
 
 /// Asks for the leadership of a name, or confirms it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,4 +37,39 @@ pub enum Leadership {
         /// When that lapses unless it is confirmed.
         until: Timestamp,
     },
+}
+
+/// Who leads what, where all who ask are in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Leaders(BTreeMap<String, Leader>);
+
+#[derive(Debug)]
+struct Leader {
+    holder: String,
+    term: u64,
+    until: Timestamp,
+}
+
+impl Leaders {
+    pub(crate) fn lead(&mut self, request: LeadershipRequest) -> Leadership {
+        let LeadershipRequest { name, holder, now, hold } = request;
+        let until = later(now, hold);
+        let known = self.0.get(&name);
+        let term = match known {
+            Some(leader) if leader.holder == holder && now < leader.until => leader.term,
+            Some(leader) if now < leader.until => {
+                return Leadership::Follower { leader: leader.holder.clone(), until: leader.until };
+            }
+            known => known.map_or(0, |leader| leader.term) + 1,
+        };
+        self.0.insert(name, Leader { holder, term, until });
+        Leadership::Leader { term, confirmed_at: now }
+    }
+
+    pub(crate) fn resign(&mut self, name: &str, holder: &str) {
+        if let Some(leader) = self.0.get_mut(name).filter(|leader| leader.holder == holder) {
+            // Kept, so that the next term is a new one.
+            leader.until = Timestamp::MIN;
+        }
+    }
 }

@@ -7,8 +7,10 @@
 //! Stores read no clock: time comes in as an argument.
 
 mod change;
+mod commits;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod embedded;
 mod error;
 mod event;
 mod halt;
@@ -17,8 +19,10 @@ mod memory;
 mod outbox;
 mod reports;
 mod store;
+mod time;
 
 pub use change::{Change, Commit, Contents, Expected, Stored};
+pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
 pub use error::StoreError;
 pub use event::{Event, EventFilter, EventPage, RecordedEvent, Retention};
 pub use halt::{Halt, HaltFile};
@@ -26,4 +30,4 @@ pub use lead::{Leadership, LeadershipRequest};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use outbox::{Delivery, Message};
 pub use reports::ReportBucket;
-pub use store::{BoxFuture, Store, Watch};
+pub use store::{BoxFuture, Store, StoreStats, Watch};

@@ -1,11 +1,14 @@
 //! The one trait.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::Position;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership, LeadershipRequest,
@@ -18,6 +21,18 @@ pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, Result<T, StoreE
 /// Commits in order, each once, without gaps. After an error it ends.
 pub type Watch = BoxStream<'static, Result<Commit, StoreError>>;
 
+/// How much a store has written since it was opened. Changes that came at once share a transaction, and so a wait for
+/// the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StoreStats {
+    /// Commits: revisions that were made.
+    pub changes: u64,
+    /// Transactions, for commits and for whatever else is kept.
+    pub transactions: u64,
+    /// How often something was forced to disk.
+    pub syncs: u64,
+}
+
 /// Where Daybreak keeps what must last.
 ///
 /// What a method that succeeded did is there for every later call, and, in a durable store, after a crash. A
@@ -27,7 +42,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn load(&self) -> BoxFuture<'_, Contents>;
 
     /// Makes a change, all of it or nothing, and answers with the new position: the revision grows by one,
-    /// also for an empty change. Of several commits at one revision exactly one succeeds.
+    /// also for an empty change. Of several commits at one revision exactly one succeeds. Commits are made in the
+    /// order in which their futures are first polled, or earlier: so one may be asked for at the revision that the one
+    /// before it will make, and both wait together.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the store does not stand where it is expected to.
@@ -66,6 +83,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Forgets messages that have arrived.
     fn acknowledge(&self, ids: Vec<u64>) -> BoxFuture<'_, ()>;
+
+    /// Keeps notes by name, all of them or none: small facts that must last, but are no change, as when a token was
+    /// last used. They make no revision, and no watch tells of them. `None` removes; removing what is not there is no
+    /// error.
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()>;
+
+    /// The notes whose name begins with this; all of them for an empty prefix.
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>>;
+
+    /// How much was written since it was opened.
+    fn stats(&self) -> StoreStats;
 
     /// Whether everything is halted, and why. A state that cannot be read is a halt whose reason says so.
     fn halt(&self) -> BoxFuture<'_, Option<Halt>>;

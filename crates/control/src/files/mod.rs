@@ -89,13 +89,7 @@ impl Control {
     /// # Errors
     /// When the folder cannot be read, is empty, or any of it is not valid: with everything that is wrong.
     pub async fn load_files(&self, folder: &Path) -> Result<Changed, LoadError> {
-        *self.inner.files.lock() = Some(FilesStatus {
-            folder: folder.to_owned(),
-            last_applied: None,
-            last_refused: None,
-            base: Resources::default(),
-            read: None,
-        });
+        self.begin_files(folder);
         let sources = read::read(folder.to_owned()).await?;
         let files = sources.len();
         match self.apply_files(sources.clone()).await {
@@ -106,6 +100,17 @@ impl Control {
             }
             Err(refusal) => Err(LoadError::Refused { refusal, sources }),
         }
+    }
+
+    /// From now on the documents of a folder are served; none of them was read yet.
+    fn begin_files(&self, folder: &Path) {
+        *self.inner.files.lock() = Some(FilesStatus {
+            folder: folder.to_owned(),
+            last_applied: None,
+            last_refused: None,
+            base: Resources::default(),
+            read: None,
+        });
     }
 
     /// What became of the files' last edits; none where no files are served.

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::LoadError;
 use super::read::read;
-use crate::{Changed, Control};
+use crate::Control;
 
 /// How often the folder is read, whether or not the system notified.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -22,8 +22,6 @@ const LOOKS_MAX: usize = 25;
 /// Watches a folder until it is dropped.
 #[derive(Debug)]
 pub struct FilesWatch {
-    /// What the first load changed.
-    pub loaded: Changed,
     task: AbortHandle,
 }
 
@@ -38,11 +36,17 @@ impl Control {
     /// that is missing or empty, is refused whole: what was served before is served on.
     ///
     /// # Errors
-    /// When the folder cannot be served from the start: see [`Self::load_files`].
+    /// When the folder cannot be served from the start (see [`Self::load_files`]), and there is nothing else: where the
+    /// store has seen changes, what it holds is served, and the folder's state is a refused edit.
     pub async fn watch_files(&self, folder: PathBuf) -> Result<FilesWatch, LoadError> {
-        let loaded = self.load_files(&folder).await?;
+        if self.position().revision == 0 {
+            self.load_files(&folder).await?;
+        } else {
+            self.begin_files(&folder);
+            self.take_over(read(folder.clone()).await).await;
+        }
         let task = tokio::spawn(watch(self.clone(), folder)).abort_handle();
-        Ok(FilesWatch { loaded, task })
+        Ok(FilesWatch { task })
     }
 
     /// Looks at the folder once, and takes over what is new, once it has settled.

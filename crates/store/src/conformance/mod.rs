@@ -49,6 +49,7 @@ where
         others::reports_are_replaced_and_dropped,
         others::one_holder_leads,
         others::messages_arrive_at_least_once,
+        others::notes_last_and_change_nothing,
         others::a_halt_holds_until_it_is_lifted,
     );
 }

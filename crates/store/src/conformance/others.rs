@@ -1,4 +1,4 @@
-//! Reports, leadership, the outbox and the halt.
+//! Reports, leadership, the outbox, notes and the halt.
 
 use std::sync::Arc;
 
@@ -73,6 +73,27 @@ pub(super) async fn messages_arrive_at_least_once(store: Arc<dyn Store>) -> Done
     let ids = again.iter().map(|delivery| delivery.id).chain([u64::MAX]).collect();
     store.acknowledge(ids).await?;
     assert_eq!(shown(&take(10, 1_000).await?), []);
+    Ok(())
+}
+
+pub(super) async fn notes_last_and_change_nothing(store: Arc<dyn Store>) -> Done {
+    let put = |notes: &[(&str, Option<i64>)]| {
+        let note = |(name, value): &(&str, Option<i64>)| ((*name).to_owned(), value.map(|value| json!(value)));
+        store.put_notes(notes.iter().map(note).collect())
+    };
+    put(&[("tokens/a", Some(1)), ("tokens/b", Some(2)), ("token", Some(3)), ("tokens0", Some(4))]).await?;
+    put(&[("tokens/a", Some(5)), ("tokens/b", None), ("never", None)]).await?;
+    let cases = [
+        ("", vec![("token", 3), ("tokens/a", 5), ("tokens0", 4)]),
+        ("tokens", vec![("tokens/a", 5), ("tokens0", 4)]),
+        ("tokens/", vec![("tokens/a", 5)]),
+        ("u", vec![]),
+    ];
+    for (prefix, expected) in cases {
+        let expected = expected.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        assert_eq!(store.notes(prefix.to_owned()).await?, expected, "{prefix:?}");
+    }
+    assert_eq!(store.load().await?.position.revision, 0, "a note is no change");
     Ok(())
 }
 

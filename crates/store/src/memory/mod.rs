@@ -2,19 +2,21 @@
 
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::{Position, StoreId};
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use serde_json::Value;
 
+use crate::commits::Commits;
+use crate::halt::KeptHalt;
 use crate::{
     BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
-    LeadershipRequest, ReportBucket, Retention, Store, StoreError, Watch,
+    LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
 };
 use state::State;
 
@@ -34,17 +36,9 @@ pub struct MemoryOptions<'a> {
 /// A store in memory.
 #[derive(Debug)]
 pub struct MemoryStore {
-    state: Arc<Mutex<State>>,
-    /// Tells watches of the latest revision; they end when the store is dropped.
-    latest: watch::Sender<u64>,
-    /// The lock keeps a halt and a lift apart, also on disk.
-    halt: Arc<Mutex<HaltState>>,
-}
-
-#[derive(Debug)]
-struct HaltState {
-    file: Option<HaltFile>,
-    now: Option<Halt>,
+    state: Mutex<State>,
+    commits: Arc<Commits>,
+    halt: Arc<KeptHalt>,
 }
 
 impl MemoryOptions<'_> {
@@ -63,12 +57,11 @@ impl MemoryStore {
     pub fn open(options: MemoryOptions<'_>) -> Result<Self, StoreError> {
         let not_durable = |source| StoreError::NotDurable { what: "the data folder".to_owned(), source };
         let file = options.data.map(HaltFile::open).transpose().map_err(not_durable)?;
-        let now = file.as_ref().and_then(HaltFile::read);
-        let state = State::new(Position { store: options.id, revision: 0 }, options.retention, options.commits);
+        let at = Position { store: options.id, revision: 0 };
         Ok(Self {
-            state: Arc::new(Mutex::new(state)),
-            latest: watch::Sender::new(0),
-            halt: Arc::new(Mutex::new(HaltState { file, now })),
+            state: Mutex::new(State::new(at, options.retention)),
+            commits: Arc::new(Commits::new(at, options.commits)),
+            halt: Arc::new(KeptHalt::new(file)),
         })
     }
 
@@ -76,18 +69,6 @@ impl MemoryStore {
     fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut State) -> Result<T, StoreError>) -> BoxFuture<'_, T> {
         let done = act(&mut self.state.lock());
         Box::pin(std::future::ready(done))
-    }
-
-    /// Does something with the halt, away from the runtime: the disk may be slow.
-    fn with_halt(
-        &self,
-        act: impl FnOnce(&mut HaltState) -> Result<(), StoreError> + Send + 'static,
-    ) -> BoxFuture<'_, ()> {
-        let halt = Arc::clone(&self.halt);
-        Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || act(&mut halt.lock())).await;
-            done.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
-        })
     }
 }
 
@@ -98,26 +79,16 @@ impl Store for MemoryStore {
 
     fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
         self.with(|state| {
-            let position = state.commit(expected, change)?;
-            // Under the lock, so that the latest revision never goes back.
-            self.latest.send_replace(position.revision);
+            let commit = state.commit(expected, change)?;
+            let position = commit.position;
+            // Under the lock, so that watches see the commits in their order.
+            self.commits.push(commit);
             Ok(position)
         })
     }
 
     fn watch(&self, after: u64) -> BoxFuture<'_, Watch> {
-        let (shared, latest) = (Arc::downgrade(&self.state), self.latest.subscribe());
-        self.with(move |state| {
-            state.commit_after(after)?;
-            let stream = stream::unfold(Some((shared, latest, after)), |reader| async move {
-                let (shared, mut latest, after) = reader?;
-                latest.wait_for(|latest| *latest > after).await.ok()?;
-                let next = shared.upgrade()?.lock().commit_after(after).transpose()?;
-                let reader = next.as_ref().ok().map(|commit| (shared, latest, commit.position.revision));
-                Some((next, reader))
-            });
-            Ok(stream.boxed())
-        })
+        Box::pin(std::future::ready(self.commits.watch(after)))
     }
 
     fn append(&self, events: Vec<Event>) -> BoxFuture<'_, ()> {
@@ -143,12 +114,12 @@ impl Store for MemoryStore {
     }
 
     fn lead(&self, request: LeadershipRequest) -> BoxFuture<'_, Leadership> {
-        self.with(|state| Ok(state.lead(request)))
+        self.with(|state| Ok(state.leaders.lead(request)))
     }
 
     fn resign(&self, name: String, holder: String) -> BoxFuture<'_, ()> {
         self.with(|state| {
-            state.resign(&name, &holder);
+            state.leaders.resign(&name, &holder);
             Ok(())
         })
     }
@@ -164,27 +135,31 @@ impl Store for MemoryStore {
         })
     }
 
+    fn put_notes(&self, notes: BTreeMap<String, Option<Value>>) -> BoxFuture<'_, ()> {
+        self.with(|state| {
+            state.put_notes(notes);
+            Ok(())
+        })
+    }
+
+    fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
+        self.with(|state| Ok(state.notes(&prefix)))
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats { changes: self.state.lock().position().revision, ..StoreStats::default() }
+    }
+
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {
-        let now = self.halt.lock().now.clone();
-        Box::pin(std::future::ready(Ok(now)))
+        Box::pin(std::future::ready(Ok(self.halt.now())))
     }
 
     fn put_halt(&self, halt: Halt) -> BoxFuture<'_, ()> {
-        self.with_halt(move |state| {
-            // Memory first: what takes risk away holds even if the disk fails.
-            state.now = Some(halt.clone());
-            let written = state.file.as_ref().map_or(Ok(()), |file| file.write(&halt));
-            written.map_err(|source| StoreError::NotDurable { what: "the halt".to_owned(), source })
-        })
+        self.halt.put(halt)
     }
 
     fn clear_halt(&self) -> BoxFuture<'_, ()> {
-        self.with_halt(|state| {
-            let removed = state.file.as_ref().map_or(Ok(()), HaltFile::remove);
-            removed.map_err(|source| StoreError::NotDurable { what: "lifting the halt".to_owned(), source })?;
-            state.now = None;
-            Ok(())
-        })
+        self.halt.clear()
     }
 }
 

@@ -1,3 +1,4 @@
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,0 +1,72 @@
+//! The latest commits, kept for watches.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use daybreak_model::wire::Position;
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{Commit, StoreError, Watch};
+
+/// The latest commits; watches end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Commits {
+    ring: Mutex<Ring>,
+    /// Tells watches of the latest revision.
+    latest: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Ring {
+    at: Position,
+    commits: VecDeque<Commit>,
+    max: usize,
+}
+
+impl Commits {
+    /// None so far; at most `max` are kept.
+    pub(crate) fn new(at: Position, max: usize) -> Self {
+        let ring = Ring { at, commits: VecDeque::new(), max };
+        Self { ring: Mutex::new(ring), latest: watch::Sender::new(at.revision) }
+    }
+
+    /// Adds the next commit, and wakes those who watch.
+    pub(crate) fn push(&self, commit: Commit) {
+        let mut ring = self.ring.lock();
+        ring.at = commit.position;
+        ring.commits.push_back(commit);
+        while ring.commits.len() > ring.max {
+            ring.commits.pop_front();
+        }
+        // Under the lock, so that the latest revision never goes back.
+        self.latest.send_replace(ring.at.revision);
+    }
+
+    /// Every commit after a revision, those to come included.
+    pub(crate) fn watch(self: &Arc<Self>, after: u64) -> Result<Watch, StoreError> {
+        self.ring.lock().after(after)?;
+        let reader = Some((Arc::downgrade(self), self.latest.subscribe(), after));
+        let stream = stream::unfold(reader, |reader| async move {
+            let (commits, mut latest, after): (Weak<Self>, watch::Receiver<u64>, u64) = reader?;
+            latest.wait_for(|latest| *latest > after).await.ok()?;
+            let next = commits.upgrade()?.ring.lock().after(after).transpose()?;
+            let reader = next.as_ref().ok().map(|commit| (commits, latest, commit.position.revision));
+            Some((next, reader))
+        });
+        Ok(stream.boxed())
+    }
+}
+
+impl Ring {
+    /// The commit right after a revision; none if it is still to come.
+    fn after(&self, revision: u64) -> Result<Option<Commit>, StoreError> {
+        if revision > self.at.revision {
+            return Err(StoreError::Ahead { at: self.at });
+        }
+        let oldest = self.at.revision + 1 - self.commits.len() as u64;
+        let index = (revision + 1).checked_sub(oldest).ok_or(StoreError::Behind { oldest })?;
+        Ok(usize::try_from(index).ok().and_then(|index| self.commits.get(index)).cloned())
+    }
+}

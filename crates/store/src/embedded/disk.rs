@@ -1,0 +1,114 @@
+//! The file beneath the database: as redb has it, and counted.
+
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, DatabaseError, StorageBackend};
+
+/// What is known of the disk, over all times that the file is opened.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// How often something was forced to disk.
+    syncs: AtomicU64,
+    #[cfg(test)]
+    pub(super) is_full: AtomicBool,
+    /// The next sync fails, though what it was for reaches the disk.
+    #[cfg(test)]
+    pub(super) sync_fails: AtomicBool,
+}
+
+impl Disk {
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is space; tests take it away.
+    fn space(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        Ok(())
+    }
+
+    fn synced(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        #[cfg(test)]
+        if self.sync_fails.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::other("told to fail"));
+        }
+        Ok(())
+    }
+}
+
+/// A file on that disk.
+#[derive(Debug)]
+pub(super) struct DiskFile {
+    file: FileBackend,
+    disk: Arc<Disk>,
+}
+
+impl DiskFile {
+    pub(super) fn new(file: File, disk: Arc<Disk>) -> Result<Self, DatabaseError> {
+        Ok(Self { file: FileBackend::new(file)?, disk })
+    }
+}
+
+impl StorageBackend for DiskFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.space()?;
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.disk.synced()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.disk.space()?;
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
