@@ -26,6 +26,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
+use crate::turn::Queue;
 use crate::{Options, OptionsError, Refusal, Subscription, hub};
 
 /// The name under which the store keeps the `protect` list.
@@ -48,6 +49,8 @@ pub(crate) struct Inner {
     /// Who holds it commits. It may be held as long as the store takes, so nothing that stops a run, and no
     /// reply to a report, waits for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
+    /// The changes that wait until they may commit.
+    pub(crate) queue: Queue,
     /// Who holds it has the store keep or lift the halt.
     pub(crate) halt_writer: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
@@ -114,6 +117,7 @@ impl Control {
             hub: Hub::new(contents.position.revision),
             state: ArcSwap::from_pointee(state),
             writer: tokio::sync::Mutex::default(),
+            queue: Queue::default(),
             halt_writer: tokio::sync::Mutex::default(),
             runs: Mutex::new(runs),
             clients: Mutex::default(),

@@ -27,6 +27,7 @@ mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use actor::{Actor, Precondition};
 pub use change::{ApplyOptions, Changed};

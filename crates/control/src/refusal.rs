@@ -132,8 +132,14 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Refusal {
+    fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Conflict { at } => Self::Conflict { at },
+            StoreError::Conflict { at } => Self::Conflict { at: *at },
             other => Self::Store(other.to_string()),
         }
     }

@@ -42,13 +42,20 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn load(&self) -> BoxFuture<'_, Contents>;
 
     /// Makes a change, all of it or nothing, and answers with the new position: the revision grows by one,
-    /// also for an empty change. Of several commits at one revision exactly one succeeds. Commits are made in the
-    /// order in which their futures are first polled, or earlier: so one may be asked for at the revision that the one
-    /// before it will make, and both wait together.
+    /// also for an empty change. Of several commits at one revision exactly one succeeds.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the store does not stand where it is expected to.
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position>;
+    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
+        self.commit_all(expected, vec![change])
+    }
+
+    /// Makes changes one after the other, each a commit and a revision of its own, but all of them or none; and answers
+    /// with the last position. They wait for the disk together.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the store does not stand where the first is expected to be made.
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position>;
 
     /// Every commit after this revision, those that are still to come included. Contents loaded at a revision
     /// with all commits watched from there are what the store holds.

@@ -42,11 +42,22 @@ impl Control {
 
     /// Adds what is still to be recorded to a change.
     pub(crate) fn pending(&self, change: &mut Change) -> Recording {
+        let mut recording = Recording::default();
+        self.add_pending(change, &mut recording);
+        recording
+    }
+
+    /// Adds what is still to be recorded to a change, unless one that is committed with it has that already.
+    pub(crate) fn add_pending(&self, change: &mut Change, recording: &mut Recording) {
         let (pending, forgotten) = {
             let runs = self.inner.runs.lock();
-            (runs.pending.clone(), runs.forgotten.clone())
+            let pending = runs.pending.iter().filter(|(number, _)| !recording.numbers.contains(number));
+            let forgotten = runs.forgotten.iter().filter(|id| !recording.forgotten.contains(id));
+            (
+                pending.map(|(number, one)| (*number, one.clone())).collect::<Vec<_>>(),
+                forgotten.copied().collect::<Vec<_>>(),
+            )
         };
-        let mut recording = Recording { forgotten, ..Recording::default() };
         for (number, pending) in pending {
             recording.numbers.push(number);
             change.events.push(pending.event);
@@ -57,8 +68,8 @@ impl Control {
                 recording.ended.push(id);
             }
         }
-        change.runs.extend(recording.forgotten.iter().map(|id| (*id, None)));
-        recording
+        change.runs.extend(forgotten.iter().map(|id| (*id, None)));
+        recording.forgotten.extend(forgotten);
     }
 
     /// Forgets what has been recorded.

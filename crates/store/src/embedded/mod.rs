@@ -142,8 +142,8 @@ impl Store for EmbeddedStore {
         self.read(read::contents)
     }
 
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
-        self.write(move |batch| batch.commit(expected, change))
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position> {
+        self.write(move |batch| batch.commit_all(expected, changes))
     }
 
     fn watch(&self, after: u64) -> BoxFuture<'_, Watch> {

@@ -77,13 +77,12 @@ impl Store for MemoryStore {
         self.with(|state| Ok(state.contents()))
     }
 
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position> {
         self.with(|state| {
-            let commit = state.commit(expected, change)?;
-            let position = commit.position;
+            state.expect(expected)?;
             // Under the lock, so that watches see the commits in their order.
-            self.commits.push(commit);
-            Ok(position)
+            changes.into_iter().for_each(|change| self.commits.push(state.commit(change)));
+            Ok(state.position())
         })
     }
 

@@ -53,11 +53,12 @@ impl State {
         self.contents.clone()
     }
 
-    pub(super) fn commit(&mut self, expected: Expected, change: Change) -> Result<Commit, StoreError> {
+    pub(super) fn expect(&self, expected: Expected) -> Result<(), StoreError> {
+        expected.check(self.contents.position)
+    }
+
+    pub(super) fn commit(&mut self, change: Change) -> Commit {
         let at = self.contents.position;
-        if matches!(expected, Expected::Revision(revision) if revision != at.revision) {
-            return Err(StoreError::Conflict { at });
-        }
         let position = Position { revision: at.revision + 1, ..at };
         self.append(change.events.clone(), Some(position.revision));
         for message in change.outbox.iter().cloned() {
@@ -67,7 +68,7 @@ impl State {
         }
         let commit = Commit { position, change };
         self.contents.apply(&commit);
-        Ok(commit)
+        commit
     }
 
     pub(super) fn append(&mut self, events: Vec<Event>, revision: Option<u64>) {
