@@ -11,7 +11,7 @@ use daybreak_model::wire::{
 };
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
-    BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
+    Backup, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
     LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, StoreStats, Watch,
 };
 use jiff::Timestamp;
@@ -275,6 +275,10 @@ impl Store for Flaky {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.then(move |store| store.notes(prefix))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Backup> {
+        self.then(|store| store.backup())
     }
 
     fn stats(&self) -> StoreStats {

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership, LeadershipRequest,
-    ReportBucket, StoreError,
+    Backup, Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
+    LeadershipRequest, ReportBucket, StoreError,
 };
 
 /// What a store's method returns.
@@ -98,6 +98,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The notes whose name begins with this; all of them for an empty prefix.
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>>;
+
+    /// A backup of everything at one moment. Changes go on meanwhile.
+    fn backup(&self) -> BoxFuture<'_, Backup>;
 
     /// How much was written since it was opened.
     fn stats(&self) -> StoreStats;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::{Position, StoreId};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
-    BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
+    Backup, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
     LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
 };
 use state::State;
@@ -143,6 +144,14 @@ impl Store for MemoryStore {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.with(|state| Ok(state.notes(&prefix)))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Backup> {
+        let halt = self.halt.now();
+        self.with(|state| {
+            let pieces = state.backup(halt).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
+        })
     }
 
     fn stats(&self) -> StoreStats {
