@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
     pub(crate) shutting_down: AtomicBool,
+    /// Whether the server is to start anew once it has ended.
+    pub(crate) restart: tokio::sync::watch::Sender<bool>,
     heartbeat: Bytes,
 }
 
@@ -127,6 +129,7 @@ impl Control {
             vitals: Mutex::default(),
             files: Mutex::new(None),
             shutting_down: AtomicBool::new(false),
+            restart: tokio::sync::watch::Sender::new(false),
             heartbeat: hub::frame(&Message::Heartbeat),
             options,
             clock,

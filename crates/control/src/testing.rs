@@ -11,8 +11,9 @@ use daybreak_model::wire::{
 };
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
-    Backup, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
-    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    Leadership, LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Restored, Store, StoreError, StoreStats,
+    Watch,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -279,6 +280,10 @@ impl Store for Flaky {
 
     fn backup(&self) -> BoxFuture<'_, Backup> {
         self.then(|store| store.backup())
+    }
+
+    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
+        self.then(move |store| store.restore(backup, id, event))
     }
 
     fn stats(&self) -> StoreStats {

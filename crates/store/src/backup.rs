@@ -4,8 +4,9 @@
 //! altered, is found before anything is changed. It holds the hashes of tokens: it is as secret as the data folder.
 
 use std::io::{BufRead, Read};
+use std::path::PathBuf;
 
-use daybreak_model::wire::Position;
+use daybreak_model::wire::{Position, StoreId};
 use daybreak_model::{Key, Kind, RunId};
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,27 @@ use crate::{Delivery, Halt, RecordedEvent, ReportBucket, StoreError, Stored};
 
 /// A backup as it is written, piece by piece.
 pub type Backup = BoxStream<'static, Result<Vec<u8>, StoreError>>;
+
+/// A backup as it is read.
+pub type BackupReader = Box<dyn BufRead + Send>;
+
+/// What was brought back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Restored {
+    /// Where the store stands then: the backup's revision, under a new id.
+    pub position: Position,
+    /// Where the one that was backed up stood.
+    pub from: Position,
+    /// How many resources it has.
+    pub resources: usize,
+    /// How many events.
+    pub events: usize,
+    /// Whether everything was halted.
+    pub halted: bool,
+    /// Where the store that was replaced is kept, once it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
+}
 
 /// The version of the form that is written here.
 const VERSION: u64 = 1;
@@ -156,6 +178,26 @@ pub(crate) fn read(backup: &mut dyn BufRead, mut each: impl FnMut(Line) -> Resul
         }
         hash.update(&bytes);
     }
+}
+
+/// Reads a backup to its end, and counts what it brings back; `each` is told of every line.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn count(
+    backup: &mut dyn BufRead,
+    id: StoreId,
+    mut each: impl FnMut(&Line) -> Result<(), String>,
+) -> Result<(Restored, Head), String> {
+    let (mut resources, mut events, mut halted) = (0, 0, false);
+    let head = read(backup, |line| {
+        resources += usize::from(matches!(line, Line::Resource { .. }));
+        events += usize::from(matches!(line, Line::Event(_)));
+        halted |= matches!(line, Line::Halt(_));
+        each(&line)
+    })?;
+    let (from, position) = (head.position, Position { store: id, ..head.position });
+    Ok((Restored { position, from, resources, events, halted, kept: None }, head))
 }
 
 /// Looks whether a backup is whole; where it stood.

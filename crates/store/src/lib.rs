@@ -22,9 +22,9 @@ mod reports;
 mod store;
 mod time;
 
-pub use backup::{Backup, verify};
+pub use backup::{Backup, BackupReader, Restored, verify};
 pub use change::{Change, Commit, Contents, Expected, Stored};
-pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, RestoreError, RestoreOptions, Restored, restore};
+pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, RestoreError, RestoreOptions, restore, restored_event};
 pub use error::StoreError;
 pub use event::{Event, EventFilter, EventPage, RecordedEvent, Retention};
 pub use halt::{Halt, HaltFile};

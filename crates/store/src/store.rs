@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use daybreak_model::Millis;
-use daybreak_model::wire::Position;
+use daybreak_model::wire::{Position, StoreId};
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Backup, Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
-    LeadershipRequest, ReportBucket, StoreError,
+    Backup, BackupReader, Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    Leadership, LeadershipRequest, ReportBucket, Restored, StoreError,
 };
 
 /// What a store's method returns.
@@ -101,6 +101,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// A backup of everything at one moment. Changes go on meanwhile.
     fn backup(&self) -> BoxFuture<'_, Backup>;
+
+    /// Reads a backup to its end, and has it take the place of everything, under a new id, when the store is opened the
+    /// next time; `event` comes after the backup's own. Until then the store is as it was: have nobody change it any
+    /// more. A store in memory, which is empty at the next start, only looks whether the backup is whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Backup`] when it is no backup, or not whole: then nothing happens.
+    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored>;
 
     /// How much was written since it was opened.
     fn stats(&self) -> StoreStats;

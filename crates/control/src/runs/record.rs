@@ -91,7 +91,7 @@ impl Control {
     }
 
     /// The same, but the answer does not wait for longer than [`RECORD_WAIT`].
-    pub(super) async fn record_soon(&self) -> Result<(), String> {
+    pub(crate) async fn record_soon(&self) -> Result<(), String> {
         match tokio::time::timeout(RECORD_WAIT, self.record()).await {
             Ok(recorded) => recorded.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store has not answered for {RECORD_WAIT:?}; it is tried on")),

@@ -35,8 +35,8 @@ use serde_json::Value;
 use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
-    Backup, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
-    LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
 };
 use batch::Batch;
 use disk::Disk;
@@ -47,7 +47,7 @@ use shared::Shared;
 use writer::{Job, Task, Writer};
 
 pub use open::OpenError;
-pub use restore::{RestoreError, RestoreOptions, Restored, restore};
+pub use restore::{RestoreError, RestoreOptions, restore, restored_event};
 
 /// Pieces of a backup that are read ahead of the one who takes them.
 const BACKUP_PIECES: usize = 4;
@@ -91,6 +91,12 @@ impl EmbeddedStore {
     /// it: with what to do. Nothing is changed then.
     pub fn open(options: EmbeddedOptions<'_>) -> Result<Self, OpenError> {
         Self::open_with(options, MIGRATIONS)
+    }
+
+    /// Whether a folder holds a store, of whatever state.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(folder::FILE).exists()
     }
 
     fn open_with(options: EmbeddedOptions<'_>, migrations: &[Migration]) -> Result<Self, OpenError> {
@@ -216,6 +222,15 @@ impl Store for EmbeddedStore {
         });
         let backup = stream::unfold(written, |mut written| async move { Some((written.recv().await?, written)) });
         Box::pin(std::future::ready(Ok(backup.boxed())))
+    }
+
+    fn restore(&self, mut backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let stage = move || shared.stage(&mut backup, id, event);
+            let staged = tokio::task::spawn_blocking(stage).await;
+            staged.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        })
     }
 
     fn stats(&self) -> StoreStats {

@@ -5,18 +5,18 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use daybreak_model::wire::{Position, StoreId};
+use daybreak_model::wire::StoreId;
+use jiff::Timestamp;
 use redb::WriteTransaction;
-use serde::Serialize;
+use serde_json::Value;
 
-use super::disk::Disk;
 use super::events::EventTables;
 use super::failure::{Failure, Work};
 use super::folder::Folder;
 use super::tables::{META, NOTES, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, encode, nanoseconds};
 use super::{OpenError, open};
 use crate::backup::{self, Line};
-use crate::{Halt, HaltFile};
+use crate::{Event, Halt, HaltFile, RecordedEvent, Restored};
 
 /// How a backup is brought back.
 #[derive(Clone, Copy, Debug)]
@@ -27,24 +27,8 @@ pub struct RestoreOptions<'a> {
     pub new_id: StoreId,
     /// Whether a store that is there already is replaced. It is kept beside.
     pub force: bool,
-}
-
-/// What was brought back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Restored {
-    /// Where the store stands: the backup's revision, under a new id.
-    pub position: Position,
-    /// Where the one that was backed up stood.
-    pub from: Position,
-    /// How many resources it has.
-    pub resources: usize,
-    /// How many events.
-    pub events: usize,
-    /// Whether everything was halted.
-    pub halted: bool,
-    /// Where the store that was replaced is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kept: Option<PathBuf>,
+    /// When this happens.
+    pub now: Timestamp,
 }
 
 /// Why a backup was not brought back. Nothing was changed then.
@@ -70,17 +54,29 @@ pub fn restore(backup: &mut dyn BufRead, options: RestoreOptions<'_>) -> Result<
     if folder.file().exists() && !options.force {
         return Err(RestoreError::Occupied(folder.file()));
     }
-    let mut restored = stage(backup, &folder, options.new_id)?;
+    let event = restored_event(None, None, options.now);
+    let mut restored = stage(backup, &folder, options.new_id, event)?;
     restored.kept = put_in_place(&folder).map_err(|error| RestoreError::Backup(error.to_string()))?;
     Ok(restored)
 }
 
+/// What the log says of it.
+#[must_use]
+pub fn restored_event(actor: Option<String>, reason: Option<String>, now: Timestamp) -> Event {
+    Event { at: now, kind: "store.restored".to_owned(), subject: None, actor, reason, data: Value::Null }
+}
+
 /// Builds what a backup holds as a whole file, which the next who opens the folder puts in its place.
-pub(super) fn stage(backup: &mut dyn BufRead, folder: &Folder, id: StoreId) -> Result<Restored, RestoreError> {
+pub(super) fn stage(
+    backup: &mut dyn BufRead,
+    folder: &Folder,
+    id: StoreId,
+    event: Event,
+) -> Result<Restored, RestoreError> {
     let building = folder.path().join("store.redb.building");
     let mut restored = None;
     let built = open::build(&building, &Arc::default(), |transaction| {
-        let (filled, halt) = fill(backup, transaction, id)?;
+        let (filled, halt) = fill(backup, transaction, id, event)?;
         // First, so that nothing runs that was halted.
         if let Some(halt) = &halt {
             HaltFile::open(folder.path())?.write(halt)?;
@@ -111,34 +107,34 @@ pub(super) fn put_in_place(folder: &Folder) -> std::io::Result<Option<PathBuf>> 
     Ok(kept)
 }
 
-fn fill(backup: &mut dyn BufRead, transaction: &WriteTransaction, id: StoreId) -> Work<(Restored, Option<Halt>)> {
+fn fill(
+    backup: &mut dyn BufRead,
+    transaction: &WriteTransaction,
+    id: StoreId,
+    event: Event,
+) -> Work<(Restored, Option<Halt>)> {
     let mut halt = None;
-    let (mut resources, mut events) = (0, 0);
-    let head = {
-        let mut event_tables = EventTables::open(transaction)?;
-        let each = |line| {
-            match line {
-                Line::Event(event) => {
-                    events += 1;
-                    event_tables.put(&event)
-                }
-                Line::Halt(known) => {
-                    halt = Some(known);
-                    Ok(())
-                }
-                line => {
-                    resources += usize::from(matches!(line, Line::Resource { .. }));
-                    put(transaction, &line)
-                }
+    let mut events = EventTables::open(transaction)?;
+    let each = |line: &Line| {
+        let put = match line {
+            Line::Event(event) => events.put(event),
+            Line::Halt(known) => {
+                halt = Some(known.clone());
+                Ok(())
             }
-            .map_err(|failure| failure.to_string())
+            line => put(transaction, line),
         };
-        backup::read(backup, each).map_err(Failure::Unreadable)?
+        put.map_err(|failure| failure.to_string())
     };
-    let position = Position { store: id, revision: head.position.revision };
-    let (next_event, next_message) = (head.next_event, head.next_message);
-    Numbers { position, next_event, next_message, transactions: 0 }.write(transaction)?;
-    let restored = Restored { position, from: head.position, resources, events, halted: halt.is_some(), kept: None };
+    let (restored, head) = backup::count(backup, id, each).map_err(Failure::Unreadable)?;
+    events.put(&RecordedEvent { id: head.next_event, revision: None, event })?;
+    let numbers = Numbers {
+        position: restored.position,
+        next_event: head.next_event + 1,
+        next_message: head.next_message,
+        transactions: 0,
+    };
+    numbers.write(transaction)?;
     Ok((restored, halt))
 }
 

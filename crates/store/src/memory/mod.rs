@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::backup;
 use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
-    Backup, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
-    LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
 };
 use state::State;
 
@@ -151,6 +152,14 @@ impl Store for MemoryStore {
         self.with(|state| {
             let pieces = state.backup(halt).map_err(|error| StoreError::Unavailable(error.to_string()))?;
             Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
+        })
+    }
+
+    fn restore(&self, mut backup: BackupReader, id: StoreId, _: Event) -> BoxFuture<'_, Restored> {
+        Box::pin(async move {
+            let count = move || backup::count(&mut backup, id, |_| Ok(())).map_err(StoreError::Backup);
+            let counted = tokio::task::spawn_blocking(count).await;
+            Ok(counted.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))?.0)
         })
     }
 

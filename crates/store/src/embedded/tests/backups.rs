@@ -39,11 +39,17 @@ async fn taken(store: &dyn Store) -> Vec<u8> {
 fn lines(backup: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(backup).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    lines.filter(|line: &Value| line.get("daybreak_backup").or(line.get("end")).is_none()).collect()
+    let names_it = |line: &Value| line.get("daybreak_backup").or(line.get("end")).is_some();
+    lines.filter(|line| !names_it(line) && line["event"]["kind"] != "store.restored").collect()
+}
+
+async fn store_restored(store: &dyn Store) -> crate::RecordedEvent {
+    let filter = EventFilter { kind: Some("store.restored".to_owned()), ..EventFilter::default() };
+    store.events(filter, 1).await.unwrap().events.remove(0)
 }
 
 fn back(mut backup: &[u8], folder: &Path, force: bool) -> Result<Restored, RestoreError> {
-    restore(&mut backup, RestoreOptions { folder, new_id: StoreId::new(9), force })
+    restore(&mut backup, RestoreOptions { folder, new_id: StoreId::new(9), force, now: at(9) })
 }
 
 #[tokio::test]
@@ -65,9 +71,11 @@ async fn what_any_store_held_is_there_again_under_a_new_id() {
         assert_eq!(again.load().await.unwrap().position, expected);
         let filter = EventFilter { subject: Some("flags/a".to_owned()), ..EventFilter::default() };
         assert_eq!(again.events(filter, 10).await.unwrap().events.len(), 1);
+        let restored = store_restored(&again).await;
+        assert_eq!((restored.id, restored.event.at), (502, at(9)));
         // Numbers go on where they were.
         again.append(vec![event("e", "new", 1)]).await.unwrap();
-        assert_eq!(again.events(EventFilter::default(), 1).await.unwrap().events[0].id, 502);
+        assert_eq!(again.events(EventFilter::default(), 1).await.unwrap().events[0].id, 503);
         backups.push(lines(&backup));
     }
     assert_eq!(backups[0], backups[1], "one form for all stores");
@@ -181,4 +189,25 @@ async fn what_was_staged_is_put_in_place_by_the_next_who_opens() {
     fs::rename(other.path().join(FILE), folder.path().join("store.redb.staged")).unwrap();
     assert_eq!(open(folder.path()).load().await.unwrap().position.store, StoreId::new(9));
     assert!(folder.path().join("store.redb.replaced").exists());
+}
+
+/// A server that runs goes on as it was; the next start has the backup.
+#[tokio::test]
+async fn a_backup_is_staged_while_the_store_is_open() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    fill(&store).await;
+    let backup = taken(&store).await;
+    store.commit(Expected::Any, put("later", 1)).await.unwrap();
+    let event = || restored_event(Some("ada".to_owned()), None, at(9));
+    let broken = Box::new(std::io::Cursor::new(backup[..backup.len() / 2].to_vec()));
+    let refused = store.restore(broken, StoreId::new(9), event()).await;
+    assert!(matches!(refused, Err(StoreError::Backup(_))), "{refused:?}");
+    let whole = Box::new(std::io::Cursor::new(backup));
+    assert_eq!(store.restore(whole, StoreId::new(9), event()).await.unwrap().position.revision, 2);
+    assert_eq!(store.load().await.unwrap().position, Position { store: StoreId::new(1), revision: 3 });
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.load().await.unwrap().position, Position { store: StoreId::new(9), revision: 2 });
+    assert_eq!(store_restored(&store).await.event.actor.as_deref(), Some("ada"));
 }
