@@ -2,6 +2,7 @@
 
 mod application;
 mod bad_input;
+mod crash;
 mod documents;
 mod files;
 mod flags;
