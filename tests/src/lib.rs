@@ -5,8 +5,10 @@
 
 mod binaries;
 mod boot_time;
+pub mod crash;
 mod curl;
 mod figures;
+mod http;
 mod patience;
 mod process;
 mod proxy;
@@ -16,6 +18,7 @@ pub use binaries::{binary, shop};
 pub use boot_time::BootTime;
 pub use curl::{Answer, curl, shell};
 pub use figures::{Commanded, Figures, percent_before};
+pub use http::{Http, HttpAnswer};
 pub use patience::{PATIENCE, eventually, within};
 pub use process::Process;
 pub use proxy::Proxy;

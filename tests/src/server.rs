@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -98,10 +99,43 @@ impl Server {
     /// When it does not start.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill()?;
+        self.start_again()
+    }
+
+    /// Starts another where one has ended.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_again(&mut self) -> Result<()> {
         let (process, address) = spawn(self.folder.path(), &self.flags, self.address, &self.options)?;
         self.process = process;
         self.address = address;
         Ok(())
+    }
+
+    /// Starts another where one has ended, and ends it as `kill -9` does, wherever it has come to meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn start_and_kill(&self, after: Duration) -> Result<()> {
+        let mut process = Process::start("daybreak", &mut self.another(&self.data())?)?;
+        std::thread::sleep(after);
+        process.kill()
+    }
+
+    /// The command that starts another of its kind, on this data folder, at any port.
+    ///
+    /// # Errors
+    /// When the binary does not build.
+    pub fn another(&self, data: &Path) -> Result<Command> {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        command(self.folder.path(), &self.flags, data, free, &self.options)
+    }
+
+    /// The folder of what it keeps.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Writes a file of its folder of documents, in one step, as editors do.
@@ -155,11 +189,15 @@ impl Server {
     }
 }
 
-fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, options: &[String]) -> Result<(Process, SocketAddr)> {
+fn command(folder: &Path, flags: &Path, data: &Path, listen: SocketAddr, options: &[String]) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.current_dir(folder).arg("serve").arg("--flags").arg(flags).arg("--data").arg(folder.join("data"));
+    command.current_dir(folder).arg("serve").arg("--flags").arg(flags).arg("--data").arg(data);
     command.args(["--listen", &listen.to_string()]).args(options);
-    let process = Process::start("daybreak", &mut command)?;
+    Ok(command)
+}
+
+fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, options: &[String]) -> Result<(Process, SocketAddr)> {
+    let process = Process::start("daybreak", &mut command(folder, flags, &folder.join("data"), listen, options)?)?;
     let address = process.wait_for(|line| {
         let (_, url) = line.split_once("listening on ")?;
         url.split_whitespace().next()?.split_once("://")?.1.parse().ok()

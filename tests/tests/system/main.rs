@@ -3,6 +3,7 @@
 mod application;
 mod backups;
 mod bad_input;
+mod crash;
 mod documents;
 mod files;
 mod flags;

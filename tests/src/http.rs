@@ -1,0 +1,97 @@
+//! HTTP for loads: one pool of connections, many requests at once. Where an operator is meant, curl asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, Method};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+
+/// How long an answer may take: far longer than it ever should.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connections to one server.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+    base: String,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// Where the server stood: the store's id and the revision.
+    pub position: (String, u64),
+    /// The body as JSON; null where it is none.
+    pub body: Value,
+}
+
+impl Http {
+    /// Connections to a server, none of them open yet.
+    ///
+    /// # Errors
+    /// When the library cannot be set up.
+    pub fn to(base: &str) -> Result<Self> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        // It asks loopback without TLS, but the library wants to know how it would.
+        let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        let client = Client::builder().tls_backend_preconfigured(tls).timeout(PATIENCE).no_proxy().build()?;
+        Ok(Self { client, base: base.to_owned() })
+    }
+
+    /// GET.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn get(&self, path: &str) -> Result<HttpAnswer> {
+        self.send("GET", path, None, "").await
+    }
+
+    /// Asks, with an entity tag for `If-Match` where there is one.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn send(&self, method: &str, path: &str, if_match: Option<&str>, body: &str) -> Result<HttpAnswer> {
+        let method = Method::from_bytes(method.as_bytes())?;
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body.to_owned());
+        if let Some(tag) = if_match {
+            request = request.header("if-match", tag);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let header = response.headers().get("daybreak-revision").context("every answer has a position")?;
+        let position = position(header.to_str()?)?;
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        Ok(HttpAnswer { status, position, body })
+    }
+}
+
+impl HttpAnswer {
+    /// The answer itself, if it is a 2xx.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn ok(self) -> Result<Self> {
+        ensure!((200..300).contains(&self.status), "{} {:#}", self.status, self.body);
+        Ok(self)
+    }
+
+    /// The revision that a change made, or that stood already.
+    ///
+    /// # Errors
+    /// When the answer is to no change.
+    pub fn made(&self) -> Result<u64> {
+        let text = self.body["position"].as_str().with_context(|| format!("no answer to a change: {:#}", self.body))?;
+        Ok(position(text)?.1)
+    }
+}
+
+/// Reads `store:revision`.
+fn position(text: &str) -> Result<(String, u64)> {
+    let (store, revision) = text.split_once(':').with_context(|| format!("`{text}` is no position"))?;
+    Ok((store.to_owned(), revision.parse()?))
+}
