@@ -41,7 +41,7 @@ async fn changes_that_wait_are_committed_together() {
     let bench = Bench::new().await;
     let control = &bench.control;
     let at = control.position().revision;
-    let mut stream = control.subscribe(Some(control.position()));
+    let mut stream = control.subscribe(Some(control.position())).await;
     let first = hang(&bench).await;
     let commits = bench.store.commits();
     let wait: Vec<_> = (0..5).map(|n| put(control, &format!("f{n}"), "default: off", Precondition::None)).collect();
@@ -94,7 +94,7 @@ async fn invariant_8_together_they_fail() {
     let bench = Bench::new().await;
     let control = &bench.control;
     let (position, bytes) = (control.position(), control.state().wire_snapshot());
-    let mut stream = control.subscribe(Some(position));
+    let mut stream = control.subscribe(Some(position)).await;
     let first = hang(&bench).await;
     let before = enable(control, "new-checkout");
     let wait = vec![
