@@ -105,13 +105,15 @@ async fn invariant_1_a_restart_ends_every_run_of_a_store_that_lasts() {
     let first = open(1).await;
     first.apply(vec![Source::new("a.yaml", DOCUMENT)], ApplyOptions::default(), Actor::default()).await.unwrap();
     let mut client = TestClient::new(1);
-    client.report(&first);
+    assert!(client.report(&first).first);
     let started = first.start("gateway-slow", StartRequest::default(), Actor::named("ada")).await.unwrap();
-    assert_eq!(client.report(&first).runs.len(), 1);
+    let reply = client.report(&first);
+    assert_eq!((reply.runs.len(), reply.first), (1, false));
     drop(first);
     let again = open(2).await;
     assert_eq!(ended(&again, started.run.id).as_deref(), Some("aborted: server_restarted"));
-    assert!(client.report(&again).runs.is_empty());
+    let reply = client.report(&again);
+    assert!(reply.runs.is_empty() && reply.first, "the store lasts, but what clients reported does not");
     let at = again.position();
     assert_eq!((at.store, at.revision), (started.position.store, started.position.revision + 1));
     let export = again.export();
