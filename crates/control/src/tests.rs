@@ -1,5 +1,6 @@
 //! Changes, the stream, the log.
 
+mod backups;
 mod changes;
 mod history;
 mod random;

@@ -88,6 +88,7 @@ fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::erro
         lease: Millis::from_secs(30),
         interval: Millis::from_secs(2),
         halted: false,
+        first: false,
         runs: vec![run],
     };
     faults.grant(&reply, now);

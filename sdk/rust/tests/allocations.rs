@@ -93,6 +93,7 @@ fn grant(faults: &Faults, run: u64, point: &str) {
         lease: daybreak_model::Millis::from_secs(30),
         interval: daybreak_model::Millis::from_secs(2),
         halted: false,
+        first: false,
         runs: vec![run],
     };
     faults.grant(&reply, now);

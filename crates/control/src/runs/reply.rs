@@ -47,6 +47,7 @@ impl Control {
             lease: if may_grant.is_ok() { inner.options.lease } else { Millis::ZERO },
             interval: if active.is_empty() { REPORT_INTERVAL_IDLE } else { REPORT_INTERVAL_ACTIVE },
             halted,
+            first: reported == Reported::First,
             runs: lease::grants(&conditions, known, report, now),
         })
     }

@@ -28,6 +28,10 @@ pub struct Reply {
     /// Everything is halted.
     #[serde(default)]
     pub halted: bool,
+    /// This report is the first that the server has of this client, as after a restart: what earlier ones said is not
+    /// known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
     /// The runs that this client may act on.
     #[serde(default)]
     pub runs: Vec<RunGrant>,

@@ -18,6 +18,9 @@ use super::tables::{self, NUMBERS, Numbers, SCHEMA_NAME};
 /// Memory that the database may use to keep pages. What is served is kept elsewhere, so it need not be much.
 const CACHE_BYTES: usize = 8 << 20;
 
+/// The same while a whole file is built, as from a backup: there everything is written in one transaction.
+const BUILDING_CACHE_BYTES: usize = 256 << 20;
+
 /// Brings the tables from one schema to the next.
 pub(super) type Migration = fn(&WriteTransaction) -> Work<()>;
 
@@ -126,7 +129,7 @@ pub(super) fn open(
         Ok(_) => {}
     }
     let known = 1 + migrations.len() as u64;
-    let mut database = database(&file, disk, true).map_err(|error| refused(&file, error))?;
+    let mut database = database(&file, disk, Look::Thorough).map_err(|error| refused(&file, error))?;
     let schema = schema(&database).map_err(|failure| unreadable(&file, &failure))?;
     if schema > known {
         return Err(OpenError::Newer { file, schema, known });
@@ -155,7 +158,7 @@ fn create(folder: &Folder, id: StoreId, disk: &Arc<Disk>) -> Result<(), OpenErro
 pub(super) fn build(path: &Path, disk: &Arc<Disk>, fill: impl FnOnce(&WriteTransaction) -> Work<()>) -> Work<()> {
     File::create(path)?;
     make_private(path)?;
-    let database = database(path, disk, false)?;
+    let database = database(path, disk, Look::Building)?;
     let transaction = database.begin_write()?;
     tables::make(&transaction)?;
     fill(&transaction)?;
@@ -164,14 +167,25 @@ pub(super) fn build(path: &Path, disk: &Arc<Disk>, fill: impl FnOnce(&WriteTrans
     Ok(())
 }
 
-/// Opens a file as a database. A `thorough` look reads all of it, and finds what was altered.
-pub(super) fn database(file: &Path, disk: &Arc<Disk>, thorough: bool) -> Result<Database, DatabaseError> {
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// All of it is read, and what was altered is found.
+    Thorough,
+    /// What a crash left is looked for.
+    Quick,
+    /// It is empty, and everything will be written at once.
+    Building,
+}
+
+/// Opens a file as a database.
+pub(super) fn database(file: &Path, disk: &Arc<Disk>, look: Look) -> Result<Database, DatabaseError> {
     let disk = Arc::clone(disk);
     let open = move || {
         let file = OpenOptions::new().read(true).write(true).open(file)?;
         Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .set_check_integrity_on_open(thorough)
+            .set_cache_size(if look == Look::Building { BUILDING_CACHE_BYTES } else { CACHE_BYTES })
+            .set_check_integrity_on_open(look == Look::Thorough)
             .create_with_backend(DiskFile::new(file, disk)?)
     };
     // What is damaged in some ways is met with a panic; it says no more than that.
@@ -191,7 +205,7 @@ fn migrate(folder: &Folder, from: u64, migrations: &[Migration], disk: &Arc<Disk
         fs::copy(&file, &copy)?;
         File::open(&copy)?.sync_all()?;
         folder.sync()?;
-        let database = database(&file, disk, false)?;
+        let database = database(&file, disk, Look::Quick)?;
         let transaction = database.begin_write()?;
         let done = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
         for migration in migrations.iter().skip(done) {

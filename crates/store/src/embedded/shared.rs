@@ -11,6 +11,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use super::disk::Disk;
 use super::failure::{Failure, Work};
 use super::folder::Folder;
+use super::open::Look;
 use super::restore::RestoreError;
 use super::{open, restore};
 use crate::commits::Commits;
@@ -65,7 +66,7 @@ impl Shared {
     pub(super) fn open_again<T>(&self, look: impl FnOnce(&Database) -> Work<T>) -> Work<T> {
         let mut database = self.database.write();
         *database = None;
-        let opened = open::database(&self.folder.file(), &self.disk, false)?;
+        let opened = open::database(&self.folder.file(), &self.disk, Look::Quick)?;
         let seen = look(&opened)?;
         *database = Some(opened);
         Ok(seen)

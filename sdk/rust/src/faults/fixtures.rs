@@ -60,6 +60,7 @@ pub(crate) fn reply(faults: &Faults, runs: Vec<RunGrant>) -> Reply {
         lease: Millis::from_secs(10),
         interval: Millis::from_secs(2),
         halted: false,
+        first: false,
         runs,
     }
 }

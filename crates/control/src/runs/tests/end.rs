@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_document::Source;
-use daybreak_model::wire::{ArmCounts, Metric};
+use daybreak_model::wire::{ArmCounts, Metric, StoreId};
 use daybreak_model::{Arm, Kind, RunId};
+use daybreak_store::{EmbeddedOptions, EmbeddedStore};
 
+use crate::clock::ManualClock;
 use crate::runs::ENDED_MAX;
-use crate::testing::{Bench, TestClient, percent};
+use crate::testing::{Bench, DOCUMENT, MONDAY, TestClient, percent};
 use crate::{Actor, ApplyOptions, Control, Options, Precondition, StartRequest};
 
 fn ended(control: &Control, id: RunId) -> Option<String> {
@@ -88,6 +90,35 @@ async fn invariant_1_a_restart_ends_every_run() {
     let third =
         Control::open(Options::new("test"), Arc::clone(&again.inner.store), Arc::clone(&again.inner.clock), [9; 32]);
     assert_eq!(third.await.unwrap().position(), again.position(), "it is recorded once");
+}
+
+/// Invariant 1: the same where the store is what outlived the server.
+#[tokio::test]
+async fn invariant_1_a_restart_ends_every_run_of_a_store_that_lasts() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::new(MONDAY.parse().unwrap()));
+    let open = async |seed: u8| {
+        let options = EmbeddedOptions::new(folder.path(), StoreId::new(seed.into()));
+        let store = Arc::new(EmbeddedStore::open(options).unwrap());
+        Control::open(Options::new("test"), store, Arc::<ManualClock>::clone(&clock), [seed; 32]).await.unwrap()
+    };
+    let first = open(1).await;
+    first.apply(vec![Source::new("a.yaml", DOCUMENT)], ApplyOptions::default(), Actor::default()).await.unwrap();
+    let mut client = TestClient::new(1);
+    assert!(client.report(&first).first);
+    let started = first.start("gateway-slow", StartRequest::default(), Actor::named("ada")).await.unwrap();
+    let reply = client.report(&first);
+    assert_eq!((reply.runs.len(), reply.first), (1, false));
+    drop(first);
+    let again = open(2).await;
+    assert_eq!(ended(&again, started.run.id).as_deref(), Some("aborted: server_restarted"));
+    let reply = client.report(&again);
+    assert!(reply.runs.is_empty() && reply.first, "the store lasts, but what clients reported does not");
+    let at = again.position();
+    assert_eq!((at.store, at.revision), (started.position.store, started.position.revision + 1));
+    let export = again.export();
+    drop(again);
+    assert_eq!(open(3).await.export(), export);
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ impl Reports {
         let reply = body(response, REPLY_BYTES_MAX).await?;
         let reply: Reply =
             serde_json::from_slice(&reply).map_err(|error| format!("the reply cannot be read: {error}"))?;
-        self.outbox.lock().acknowledged(sent, reply.position.store);
+        self.outbox.lock().acknowledged(sent, reply.position.store, reply.first);
         Ok(reply)
     }
 

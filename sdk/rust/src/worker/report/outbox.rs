@@ -101,9 +101,9 @@ impl Outbox {
         Ok((serde_json::to_vec(&report)?, sent))
     }
 
-    /// The server has taken in what a report said, and stands in this store.
-    pub(super) fn acknowledged(&mut self, sent: Sent, store: StoreId) {
-        if self.store.replace(store) != Some(store) {
+    /// The server has taken in what a report said, and stands in this store; perhaps it is the first that it has of us.
+    pub(super) fn acknowledged(&mut self, sent: Sent, store: StoreId, first: bool) {
+        if self.store.replace(store) != Some(store) || first {
             // Another server, or one that began anew: what the one before knew is worth nothing.
             self.counters.values_mut().for_each(|counter| counter.acknowledged = None);
         }
@@ -224,7 +224,7 @@ mod tests {
         let (text, sent) = outbox.write(report.clone()).unwrap();
         assert!(text.len() <= outbox.longest, "{} bytes", text.len());
         if acknowledged {
-            outbox.acknowledged(sent, store(1));
+            outbox.acknowledged(sent, store(1), false);
         }
         serde_json::from_slice(&text).unwrap()
     }
@@ -275,7 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn another_store_is_told_everything_again() {
+    fn who_does_not_know_it_is_told_everything_again() {
+        for (store, first) in [(store(2), false), (store(1), true)] {
+            told_again(store, first);
+        }
+    }
+
+    fn told_again(store: StoreId, first: bool) {
         let mut outbox = outbox();
         let report = report(2_000, 1);
         for _ in 0..5 {
@@ -284,7 +290,7 @@ mod tests {
         assert!(outbox.counters.values().all(|counter| counter.acknowledged.is_some()));
         let (_, sent) = outbox.write(report).unwrap();
         let said = sent.len();
-        outbox.acknowledged(sent, store(2));
+        outbox.acknowledged(sent, store, first);
         let known = outbox.counters.values().filter(|counter| counter.acknowledged.is_some()).count();
         assert_eq!(known, said, "it knows only what it was told itself");
     }
