@@ -10,6 +10,7 @@ use daybreak_store::Retention;
 use jiff::Timestamp;
 
 use crate::backup::{Backup, Restore};
+use crate::events::Events;
 use crate::remote::Secret;
 
 /// Feature flags whose flags can also break things on purpose.
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Bring a backup back.
     Restore(Restore),
+    /// Print who changed what, when and why; with `--follow` as it happens.
+    Events(Events),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
 }

@@ -4,6 +4,7 @@ mod args;
 mod backup;
 mod check;
 mod eval;
+mod events;
 mod folder;
 mod hours;
 mod remote;
@@ -39,6 +40,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Eval(options) => eval::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),
+        Command::Events(options) => events::run(&options),
         Command::Hours(options) => hours::run(&options),
     }
 }

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::events::RefusedStarts;
 use crate::files::FilesStatus;
 use crate::health::Vitals;
 use crate::hub::Hub;
@@ -68,6 +69,9 @@ pub(crate) struct Inner {
     pub(crate) confirming: AtomicBool,
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
+    /// Told of whatever brings events.
+    pub(crate) recorded: tokio::sync::watch::Sender<()>,
+    pub(crate) refused: Mutex<RefusedStarts>,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -131,6 +135,8 @@ impl Control {
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),
             files: Mutex::new(None),
+            recorded: tokio::sync::watch::Sender::new(()),
+            refused: Mutex::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             heartbeat: hub::frame(&Message::Heartbeat),

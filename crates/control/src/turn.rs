@@ -112,6 +112,7 @@ impl Control {
         }
         if committed.is_ok() {
             self.recorded(&recording);
+            self.tell_followers();
             turns.iter().for_each(|turn| self.publish(turn));
         }
         for turn in turns {

@@ -9,6 +9,7 @@ use daybreak_control::Control;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
 
+use crate::api::events::Followers;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::routes::{Routes, unrouted};
@@ -20,6 +21,7 @@ use crate::{answer, api, front, ofrep, openapi, stream};
 pub struct Shared {
     control: Control,
     closing: Closing,
+    followers: Followers,
     offload: Offload,
     routes: web::Data<Routes>,
     document: web::Data<OpenApiText>,
@@ -37,6 +39,7 @@ impl Shared {
         Self {
             control,
             closing: Closing::default(),
+            followers: Followers::default(),
             offload,
             routes: web::Data::new(Routes::new(&document)),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
@@ -78,6 +81,7 @@ pub fn app(
     App::new()
         .app_data(web::Data::new(shared.control.clone()))
         .app_data(web::Data::new(shared.closing.clone()))
+        .app_data(web::Data::new(shared.followers.clone()))
         .app_data(web::Data::new(shared.offload.clone()))
         .app_data(shared.routes.clone())
         .app_data(shared.document.clone())

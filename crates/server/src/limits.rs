@@ -14,6 +14,8 @@ use crate::problem::{Code, Problem};
 pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
 /// Streams open at once.
 pub const STREAMS_MAX: usize = 20_000;
+/// Followers of the events.
+pub const FOLLOWERS_MAX: usize = 256;
 /// The silence after which a stream shows that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The time that a client has to send the head of a request.

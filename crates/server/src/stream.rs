@@ -17,9 +17,9 @@ use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx passes a response on at once only where this says `no`.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(crate) const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Whether the streams of this server are to end.
 #[derive(Clone, Debug)]
@@ -35,6 +35,11 @@ impl Closing {
     /// Ends every stream once it has written what is on its way.
     pub fn close(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Tells when.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
     }
 }
 
@@ -63,7 +68,7 @@ pub(crate) async fn stream(
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header((BUFFERING, "no"))
-        .streaming(frames(subscription, control.heartbeat(), closing.0.subscribe())))
+        .streaming(frames(subscription, control.heartbeat(), closing.subscribe())))
 }
 
 /// Where the client stood. What is no position asks for everything, as its absence does.

@@ -56,14 +56,26 @@ pub struct EventFilter {
     pub before: Option<u64>,
     /// Only those with a number above this one: how a follower goes on.
     pub after: Option<u64>,
+    /// Which of them come first.
+    pub order: EventOrder,
 }
 
-/// One page of events, the latest first.
+/// The order of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventOrder {
+    /// The latest first, as people read them.
+    #[default]
+    LatestFirst,
+    /// The oldest first, as followers read them.
+    OldestFirst,
+}
+
+/// One page of events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EventPage {
     /// The events.
     pub events: Vec<RecordedEvent>,
-    /// What `before` must be to read on; none at the end.
+    /// What `before` must be to read on, or `after` where the oldest come first; none at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
 }

@@ -26,7 +26,7 @@ pub use backup::{Backup, BackupReader, Restored, verify};
 pub use change::{Change, Commit, Contents, Expected, Stored};
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, RestoreError, RestoreOptions, restore, restored_event};
 pub use error::StoreError;
-pub use event::{Event, EventFilter, EventPage, RecordedEvent, Retention};
+pub use event::{Event, EventFilter, EventOrder, EventPage, RecordedEvent, Retention};
 pub use halt::{Halt, HaltFile};
 pub use lead::{Leadership, LeadershipRequest};
 pub use memory::{MemoryOptions, MemoryStore};

@@ -68,7 +68,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Appends events that come with no change; the revision stays.
     fn append(&self, events: Vec<Event>) -> BoxFuture<'_, ()>;
 
-    /// Reads events, the latest first, at most `limit` of them.
+    /// Reads events in the order that the filter says, at most `limit` of them.
     fn events(&self, filter: EventFilter, limit: usize) -> BoxFuture<'_, EventPage>;
 
     /// Keeps buckets of reports, and drops those of the same series that began before `keep_from`.

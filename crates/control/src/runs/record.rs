@@ -107,6 +107,7 @@ impl Control {
         }
         let position = self.inner.store.commit(Expected::Any, change).await?;
         self.recorded(&recording);
+        self.tell_followers();
         let next = Arc::new(self.state().moved_to(position));
         let message = RunsChanged { position: Some(position), ended: recording.ended, ..RunsChanged::default() };
         self.inner.hub.publish(position.revision, &Message::Runs(message), || self.inner.state.store(next));

@@ -115,6 +115,9 @@ impl Control {
         let spec = self.pin(resources, key, fault, request.shadow);
         let admission = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
+            if !request.dry_run {
+                self.note_refused(key, &admission.refusals, actor);
+            }
             return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
         };
         let run = Run {
@@ -161,6 +164,7 @@ impl Control {
         let expected = Expected::Revision(state.position().revision);
         let position = self.inner.store.commit(expected, change).await?;
         self.recorded(&recording);
+        self.tell_followers();
         let (id, fault) = (run.id, run.spec.fault.clone());
         let begun = self.begin(run, admission.duration, position, state, under_way);
         if !begun {

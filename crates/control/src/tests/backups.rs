@@ -38,7 +38,7 @@ async fn invariant_3_a_restore_ends_every_run() {
     let mut client = TestClient::new(1);
     client.report(control);
     let run = bench.start("gateway-slow").await.unwrap().run.id;
-    let mut stream = control.subscribe(Some(control.position()));
+    let mut stream = control.subscribe(Some(control.position())).await;
     let mut restart = Box::pin(control.restart_asked());
     assert!(!is_ready(&mut restart));
     let whole = Box::new(Cursor::new(backup(control).await));

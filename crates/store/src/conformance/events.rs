@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Done, at, event, put};
-use crate::{Change, Event, EventFilter, EventPage, Expected, Store};
+use crate::{Change, Event, EventFilter, EventOrder, EventPage, Expected, Store};
 
 fn kinds(page: &EventPage) -> Vec<&str> {
     page.events.iter().map(|recorded| recorded.event.kind.as_str()).collect()
@@ -57,6 +57,28 @@ pub(super) async fn events_are_filtered(store: Arc<dyn Store>) -> Done {
     for (filter, expected) in cases {
         let page = store.events(filter.clone(), 10).await?;
         assert_eq!(kinds(&page), expected, "{filter:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn events_are_read_in_either_order(store: Arc<dyn Store>) -> Done {
+    let of = |kind: &str, subject: &str, seconds| event(kind, subject, seconds);
+    store
+        .append(vec![of("e1", "a", 1), of("e2", "b", 2), of("e3", "a", 3), of("e4", "a", 4), of("e5", "b", 5)])
+        .await?;
+    let oldest = EventFilter { order: EventOrder::OldestFirst, ..EventFilter::default() };
+    let of_a = EventFilter { subject: Some("a".to_owned()), ..oldest.clone() };
+    for (filter, expected) in [(oldest, vec!["e1", "e2", "e3", "e4", "e5"]), (of_a, vec!["e1", "e3", "e4"])] {
+        let (mut read, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.events(EventFilter { after, ..filter.clone() }, 2).await?;
+            read.extend(kinds(&page).into_iter().map(str::to_owned));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, expected, "{filter:?}");
     }
     Ok(())
 }

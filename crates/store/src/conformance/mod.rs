@@ -47,6 +47,7 @@ where
         watches::a_watch_from_the_future_fails,
         events::events_are_numbered_and_paged,
         events::events_are_filtered,
+        events::events_are_read_in_either_order,
         others::reports_are_replaced_and_dropped,
         others::one_holder_leads,
         others::messages_arrive_at_least_once,

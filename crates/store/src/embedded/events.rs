@@ -5,7 +5,7 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, Table, WriteTr
 use super::failure::Work;
 use super::tables::{EVENTS, EVENTS_BY_TERM, Json, decode, encode};
 use crate::time::earlier;
-use crate::{EventFilter, EventPage, RecordedEvent, Retention};
+use crate::{EventFilter, EventOrder, EventPage, RecordedEvent, Retention};
 
 /// Events that one append drops at most, beside as many as it brings: so no change pays for a retention that was
 /// lowered by much.
@@ -79,7 +79,7 @@ impl<'t> EventTables<'t> {
     }
 }
 
-/// Reads a page of events, the latest first.
+/// Reads a page of events.
 pub(super) fn page(transaction: &ReadTransaction, filter: &EventFilter, limit: usize) -> Work<EventPage> {
     let from = filter.after.map_or(0, |after| after.saturating_add(1));
     let until = filter.before.unwrap_or(u64::MAX);
@@ -91,7 +91,7 @@ pub(super) fn page(transaction: &ReadTransaction, filter: &EventFilter, limit: u
     match wanted_term(filter) {
         Some(term) => {
             let by_term = transaction.open_table(EVENTS_BY_TERM)?;
-            for entry in by_term.range((term.as_str(), from)..(term.as_str(), until))?.rev() {
+            for entry in ordered(by_term.range((term.as_str(), from)..(term.as_str(), until))?, filter.order) {
                 let Some(event) = events.get(entry?.0.value().1)? else { continue };
                 if page.is_full_with(event.value())? {
                     break;
@@ -99,7 +99,7 @@ pub(super) fn page(transaction: &ReadTransaction, filter: &EventFilter, limit: u
             }
         }
         None => {
-            for entry in events.range(from..until)?.rev() {
+            for entry in ordered(events.range(from..until)?, filter.order) {
                 if page.is_full_with(entry?.1.value())? {
                     break;
                 }
@@ -107,6 +107,16 @@ pub(super) fn page(transaction: &ReadTransaction, filter: &EventFilter, limit: u
         }
     }
     Ok(page.page)
+}
+
+fn ordered<'i, T: 'i>(
+    items: impl DoubleEndedIterator<Item = T> + 'i,
+    order: EventOrder,
+) -> Box<dyn Iterator<Item = T> + 'i> {
+    match order {
+        EventOrder::LatestFirst => Box::new(items.rev()),
+        EventOrder::OldestFirst => Box::new(items),
+    }
 }
 
 struct Pager<'f> {

@@ -12,8 +12,8 @@ use crate::backup::{Head, Line, Pieces};
 use crate::lead::Leaders;
 use crate::time::{earlier, later};
 use crate::{
-    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, RecordedEvent, ReportBucket,
-    Retention, StoreError,
+    Change, Commit, Contents, Delivery, Event, EventFilter, EventOrder, EventPage, Expected, Halt, RecordedEvent,
+    ReportBucket, Retention, StoreError,
 };
 
 #[derive(Debug)]
@@ -86,7 +86,11 @@ impl State {
     }
 
     pub(super) fn events(&self, filter: &EventFilter, limit: usize) -> EventPage {
-        let mut wanted = self.events.iter().rev().filter(|recorded| filter.matches(recorded));
+        let events: Box<dyn Iterator<Item = &RecordedEvent>> = match filter.order {
+            EventOrder::LatestFirst => Box::new(self.events.iter().rev()),
+            EventOrder::OldestFirst => Box::new(self.events.iter()),
+        };
+        let mut wanted = events.filter(|recorded| filter.matches(recorded));
         let events: Vec<_> = wanted.by_ref().take(limit).cloned().collect();
         let next = wanted.next().and(events.last()).map(|last| last.id);
         EventPage { events, next }

@@ -74,6 +74,7 @@ async fn every_filter_finds_what_a_scan_finds() {
                         until: bound.map(|()| at(30)),
                         before: bound.map(|()| 55),
                         after: bound.map(|()| 4),
+                        ..EventFilter::default()
                     };
                     let expected: Vec<&RecordedEvent> = all.iter().filter(|event| filter.matches(event)).collect();
                     let mut found = Vec::new();
