@@ -1,6 +1,6 @@
 //! The halt, and the file that makes it outlive the server.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct HaltFile {
 
 const NAME: &str = "halt.json";
 const TEMPORARY: &str = "halt.json.new";
+/// Bytes that are kept free for a halt, so that it can be written to a disk that is full. A reason is shorter.
+const RESERVED: usize = 4096;
 
 impl HaltFile {
     /// The halt file of a data folder, which is made if it is not there.
@@ -74,14 +76,32 @@ impl HaltFile {
         }
     }
 
-    /// Writes a halt, so that it is there after a crash: a new file, fsync, rename, fsync of the folder.
+    /// Takes the place on the disk that a halt will need, unless it is taken already.
+    ///
+    /// # Errors
+    /// When there is none: then a halt may not last.
+    pub fn reserve(&self) -> io::Result<()> {
+        let temporary = self.folder.join(TEMPORARY);
+        if fs::metadata(&temporary).is_ok_and(|metadata| metadata.len() >= RESERVED as u64) {
+            return Ok(());
+        }
+        fs::write(&temporary, [b' '; RESERVED])?;
+        File::open(&temporary)?.sync_all()
+    }
+
+    /// Writes a halt, so that it is there after a crash: a file beside, fsync, rename, fsync of the folder. Where there
+    /// is a place reserved it is written there, and padded.
     ///
     /// # Errors
     /// When any of these fails.
     pub fn write(&self, halt: &Halt) -> io::Result<()> {
         let temporary = self.folder.join(TEMPORARY);
-        let mut file = File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec(halt)?)?;
+        let mut text = serde_json::to_vec(halt)?;
+        text.resize(text.len().max(RESERVED), b' ');
+        // Not truncated: the place would be lost.
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&temporary)?;
+        file.write_all(&text)?;
+        file.set_len(text.len() as u64)?;
         file.sync_all()?;
         drop(file);
         fs::rename(&temporary, self.path())?;
@@ -97,6 +117,13 @@ impl HaltFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => sync_folder(&self.folder),
         }
+    }
+}
+
+/// A disk that has no place any more says so when the halt is to be written.
+fn reserve(file: Option<&HaltFile>) {
+    if let Some(Err(error)) = file.map(HaltFile::reserve) {
+        tracing::debug!(%error, "there is no place for a halt on the disk");
     }
 }
 
@@ -119,6 +146,7 @@ impl KeptHalt {
     /// Halted if the file says so, or cannot be read.
     pub(crate) fn new(file: Option<HaltFile>) -> Self {
         let now = file.as_ref().and_then(HaltFile::read);
+        reserve(file.as_ref());
         Self { now: Mutex::new(now), file: Mutex::new(file) }
     }
 
@@ -132,6 +160,7 @@ impl KeptHalt {
             // Memory first: what takes risk away holds even if the disk fails.
             *kept.now.lock() = Some(halt.clone());
             let written = file.as_ref().map_or(Ok(()), |file| file.write(&halt));
+            reserve(file.as_ref());
             written.map_err(|source| StoreError::NotDurable { what: "the halt".to_owned(), source })
         })
     }
@@ -142,6 +171,7 @@ impl KeptHalt {
             let removed = file.as_ref().map_or(Ok(()), HaltFile::remove);
             removed.map_err(|source| StoreError::NotDurable { what: "lifting the halt".to_owned(), source })?;
             *kept.now.lock() = None;
+            reserve(file.as_ref());
             Ok(())
         })
     }

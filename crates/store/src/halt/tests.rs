@@ -30,6 +30,22 @@ fn written_read_removed() {
     assert_eq!(file.read(), None);
 }
 
+#[test]
+fn a_halt_is_written_where_there_is_a_place_for_it() {
+    let (folder, file) = opened();
+    for halt in [halt(), Halt { reason: Some("x".repeat(2 * RESERVED)), ..halt() }, halt()] {
+        file.reserve().unwrap();
+        file.reserve().unwrap();
+        let place = fs::metadata(folder.path().join(TEMPORARY)).unwrap();
+        file.write(&halt).unwrap();
+        assert_eq!(file.read(), Some(halt));
+        let written = fs::metadata(file.path()).unwrap();
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&place), std::os::unix::fs::MetadataExt::ino(&written));
+        assert!(place.len() == RESERVED as u64 && written.len() >= place.len());
+    }
+}
+
 /// Whatever a crash, a disk or a person leaves there: what cannot be read is a halt.
 #[test]
 fn an_unreadable_halt_state_is_a_halt() {

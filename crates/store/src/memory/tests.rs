@@ -104,7 +104,7 @@ async fn invariant_8_a_halt_that_cannot_be_kept_holds_in_memory() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let store = MemoryStore::open(MemoryOptions { data: Some(&data), ..options() }).unwrap();
-    std::fs::remove_dir(&data).unwrap();
+    std::fs::remove_dir_all(&data).unwrap();
     assert!(matches!(store.put_halt(halt("pager")).await, Err(StoreError::NotDurable { .. })));
     assert_eq!(store.halt().await.unwrap(), Some(halt("pager")));
     assert!(matches!(store.clear_halt().await, Err(StoreError::NotDurable { .. })));

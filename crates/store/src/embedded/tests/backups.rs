@@ -134,7 +134,7 @@ async fn invariant_8_a_backup_that_is_not_whole_changes_nothing() {
         let error = back(&bytes, folder.path(), true).unwrap_err().to_string();
         assert!(error.contains(why) && error.contains("nothing was changed"), "case {case}: {error}");
         let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(files.len() == 2, "case {case}: {files:?}");
+        assert!(files.len() == 3, "case {case}: {files:?}");
         assert!(fs::read(folder.path().join(FILE)).unwrap() == before, "case {case}");
     }
 }
