@@ -164,7 +164,14 @@ impl Load {
     }
 
     /// Asks for a change; none when the server was killed meanwhile.
-    async fn ask(&self, method: &str, path: &str, reason: &str, tag: Option<&str>, body: &str) -> Result<Option<HttpAnswer>> {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        reason: &str,
+        tag: Option<&str>,
+        body: &str,
+    ) -> Result<Option<HttpAnswer>> {
         let path = format!("{path}?reason={reason}");
         match self.http.send(method, &path, tag, body).await {
             Ok(answer) => Ok(Some(answer)),

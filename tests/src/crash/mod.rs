@@ -116,10 +116,15 @@ impl CrashTest {
         let tracks = [(What::Toggle, "toggle", TOGGLES), (What::Edit, "edit", EDITS), (What::Bulk, "bulk", BULKS)];
         let tracks: Vec<Track> = tracks
             .iter()
-            .flat_map(|(what, name, count)| (0..*count).map(move |number| Track::new(*what, &format!("{name}-{number}"))))
+            .flat_map(|(what, name, count)| {
+                (0..*count).map(move |number| Track::new(*what, &format!("{name}-{number}")))
+            })
             .collect();
         let mut flags = Map::new();
-        tracks.iter().filter_map(|track| track.document("initial").as_object().cloned()).for_each(|all| flags.extend(all));
+        tracks
+            .iter()
+            .filter_map(|track| track.document("initial").as_object().cloned())
+            .for_each(|all| flags.extend(all));
         let http = Http::to(&server.url(""))?;
         let body = json!({ "flags": flags }).to_string();
         runtime.block_on(http.send("POST", "/api/v1/apply", None, &body))?.ok()?;

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::load::{Halts, RunTrack, Runs, Track};
 use super::Counts;
+use super::load::{Halts, RunTrack, Runs, Track};
 use crate::Http;
 
 /// The largest page of events.
