@@ -9,6 +9,7 @@ use daybreak_model::{Millis, Percentage};
 use daybreak_store::Retention;
 use jiff::Timestamp;
 
+use crate::backup::{Backup, Restore};
 use crate::remote::Secret;
 
 /// Feature flags whose flags can also break things on purpose.
@@ -29,6 +30,10 @@ pub(crate) enum Command {
     Schema,
     /// Evaluate a flag here, with the engine that the server and the SDKs use.
     Eval(Eval),
+    /// Take a backup of everything, from a server that runs or is stopped.
+    Backup(Backup),
+    /// Bring a backup back.
+    Restore(Restore),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
 }

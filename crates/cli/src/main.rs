@@ -1,6 +1,7 @@
 //! The `daybreak` binary: the server, and tools for its documents.
 
 mod args;
+mod backup;
 mod check;
 mod eval;
 mod folder;
@@ -36,6 +37,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(options) => check::run(&options),
         Command::Schema => schema(),
         Command::Eval(options) => eval::run(&options),
+        Command::Backup(options) => backup::take(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Hours(options) => hours::run(&options),
     }
 }

@@ -1,7 +1,9 @@
 //! `daybreak serve`.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,10 +58,39 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
         Err(why) => return Err(why).context("the documents cannot be served; `--flags DIR` names their folder"),
     };
     tokio::spawn(tick(control.clone()));
-    println!("{}", greeting(&control, listener.local_addr()?, &options));
-    let shared = Shared::new(control, offload);
-    daybreak_server::serve(listener, shared, tls, stop_signal()?).await?;
-    Ok(ExitCode::SUCCESS)
+    let address = listener.local_addr()?;
+    println!("{}", greeting(&control, address, &options));
+    let shared = Shared::new(control.clone(), offload);
+    let (signal, asked) = (stop_signal()?, control.clone());
+    let end = async move {
+        tokio::select! {
+            () = signal => {}
+            () = asked.restart_asked() => {}
+        }
+    };
+    daybreak_server::serve(listener, shared, tls, end).await?;
+    if control.is_to_restart() { Err(start_anew(address)) } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Becomes a new server with the same options on the same address: whatever this one knew is forgotten. It returns only
+/// where that cannot be done.
+fn start_anew(address: SocketAddr) -> anyhow::Error {
+    let mut words = vec![OsString::from("serve")];
+    let mut given = std::env::args_os().skip(1).filter(|word| word != "serve");
+    while let Some(word) = given.next() {
+        // Any free port was asked for, perhaps; now it must be this one.
+        if word == "--listen" {
+            given.next();
+        } else if !word.to_string_lossy().starts_with("--listen=") {
+            words.push(word);
+        }
+    }
+    words.extend(["--listen".into(), address.to_string().into()]);
+    let failed = match std::env::current_exe() {
+        Ok(binary) => std::process::Command::new(binary).args(words).exec(),
+        Err(error) => error,
+    };
+    anyhow::Error::new(failed).context("the backup is in place, but the server cannot start anew by itself; start it")
 }
 
 /// The control on the store in `--data`.

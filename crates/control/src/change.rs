@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use daybreak_document::{Diagnostic, Difference, Draft, Overridden, Patch, Source};
 use daybreak_guard::run;
-use daybreak_model::wire::{Message, Position};
+use daybreak_model::wire::Position;
 use daybreak_model::{Key, Kind, Reference, Resources, RunId};
-use daybreak_store::Expected;
 use serde::Serialize;
 
 use crate::control::not_found;
-use crate::runs::RECORD_WAIT;
+use crate::runs::{RECORD_WAIT, Recording};
+use crate::turn::Ready;
 use crate::{Actor, Control, Precondition, Refusal, State, resources};
 
 /// What a change did.
@@ -217,12 +217,7 @@ impl Control {
         self.open_for_changes()?;
         let ended = self.end_first(&propose, &actor);
         let (control, first) = (self.clone(), ended.clone());
-        let change = self.to_the_end(async move {
-            let _writer = control.inner.writer.lock().await;
-            let before = control.state();
-            let proposal = propose(&before)?;
-            control.make(&before, proposal, actor, first).await
-        });
+        let change = self.to_the_end(async move { control.in_turn(Box::new(propose), actor, first).await });
         if ended.is_empty() {
             return change.await;
         }
@@ -252,14 +247,16 @@ impl Control {
         self.end_runs_of(before.resources(), &after, actor)
     }
 
-    /// The caller holds the writer's lock. `ended` are the runs that were ended for this change already.
-    async fn make(
+    /// Makes what was proposed ready to be committed, unless it changes nothing or is only tried. `ended` are the runs
+    /// that were ended for this change already.
+    pub(crate) fn prepare(
         &self,
-        before: &Arc<State>,
+        before: &State,
         proposal: Proposal,
-        actor: Actor,
+        actor: &Actor,
         ended: Vec<RunId>,
-    ) -> Result<Changed, Refusal> {
+        recording: &mut Recording,
+    ) -> Result<(Changed, Option<Ready>), Refusal> {
         let Proposal { resources: after, warnings, overridden, dry_run, removes } = proposal;
         if removes {
             unreferenced(&after)?;
@@ -277,31 +274,19 @@ impl Control {
             tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
         }
         if dry_run || !answer.changed {
-            return Ok(answer);
+            return Ok((answer, None));
         }
         let mut change = resources::to_store(before.resources(), &after, &changed)
             .map_err(|error| Refusal::Store(error.to_string()))?;
         let now = self.inner.clock.now();
-        change.events = resources::events(before.resources(), &after, &changed, &actor, now);
+        change.events = resources::events(before.resources(), &after, &changed, actor, now);
         resources::say_overridden(&mut change.events, &overridden);
         // What takes risk away is published first.
-        answer.ended.extend(self.end_runs_of(before.resources(), &after, &actor));
-        let pending = self.pending(&mut change);
-        let expected = Expected::Revision(before.position().revision);
-        let position = match self.inner.store.commit(expected, change).await {
-            Ok(position) => position,
-            Err(error) if answer.ended.is_empty() => return Err(error.into()),
-            Err(error) => {
-                return Err(Refusal::StoppedNotRecorded { runs: answer.ended, why: error.to_string() });
-            }
-        };
-        self.recorded(&pending);
-        let next = Arc::new(before.changed_to(position, after, &changed));
-        let message = Message::Change(resources::to_wire(&next, position, &changed, actor.waits));
-        self.inner.hub.publish(position.revision, &message, || self.inner.state.store(next));
-        tracing::info!(%position, changes = changed.len(), actor = actor.name, "changed");
-        answer.position = position;
-        Ok(answer)
+        answer.ended.extend(self.end_runs_of(before.resources(), &after, actor));
+        self.add_pending(&mut change, recording);
+        answer.position.revision += 1;
+        let next = Arc::new(before.changed_to(answer.position, after, &changed));
+        Ok((answer, Some(Ready { change, next, changed })))
     }
 
     /// Ends the runs whose fault is gone or disabled, and the starts of it that are under way.

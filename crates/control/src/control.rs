@@ -26,6 +26,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
+use crate::turn::Queue;
 use crate::{Options, OptionsError, Refusal, Subscription, hub};
 
 /// The name under which the store keeps the `protect` list.
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     /// Who holds it commits. It may be held as long as the store takes, so nothing that stops a run, and no
     /// reply to a report, waits for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
+    /// The changes that wait until they may commit.
+    pub(crate) queue: Queue,
     /// Who holds it has the store keep or lift the halt.
     pub(crate) halt_writer: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
@@ -66,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
     pub(crate) shutting_down: AtomicBool,
+    /// Whether the server is to start anew once it has ended.
+    pub(crate) restart: tokio::sync::watch::Sender<bool>,
     heartbeat: Bytes,
 }
 
@@ -117,6 +122,7 @@ impl Control {
             hub: Hub::new(contents.position.revision),
             state: ArcSwap::from_pointee(state),
             writer: tokio::sync::Mutex::default(),
+            queue: Queue::default(),
             halt_writer: tokio::sync::Mutex::default(),
             runs: Mutex::new(runs),
             clients: Mutex::default(),
@@ -126,6 +132,7 @@ impl Control {
             vitals: Mutex::default(),
             files: Mutex::new(None),
             shutting_down: AtomicBool::new(false),
+            restart: tokio::sync::watch::Sender::new(false),
             heartbeat: hub::frame(&Message::Heartbeat),
             options,
             clock,

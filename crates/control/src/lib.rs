@@ -9,6 +9,7 @@
 //! * Each message is encoded once, for all streams.
 
 mod actor;
+mod backup;
 mod change;
 mod clients;
 pub mod clock;
@@ -27,13 +28,14 @@ mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use actor::{Actor, Precondition};
 pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
 pub use control::{Control, OpenError};
-pub use daybreak_store::{EventFilter, EventPage, RecordedEvent};
+pub use daybreak_store::{BackupReader, EventFilter, EventPage, RecordedEvent, Restored};
 pub use files::{AppliedFiles, FilesError, FilesStatus, FilesWatch, LoadError, RefusedFiles, read_documents};
 pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;

@@ -100,6 +100,9 @@ pub enum Refusal {
     /// The store failed.
     #[error("the store failed, and nothing changed: {0}")]
     Store(String),
+    /// What was to be restored is no backup, or not whole.
+    #[error("the backup cannot be restored, and nothing changed: {0}")]
+    Backup(String),
     /// The server is ending.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -125,6 +128,7 @@ impl Refusal {
             Self::HaltedNotDurable { .. } => "halted_not_durable",
             Self::Conflict { .. } => "conflict",
             Self::Store(_) => "store_failed",
+            Self::Backup(_) => "bad_backup",
             Self::ShuttingDown => "shutting_down",
         }
     }
@@ -132,8 +136,15 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Refusal {
+    fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Conflict { at } => Self::Conflict { at },
+            StoreError::Conflict { at } => Self::Conflict { at: *at },
+            StoreError::Backup(why) => Self::Backup(why.clone()),
             other => Self::Store(other.to_string()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use daybreak_document::Source;
@@ -11,8 +11,9 @@ use daybreak_model::wire::{
 };
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
-    BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership,
-    LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    Leadership, LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Restored, Store, StoreError, StoreStats,
+    Watch,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -168,6 +169,7 @@ pub(crate) struct Flaky {
     hangs: AtomicBool,
     fails: AtomicBool,
     released: tokio::sync::Notify,
+    commits: AtomicUsize,
 }
 
 impl Flaky {
@@ -178,6 +180,7 @@ impl Flaky {
             hangs: AtomicBool::new(false),
             fails: AtomicBool::new(false),
             released: tokio::sync::Notify::new(),
+            commits: AtomicUsize::new(0),
         }
     }
 
@@ -194,6 +197,11 @@ impl Flaky {
 
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// How often it was asked to commit something.
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
     }
 
     fn then<'a, T: Send + 'a>(
@@ -221,8 +229,9 @@ impl Store for Flaky {
         self.then(|store| store.load())
     }
 
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, daybreak_model::wire::Position> {
-        self.then(move |store| store.commit(expected, change))
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, daybreak_model::wire::Position> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.then(move |store| store.commit_all(expected, changes))
     }
 
     fn watch(&self, after: u64) -> BoxFuture<'_, Watch> {
@@ -267,6 +276,14 @@ impl Store for Flaky {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.then(move |store| store.notes(prefix))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Backup> {
+        self.then(|store| store.backup())
+    }
+
+    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
+        self.then(move |store| store.restore(backup, id, event))
     }
 
     fn stats(&self) -> StoreStats {

@@ -4,3 +4,4 @@ mod changes;
 mod history;
 mod random;
 mod stream;
+mod turns;

@@ -122,6 +122,8 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::documents::apply)
         .service(api::documents::export)
         .service(api::events::list)
+        .service(api::backup::take)
+        .service(api::backup::restore)
         .service(api::clients::clients)
         .service(api::clients::fault_points)
         .service(

@@ -49,6 +49,8 @@ codes! {
     BadRequest => BAD_REQUEST, "bad_request", "The request cannot be read";
     /// A document has faults; `diagnostics` lists them all.
     Invalid => UNPROCESSABLE_ENTITY, "invalid", "The document has faults, and nothing changed";
+    /// What was to be restored is no backup, or not whole.
+    BadBackup => UNPROCESSABLE_ENTITY, "bad_backup", "The backup is not whole, and nothing changed";
     /// An evaluation context is malformed.
     InvalidContext => BAD_REQUEST, "invalid_context", "The evaluation context is malformed";
     /// A page of another origin could have sent the request.

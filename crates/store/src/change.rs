@@ -7,7 +7,7 @@ use daybreak_model::{Key, Kind, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Event, Message};
+use crate::{Event, Message, StoreError};
 
 /// A document, and the revision that last changed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,16 @@ pub struct Commit {
     pub position: Position,
     /// What it did.
     pub change: Change,
+}
+
+impl Expected {
+    /// Whether a store that stands here may commit.
+    pub(crate) fn check(self, at: Position) -> Result<(), StoreError> {
+        match self {
+            Self::Revision(revision) if revision != at.revision => Err(StoreError::Conflict { at }),
+            Self::Revision(_) | Self::Any => Ok(()),
+        }
+    }
 }
 
 impl Contents {

@@ -31,6 +31,9 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
+    /// What was to be restored is no backup, or not whole.
+    #[error("the backup cannot be restored, and nothing was changed: {0}")]
+    Backup(String),
     /// The store cannot be reached, or has no quorum.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),

@@ -6,6 +6,7 @@
 //!
 //! Stores read no clock: time comes in as an argument.
 
+mod backup;
 mod change;
 mod commits;
 #[cfg(any(test, feature = "conformance"))]
@@ -21,8 +22,9 @@ mod reports;
 mod store;
 mod time;
 
+pub use backup::{Backup, BackupReader, Restored, verify};
 pub use change::{Change, Commit, Contents, Expected, Stored};
-pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
+pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, RestoreError, RestoreOptions, restore, restored_event};
 pub use error::StoreError;
 pub use event::{Event, EventFilter, EventPage, RecordedEvent, Retention};
 pub use halt::{Halt, HaltFile};

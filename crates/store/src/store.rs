@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use daybreak_model::Millis;
-use daybreak_model::wire::Position;
+use daybreak_model::wire::{Position, StoreId};
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, Leadership, LeadershipRequest,
-    ReportBucket, StoreError,
+    Backup, BackupReader, Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    Leadership, LeadershipRequest, ReportBucket, Restored, StoreError,
 };
 
 /// What a store's method returns.
@@ -42,13 +42,20 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn load(&self) -> BoxFuture<'_, Contents>;
 
     /// Makes a change, all of it or nothing, and answers with the new position: the revision grows by one,
-    /// also for an empty change. Of several commits at one revision exactly one succeeds. Commits are made in the
-    /// order in which their futures are first polled, or earlier: so one may be asked for at the revision that the one
-    /// before it will make, and both wait together.
+    /// also for an empty change. Of several commits at one revision exactly one succeeds.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the store does not stand where it is expected to.
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position>;
+    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
+        self.commit_all(expected, vec![change])
+    }
+
+    /// Makes changes one after the other, each a commit and a revision of its own, but all of them or none; and answers
+    /// with the last position. They wait for the disk together.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the store does not stand where the first is expected to be made.
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position>;
 
     /// Every commit after this revision, those that are still to come included. Contents loaded at a revision
     /// with all commits watched from there are what the store holds.
@@ -91,6 +98,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The notes whose name begins with this; all of them for an empty prefix.
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>>;
+
+    /// A backup of everything at one moment. Changes go on meanwhile.
+    fn backup(&self) -> BoxFuture<'_, Backup>;
+
+    /// Reads a backup to its end, and has it take the place of everything, under a new id, when the store is opened the
+    /// next time; `event` comes after the backup's own. Until then the store is as it was: have nobody change it any
+    /// more. A store in memory, which is empty at the next start, only looks whether the backup is whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Backup`] when it is no backup, or not whole: then nothing happens.
+    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored>;
 
     /// How much was written since it was opened.
     fn stats(&self) -> StoreStats;

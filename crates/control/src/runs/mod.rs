@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use halt::{HaltView, Lifted};
-pub(crate) use record::RECORD_WAIT;
+pub(crate) use record::{RECORD_WAIT, Recording};
 pub use start::{StartRequest, Started};
 pub use stop::Stopped;
 pub use view::{RunCounts, RunView};

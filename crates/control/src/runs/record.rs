@@ -42,11 +42,22 @@ impl Control {
 
     /// Adds what is still to be recorded to a change.
     pub(crate) fn pending(&self, change: &mut Change) -> Recording {
+        let mut recording = Recording::default();
+        self.add_pending(change, &mut recording);
+        recording
+    }
+
+    /// Adds what is still to be recorded to a change, unless one that is committed with it has that already.
+    pub(crate) fn add_pending(&self, change: &mut Change, recording: &mut Recording) {
         let (pending, forgotten) = {
             let runs = self.inner.runs.lock();
-            (runs.pending.clone(), runs.forgotten.clone())
+            let pending = runs.pending.iter().filter(|(number, _)| !recording.numbers.contains(number));
+            let forgotten = runs.forgotten.iter().filter(|id| !recording.forgotten.contains(id));
+            (
+                pending.map(|(number, one)| (*number, one.clone())).collect::<Vec<_>>(),
+                forgotten.copied().collect::<Vec<_>>(),
+            )
         };
-        let mut recording = Recording { forgotten, ..Recording::default() };
         for (number, pending) in pending {
             recording.numbers.push(number);
             change.events.push(pending.event);
@@ -57,8 +68,8 @@ impl Control {
                 recording.ended.push(id);
             }
         }
-        change.runs.extend(recording.forgotten.iter().map(|id| (*id, None)));
-        recording
+        change.runs.extend(forgotten.iter().map(|id| (*id, None)));
+        recording.forgotten.extend(forgotten);
     }
 
     /// Forgets what has been recorded.
@@ -80,7 +91,7 @@ impl Control {
     }
 
     /// The same, but the answer does not wait for longer than [`RECORD_WAIT`].
-    pub(super) async fn record_soon(&self) -> Result<(), String> {
+    pub(crate) async fn record_soon(&self) -> Result<(), String> {
         match tokio::time::timeout(RECORD_WAIT, self.record()).await {
             Ok(recorded) => recorded.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store has not answered for {RECORD_WAIT:?}; it is tried on")),

@@ -1,6 +1,7 @@
 //! The operators' side: one short curl line for everything.
 
 pub mod asked;
+pub mod backup;
 pub mod clients;
 pub mod documents;
 pub mod events;

@@ -63,6 +63,8 @@ async fn every_route_is_described() {
         ("GET", "/api/v1/export"),
         ("GET", "/api/v1/hours/{key}/status"),
         ("GET", "/api/v1/events"),
+        ("GET", "/api/v1/backup"),
+        ("POST", "/api/v1/restore"),
         ("GET", "/api/v1/clients"),
         ("GET", "/api/v1/fault-points"),
         ("GET", "/api/v1/stream"),

@@ -86,7 +86,8 @@ fn check_request(what: &str, operation: &'static Json, body: &[u8]) {
     let text = std::str::from_utf8(body).unwrap();
     let content = operation["requestBody"]["content"].as_object();
     let Some(described) = content.and_then(|content| content.get("application/json")) else {
-        return assert!(content.is_none(), "{what}: {content:?}");
+        let lines = |content: &serde_json::Map<String, Json>| content.contains_key("application/jsonl");
+        return assert!(content.is_none_or(lines), "{what}: {content:?}");
     };
     if let Ok(sent) = serde_json::from_str::<Json>(text).or_else(|_| serde_yaml::from_str(text)) {
         conforms(&format!("what {what} took"), &described["schema"], &sent);
@@ -191,7 +192,7 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 26] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 28] = [
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
@@ -218,6 +219,9 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/snapshot", &["if-none-match"], "", 304),
         ("POST", "/ofrep/v1/evaluate/flags", &[], r#"{"context": {"targetingKey": "ada"}}"#, 200),
         ("POST", "/ofrep/v1/evaluate/flags/layout", &[], r#"{"context": {"targetingKey": "ada"}}"#, 200),
+        ("GET", "/api/v1/backup", &[], "", 200),
+        // The last: the server ends with it.
+        ("POST", "/api/v1/restore", &[], BACKUP, 200),
     ];
     requests
         .extend(others.map(|(method, path, headers, body, status)| (method, path.to_owned(), headers, body, status)));
@@ -233,6 +237,11 @@ const REPORT: &str = r#"{"client": "0123456789abcdef0123456789abcdef", "sequence
     "sdk": {"name": "daybreak-sdk", "version": "0.1.0"}, "level": 1, "state": "streaming",
     "faults": {"allowed": true, "in_flight": 0},
     "evaluations": {"layout": {"variants": {"grid": 3}, "errors": 1}}}"#;
+
+/// A backup of a store that holds nothing.
+const BACKUP: &str = r#"{"daybreak_backup":{"version":1,"written_by":"0.1.0","position":"0000000000000001:2","next_event":1,"next_message":1}}
+{"end":{"lines":1,"sha256":"3c815905ecd1f2195264ddf9ed06f7ac0d51d06211d88d085f593505e3fdbf7a"}}
+"#;
 
 /// Every reference of the description leads somewhere, and every schema is one that an operation reaches.
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use daybreak_model::RunId;
+use futures_util::StreamExt;
 use serde_json::json;
 
 use super::{Done, at, event, flag, put};
@@ -57,6 +58,24 @@ pub(super) async fn a_conflict_changes_nothing(store: Arc<dyn Store>) -> Done {
     assert_eq!(store.load().await?, before);
     assert!(store.events(EventFilter::default(), 10).await?.events.is_empty());
     assert!(store.take(10, at(0), daybreak_model::Millis::ZERO).await?.is_empty());
+    Ok(())
+}
+
+pub(super) async fn several_commits_are_all_or_none(store: Arc<dyn Store>) -> Done {
+    let mut watch = store.watch(0).await?;
+    let changes = |from: u64| (from..from + 3).map(|n| put("a", n)).collect::<Vec<_>>();
+    assert_eq!(store.commit_all(Expected::Revision(0), changes(1)).await?.revision, 3);
+    assert!(
+        matches!(store.commit_all(Expected::Revision(2), changes(7)).await, Err(StoreError::Conflict { at }) if at.revision == 3)
+    );
+    assert_eq!(store.commit_all(Expected::Any, changes(4)).await?.revision, 6);
+    assert_eq!(store.commit_all(Expected::Revision(6), Vec::new()).await?.revision, 6);
+    for n in 1..=6 {
+        let seen = watch.next().await.transpose()?;
+        assert_eq!(seen.map(|commit| (commit.position.revision, commit.change)), Some((n, put("a", n))));
+    }
+    let now = store.load().await?;
+    assert_eq!(now.resources[&flag("a")], Stored { revision: 6, document: json!({ "value": 6 }) });
     Ok(())
 }
 

@@ -38,6 +38,7 @@ where
         commits::a_fresh_store_is_empty,
         commits::a_commit_puts_and_removes,
         commits::a_conflict_changes_nothing,
+        commits::several_commits_are_all_or_none,
         commits::one_commit_wins_at_each_revision,
         commits::commits_at_any_revision_all_succeed,
         commits::nothing_is_seen_half_committed,

@@ -38,11 +38,23 @@ impl<'t> Batch<'t> {
         self.numbers.write(self.transaction)
     }
 
-    pub(super) fn commit(&mut self, expected: Expected, change: Change) -> Work<Result<Position, StoreError>> {
-        let at = self.numbers.position;
-        if matches!(expected, Expected::Revision(revision) if revision != at.revision) {
-            return Ok(Err(StoreError::Conflict { at }));
+    /// Makes changes, each a revision of its own; none where the store does not stand where it is expected to.
+    pub(super) fn commit_all(
+        &mut self,
+        expected: Expected,
+        changes: Vec<Change>,
+    ) -> Work<Result<Position, StoreError>> {
+        if let Err(conflict) = expected.check(self.numbers.position) {
+            return Ok(Err(conflict));
         }
+        for change in changes {
+            self.commit(change)?;
+        }
+        Ok(Ok(self.numbers.position))
+    }
+
+    fn commit(&mut self, change: Change) -> Work<()> {
+        let at = self.numbers.position;
         let position = Position { revision: at.revision + 1, ..at };
         self.changed = true;
         self.put_resources(&change, position.revision)?;
@@ -61,7 +73,7 @@ impl<'t> Batch<'t> {
         }
         self.numbers.position = position;
         self.commits.push(Commit { position, change });
-        Ok(Ok(position))
+        Ok(())
     }
 
     fn put_resources(&self, change: &Change, revision: u64) -> Work<()> {

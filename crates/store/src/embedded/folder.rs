@@ -54,6 +54,11 @@ impl Folder {
         self.path.join(FILE)
     }
 
+    /// Where a file waits that is to take the store's place.
+    pub(crate) fn staged(&self) -> PathBuf {
+        self.path.join("store.redb.staged")
+    }
+
     /// A name beside the store's file that nothing has yet: `store.redb.WHY`, `store.redb.WHY-2` and so on.
     pub(crate) fn beside(&self, why: &str) -> PathBuf {
         let name = |number: u32| match number {

@@ -4,6 +4,7 @@
 //! transaction, and so an fsync; each part is checked and answered for itself, once all of it is on disk. What is read is
 //! read beside that, at one moment. The halt is a file of its own, and waits for neither.
 
+mod backup;
 mod batch;
 mod disk;
 mod events;
@@ -11,6 +12,7 @@ mod failure;
 mod folder;
 mod open;
 mod read;
+mod restore;
 mod shared;
 mod tables;
 #[cfg(test)]
@@ -25,6 +27,7 @@ use std::thread::JoinHandle;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::{Position, StoreId};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use redb::ReadTransaction;
 use serde_json::Value;
@@ -32,18 +35,22 @@ use serde_json::Value;
 use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
-    BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
-    LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
 };
 use batch::Batch;
 use disk::Disk;
-use failure::Work;
+use failure::{Failure, Work};
 use folder::Folder;
 use open::{MIGRATIONS, Migration};
 use shared::Shared;
 use writer::{Job, Task, Writer};
 
 pub use open::OpenError;
+pub use restore::{RestoreError, RestoreOptions, restore, restored_event};
+
+/// Pieces of a backup that are read ahead of the one who takes them.
+const BACKUP_PIECES: usize = 4;
 
 /// How an [`EmbeddedStore`] is opened.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +91,12 @@ impl EmbeddedStore {
     /// it: with what to do. Nothing is changed then.
     pub fn open(options: EmbeddedOptions<'_>) -> Result<Self, OpenError> {
         Self::open_with(options, MIGRATIONS)
+    }
+
+    /// Whether a folder holds a store, of whatever state.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(folder::FILE).exists()
     }
 
     fn open_with(options: EmbeddedOptions<'_>, migrations: &[Migration]) -> Result<Self, OpenError> {
@@ -142,8 +155,8 @@ impl Store for EmbeddedStore {
         self.read(read::contents)
     }
 
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
-        self.write(move |batch| batch.commit(expected, change))
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position> {
+        self.write(move |batch| batch.commit_all(expected, changes))
     }
 
     fn watch(&self, after: u64) -> BoxFuture<'_, Watch> {
@@ -194,6 +207,30 @@ impl Store for EmbeddedStore {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.read(move |transaction| read::notes(transaction, &prefix))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Backup> {
+        let (shared, halt) = (Arc::clone(&self.shared), self.halt.now());
+        let (pieces, written) = tokio::sync::mpsc::channel(BACKUP_PIECES);
+        tokio::task::spawn_blocking(move || {
+            let hand_on =
+                |piece| pieces.blocking_send(Ok(piece)).map_err(|_| Failure::Closed("it is given up".to_owned()));
+            if let Err(error) = shared.read(|transaction| backup::write(transaction, halt, hand_on)) {
+                // Whoever reads it may be gone.
+                let _ = pieces.blocking_send(Err(error));
+            }
+        });
+        let backup = stream::unfold(written, |mut written| async move { Some((written.recv().await?, written)) });
+        Box::pin(std::future::ready(Ok(backup.boxed())))
+    }
+
+    fn restore(&self, mut backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let stage = move || shared.stage(&mut backup, id, event);
+            let staged = tokio::task::spawn_blocking(stage).await;
+            staged.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        })
     }
 
     fn stats(&self) -> StoreStats {

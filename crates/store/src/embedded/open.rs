@@ -12,6 +12,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError, 
 use super::disk::{Disk, DiskFile};
 use super::failure::{Failure, Work};
 use super::folder::{Folder, make_private};
+use super::restore;
 use super::tables::{self, NUMBERS, Numbers, SCHEMA_NAME};
 
 /// Memory that the database may use to keep pages. What is served is kept elsewhere, so it need not be much.
@@ -109,6 +110,10 @@ pub(super) fn open(
     disk: &Arc<Disk>,
 ) -> Result<(Database, Numbers), OpenError> {
     let file = folder.file();
+    if folder.staged().exists() {
+        let kept = restore::put_in_place(folder).map_err(|why| OpenError::Folder { path: folder.staged(), why })?;
+        tracing::info!(?kept, "a restored backup took the store's place");
+    }
     match fs::metadata(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, id, disk)?,
         Err(why) => return Err(OpenError::Folder { path: file, why }),

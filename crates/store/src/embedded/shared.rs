@@ -1,18 +1,21 @@
 //! What the writing thread and those who read share.
 
+use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use daybreak_model::wire::StoreId;
 use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 use super::disk::Disk;
 use super::failure::{Failure, Work};
 use super::folder::Folder;
-use super::open;
+use super::restore::RestoreError;
+use super::{open, restore};
 use crate::commits::Commits;
 use crate::lead::Leaders;
-use crate::{StoreError, StoreStats};
+use crate::{Event, Restored, StoreError, StoreStats};
 
 /// The database, and what is known beside it.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(super) struct Shared {
     pub(super) leaders: Mutex<Leaders>,
     changes: AtomicU64,
     transactions: AtomicU64,
+    staging: Mutex<()>,
     /// Last, so that it is given back last.
     folder: Folder,
 }
@@ -38,6 +42,7 @@ impl Shared {
             leaders: Mutex::default(),
             changes: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
+            staging: Mutex::default(),
             folder,
         }
     }
@@ -64,6 +69,15 @@ impl Shared {
         let seen = look(&opened)?;
         *database = Some(opened);
         Ok(seen)
+    }
+
+    /// Builds what a backup holds beside, for the next start.
+    pub(super) fn stage(&self, backup: &mut dyn BufRead, id: StoreId, event: Event) -> Result<Restored, StoreError> {
+        let _one_at_a_time = self.staging.lock();
+        restore::stage(backup, &self.folder, id, event).map_err(|error| match error {
+            RestoreError::Backup(why) => StoreError::Backup(why),
+            other => StoreError::Unavailable(other.to_string()),
+        })
     }
 
     pub(super) fn close(&self) {

@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use daybreak_model::Millis;
 use daybreak_model::wire::{Position, StoreId};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::backup;
 use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
-    BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, HaltFile, Leadership,
-    LeadershipRequest, ReportBucket, Retention, Store, StoreError, StoreStats, Watch,
+    Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
 };
 use state::State;
 
@@ -77,13 +79,12 @@ impl Store for MemoryStore {
         self.with(|state| Ok(state.contents()))
     }
 
-    fn commit(&self, expected: Expected, change: Change) -> BoxFuture<'_, Position> {
+    fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, Position> {
         self.with(|state| {
-            let commit = state.commit(expected, change)?;
-            let position = commit.position;
+            state.expect(expected)?;
             // Under the lock, so that watches see the commits in their order.
-            self.commits.push(commit);
-            Ok(position)
+            changes.into_iter().for_each(|change| self.commits.push(state.commit(change)));
+            Ok(state.position())
         })
     }
 
@@ -144,6 +145,22 @@ impl Store for MemoryStore {
 
     fn notes(&self, prefix: String) -> BoxFuture<'_, BTreeMap<String, Value>> {
         self.with(|state| Ok(state.notes(&prefix)))
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Backup> {
+        let halt = self.halt.now();
+        self.with(|state| {
+            let pieces = state.backup(halt).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
+        })
+    }
+
+    fn restore(&self, mut backup: BackupReader, id: StoreId, _: Event) -> BoxFuture<'_, Restored> {
+        Box::pin(async move {
+            let count = move || backup::count(&mut backup, id, |_| Ok(())).map_err(StoreError::Backup);
+            let counted = tokio::task::spawn_blocking(count).await;
+            Ok(counted.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))?.0)
+        })
     }
 
     fn stats(&self) -> StoreStats {

@@ -8,10 +8,11 @@ use daybreak_model::wire::Position;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::backup::{Head, Line, Pieces};
 use crate::lead::Leaders;
 use crate::time::{earlier, later};
 use crate::{
-    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, RecordedEvent, ReportBucket,
+    Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt, RecordedEvent, ReportBucket,
     Retention, StoreError,
 };
 
@@ -53,11 +54,12 @@ impl State {
         self.contents.clone()
     }
 
-    pub(super) fn commit(&mut self, expected: Expected, change: Change) -> Result<Commit, StoreError> {
+    pub(super) fn expect(&self, expected: Expected) -> Result<(), StoreError> {
+        expected.check(self.contents.position)
+    }
+
+    pub(super) fn commit(&mut self, change: Change) -> Commit {
         let at = self.contents.position;
-        if matches!(expected, Expected::Revision(revision) if revision != at.revision) {
-            return Err(StoreError::Conflict { at });
-        }
         let position = Position { revision: at.revision + 1, ..at };
         self.append(change.events.clone(), Some(position.revision));
         for message in change.outbox.iter().cloned() {
@@ -67,7 +69,7 @@ impl State {
         }
         let commit = Commit { position, change };
         self.contents.apply(&commit);
-        Ok(commit)
+        commit
     }
 
     pub(super) fn append(&mut self, events: Vec<Event>, revision: Option<u64>) {
@@ -137,5 +139,27 @@ impl State {
         let from = self.notes.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         let wanted = from.take_while(|(name, _)| name.starts_with(prefix));
         wanted.map(|(name, note)| (name.clone(), note.clone())).collect()
+    }
+
+    /// Everything, as the pieces of a backup.
+    pub(super) fn backup(&self, halt: Option<Halt>) -> Result<Vec<Vec<u8>>, serde_json::Error> {
+        let mut written = Vec::new();
+        let mut pieces = Pieces::new(|piece| {
+            written.push(piece);
+            Ok::<_, serde_json::Error>(())
+        });
+        pieces.push(&Line::DaybreakBackup(Head::new(self.position(), self.next_event, self.next_message)))?;
+        let Contents { resources, runs, meta, .. } = self.contents();
+        let resources = resources.into_iter().map(|((kind, key), stored)| Line::Resource { kind, key, stored });
+        let runs = runs.into_iter().map(|(id, stored)| Line::Run { id, stored });
+        let meta = meta.into_iter().map(|(name, stored)| Line::Meta { name, stored });
+        let notes = self.notes.clone().into_iter().map(|(name, note)| Line::Note { name, note });
+        let events = self.events.iter().cloned().map(Line::Event);
+        let reports = self.reports.values().cloned().map(Line::Report);
+        let outbox = self.outbox.values().cloned().map(Line::Message);
+        let lines = resources.chain(runs).chain(meta).chain(notes).chain(events).chain(reports).chain(outbox);
+        lines.chain(halt.map(Line::Halt)).try_for_each(|line| pieces.push(&line))?;
+        pieces.finish()?;
+        Ok(written)
     }
 }

@@ -1,5 +1,6 @@
 //! The store in a file: what it keeps, and what shares a transaction.
 
+mod backups;
 mod events;
 mod failing;
 mod opening;

@@ -1,0 +1,56 @@
+//! Backups of everything, and bringing one back.
+
+use std::sync::atomic::Ordering;
+
+use daybreak_guard::run::Event;
+use daybreak_model::wire::StoreId;
+use daybreak_store::{Backup, BackupReader, Restored, restored_event};
+use rand::RngExt;
+
+use crate::{Actor, Control, Refusal};
+
+impl Control {
+    /// A backup of everything at this moment. Changes go on meanwhile. It holds the hashes of tokens.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn backup(&self) -> Result<Backup, Refusal> {
+        Ok(self.inner.store.backup().await?)
+    }
+
+    /// Reads a backup to its end, and has it take the place of everything at the next start, which is asked for then:
+    /// whoever serves waits for [`restart_asked`](Self::restart_asked). From then on every run has ended, and nothing is
+    /// changed any more.
+    ///
+    /// # Errors
+    /// When it is no backup or not whole, or the store fails: then everything goes on as before.
+    pub async fn restore(&self, backup: BackupReader, actor: Actor) -> Result<Restored, Refusal> {
+        self.open_for_changes()?;
+        let id = StoreId::new(self.inner.entropy.lock().random());
+        let event = restored_event(actor.name.clone(), actor.reason.clone(), self.inner.clock.now());
+        let restored = self.inner.store.restore(backup, id, event).await?;
+        self.inner.shutting_down.store(true, Ordering::Relaxed);
+        let stop = || Event::Stop { actor: actor.name.clone(), reason: Some("a backup is restored".to_owned()) };
+        self.inner.runs.lock().stop_starting(|_| true);
+        self.end_where(|_| Some(stop()));
+        // It waits for the change that is under way, so that none is acknowledged after.
+        if let Err(why) = self.record_soon().await {
+            tracing::warn!(why, "the ends of runs are not recorded in the store that is replaced");
+        }
+        tracing::warn!(actor = actor.name, from = %restored.from, to = %restored.position, "a backup is restored");
+        self.inner.restart.send_replace(true);
+        Ok(restored)
+    }
+
+    /// Ready once the server is to start anew, because a backup takes the place of everything.
+    pub async fn restart_asked(&self) {
+        // The sender is here, so it is not gone.
+        let _ = self.inner.restart.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    /// Whether the server is to start anew once it has ended.
+    #[must_use]
+    pub fn is_to_restart(&self) -> bool {
+        *self.inner.restart.borrow()
+    }
+}
