@@ -132,12 +132,6 @@ impl Server {
         command(self.folder.path(), &self.flags, data, free, &self.options)
     }
 
-    /// The folder of what it keeps.
-    #[must_use]
-    pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// Writes a file of its folder of documents, in one step, as editors do.
     ///
     /// # Errors
