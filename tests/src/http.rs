@@ -25,6 +25,8 @@ pub struct HttpAnswer {
     pub status: u16,
     /// Where the server stood: the store's id and the revision.
     pub position: (String, u64),
+    /// The entity tag.
+    pub tag: Option<String>,
     /// The body as JSON; null where it is none.
     pub body: Value,
 }
@@ -65,8 +67,9 @@ impl Http {
         let status = response.status().as_u16();
         let header = response.headers().get("daybreak-revision").context("every answer has a position")?;
         let position = position(header.to_str()?)?;
+        let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-        Ok(HttpAnswer { status, position, body })
+        Ok(HttpAnswer { status, position, tag, body })
     }
 }
 

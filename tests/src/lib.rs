@@ -9,6 +9,7 @@ pub mod crash;
 mod curl;
 mod figures;
 mod http;
+pub mod load;
 mod patience;
 mod process;
 mod proxy;

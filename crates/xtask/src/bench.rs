@@ -17,6 +17,7 @@ const BENCHES: &[(&str, &[&str])] = &[
     ("the SDK", &["-p", "daybreak-sdk", "--benches"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
     ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),
+    ("changes", &["-p", "daybreak-tests", "--bench", "changes"]),
 ];
 
 /// Runs them, one after the other, and prints what criterion measured as a table for docs/benchmarks.md; the

@@ -1,12 +1,16 @@
-//! Daybreak's own chores: `cargo xtask tidy`, `cargo xtask test`, `cargo xtask bench`.
+//! Daybreak's own chores: `cargo xtask tidy`, `test` and `bench`; and what `test` has a short form of: `crash`, `fuzz` and
+//! `schemathesis`.
 
 mod bench;
+mod crash;
+mod schemathesis;
 mod steps;
 mod test;
 mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -20,6 +24,33 @@ enum Chore {
     Test,
     /// Run the benchmarks on a quiet machine; see docs/benchmarks.md.
     Bench,
+    /// Kill a server under load, again and again, and look whether it keeps what it acknowledged.
+    Crash {
+        /// How often.
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// How many copies of its store are damaged, and served.
+        #[arg(long, default_value_t = 100)]
+        copies: u32,
+        /// What is chosen by chance; from the clock unless given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Fuzz every target, two at a time.
+    Fuzz {
+        /// How long each, as `10m` or `20s`.
+        #[arg(long, default_value = "10m", value_parser = test::fuzz::length)]
+        each: Duration,
+    },
+    /// Ask a server for all that it describes, and hold its answers against the description.
+    Schemathesis {
+        /// How many requests of each operation are made up.
+        #[arg(long, default_value_t = 50)]
+        examples: u32,
+        /// What schemathesis does.
+        #[arg(long, default_value = "examples,coverage,fuzzing")]
+        phases: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -27,6 +58,9 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Test => test::run(&root),
         Chore::Bench => bench::run(&root),
+        Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
+        Chore::Fuzz { each } => test::fuzz::each(&root, each),
+        Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

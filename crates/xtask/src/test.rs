@@ -4,7 +4,7 @@
 //! The build comes before the tests, as one step and with the tests' own features, so that every artefact is
 //! made once: the system tests are given its `daybreak` binary instead of building another.
 
-mod fuzz;
+pub(crate) mod fuzz;
 mod outcome;
 
 use std::ffi::OsStr;
@@ -16,11 +16,11 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 
 use crate::steps::{Steps, line, run as run_command};
-use crate::{tidy, workspace};
+use crate::{schemathesis, tidy, workspace};
 use outcome::Outcome;
 
 /// Packages and features of every step: the same, so that nothing is compiled twice.
-const ALL: [&str; 3] = ["--workspace", "--all-features", "--locked"];
+pub(crate) const ALL: [&str; 3] = ["--workspace", "--all-features", "--locked"];
 /// Everything that is built for testing; the binaries among them, for the system tests.
 const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
 
@@ -32,6 +32,7 @@ const COMPONENTS: &[(&str, &[&str], &str)] = &[
     ("rustfmt", &["cargo", "fmt", "--version"], "rustup component add rustfmt"),
     ("clippy", &["cargo", "clippy", "--version"], "rustup component add clippy"),
     ("curl", &["curl", "--version"], "install curl: the tour and the system tests run it"),
+    schemathesis::PYTHON,
 ];
 
 /// Runs every step, and prints a table of them and how many tests passed.
@@ -63,6 +64,7 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
         counted(&mut tests, outcome)
     })?;
     steps.take("fuzz", || fuzz::run(root, &ALL))?;
+    steps.take("schemathesis", || schemathesis::run(root, "examples,fuzzing", schemathesis::EXAMPLES))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 

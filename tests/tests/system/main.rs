@@ -9,6 +9,7 @@ mod files;
 mod flags;
 mod hours;
 mod leases;
+mod load;
 mod runs;
 mod share;
 mod shop;

@@ -118,7 +118,8 @@ pub struct ExportQuery {
     tag = "documents",
     params(ExportQuery),
     responses((status = 200, description = "A document", headers(("ETag" = String)),
-               content((String = "application/yaml"), (ref("#/components/schemas/Document") = "application/json")))),
+               content((ref("#/components/schemas/Document") = "application/yaml"),
+                       (ref("#/components/schemas/Document") = "application/json")))),
 )]
 #[get("/api/v1/export")]
 pub(crate) async fn export(

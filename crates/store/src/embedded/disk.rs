@@ -21,6 +21,19 @@ pub(super) struct Disk {
     /// The next sync fails, though what it was for reaches the disk.
     #[cfg(test)]
     pub(super) sync_fails: AtomicBool,
+    /// What reached the disk, in this order, for tests that take the power away.
+    #[cfg(test)]
+    pub(super) journal: parking_lot::Mutex<Vec<Step>>,
+}
+
+/// Something that was done to a file.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Write(u64, Vec<u8>),
+    Length(u64),
+    /// What was done before this is on disk.
+    Sync,
 }
 
 impl Disk {
@@ -71,16 +84,22 @@ impl StorageBackend for DiskFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.space()?;
+        #[cfg(test)]
+        self.disk.journal.lock().push(Step::Length(len));
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()?;
+        #[cfg(test)]
+        self.disk.journal.lock().push(Step::Sync);
         self.disk.synced()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.disk.space()?;
+        #[cfg(test)]
+        self.disk.journal.lock().push(Step::Write(offset, data.to_vec()));
         self.file.write(offset, data)
     }
 

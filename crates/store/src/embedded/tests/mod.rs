@@ -4,6 +4,7 @@ mod backups;
 mod events;
 mod failing;
 mod opening;
+mod power_loss;
 
 use std::sync::mpsc;
 
