@@ -1,12 +1,17 @@
 //! The `daybreak` binary: the server, and tools for its documents.
 
+mod apply;
 mod args;
 mod check;
+mod diff;
 mod eval;
+mod export;
 mod folder;
 mod hours;
+mod promote;
 mod remote;
 mod serve;
+mod served;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +42,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema => schema(),
         Command::Eval(options) => eval::run(&options),
         Command::Hours(options) => hours::run(&options),
+        Command::Apply(options) => apply::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Diff(options) => diff::run(&options),
+        Command::Promote(options) => promote::run(&options),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod origins;
 pub mod reason;
 pub mod resources;
 pub mod runs;
