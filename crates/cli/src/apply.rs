@@ -22,6 +22,9 @@ pub(crate) struct Apply {
     /// Remove what the files do not name.
     #[arg(long)]
     prune: bool,
+    /// Leave enabled and disabled what is so: an operator's toggle stays.
+    #[arg(long)]
+    keep_state: bool,
     /// Why, for the audit log.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -48,7 +51,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
     let mut done = None;
     for _ in 0..ATTEMPTS {
         let served = Served::read(&remote).await?;
-        let decoded = read(draft, &served.resources, options.prune);
+        let decoded = read(draft, &served.resources, options);
         if decoded.has_errors() {
             return Ok(broken(&decoded, sources));
         }
@@ -68,9 +71,18 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
 }
 
 /// What the server is to serve.
-fn read(draft: &Draft, served: &Resources, prune: bool) -> Decoded {
+fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
     let today = Some(folder::today());
-    if prune { draft.alone(today) } else { draft.over(served, today) }
+    let mut decoded = if options.prune { draft.alone(today) } else { draft.over(served, today) };
+    if options.keep_state {
+        for (key, flag) in &mut decoded.resources.flags {
+            flag.enabled = served.flags.get(key).map_or(flag.enabled, |served| served.enabled);
+        }
+        for (key, fault) in &mut decoded.resources.faults {
+            fault.enabled = served.faults.get(key).map_or(fault.enabled, |served| served.enabled);
+        }
+    }
+    decoded
 }
 
 /// Prints what is wrong as `daybreak check` does.
