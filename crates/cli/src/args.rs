@@ -39,6 +39,14 @@ pub(crate) enum Command {
     Events(Events),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
+    /// Have a server serve what files say: as one revision, all or nothing.
+    Apply(crate::apply::Apply),
+    /// Print or write everything that a server serves.
+    Export(crate::export::Export),
+    /// Compare two of folders, files and servers.
+    Diff(crate::diff::Diff),
+    /// Carry resources from one server to another.
+    Promote(crate::promote::Promote),
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,14 +1,19 @@
 //! The `daybreak` binary: the server, and tools for its documents.
 
+mod apply;
 mod args;
 mod backup;
 mod check;
+mod diff;
 mod eval;
 mod events;
+mod export;
 mod folder;
 mod hours;
+mod promote;
 mod remote;
 mod serve;
+mod served;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +47,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(options) => backup::restore(&options),
         Command::Events(options) => events::run(&options),
         Command::Hours(options) => hours::run(&options),
+        Command::Apply(options) => apply::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Diff(options) => diff::run(&options),
+        Command::Promote(options) => promote::run(&options),
     }
 }
 

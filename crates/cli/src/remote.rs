@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 /// Which server to ask, and as whom.
@@ -66,7 +66,12 @@ impl<'a> Remote<'a> {
 
     /// A request of a path, with the token.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.target.url.trim_end_matches('/')));
+        self.request_url(method, format!("{}{path}", self.target.url.trim_end_matches('/')))
+    }
+
+    /// A request of one of the server's URLs, with the token.
+    pub(crate) fn request_url(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let request = self.client.request(method, url);
         match &self.target.token {
             Some(Secret(token)) => request.bearer_auth(token),
             None => request,
@@ -78,17 +83,34 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When the server cannot be reached, or answers with an error: with what it said.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let url = &self.target.url;
-        let answer = request.send().await.with_context(|| format!("{url} does not answer; is the server running?"))?;
+        let answer = self.ask(request).await?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
-        let body = answer.text().await.unwrap_or_default();
-        match problem(&body) {
-            Some(problem) => bail!("{status}: {problem}"),
-            None => bail!("{status} from {url}"),
+        Err(self.refused(status, &answer.text().await.unwrap_or_default()))
+    }
+
+    /// Sends a request, whatever the answer is.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub(crate) async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let unreached = || format!("{} does not answer; is the server running?", self.target.url);
+        request.send().await.with_context(unreached)
+    }
+
+    /// The error that an answer is.
+    pub(crate) fn refused(&self, status: StatusCode, body: &str) -> anyhow::Error {
+        match problem(body) {
+            Some(problem) => anyhow!("{status}: {problem}"),
+            None => anyhow!("{status} from {}", self.target.url),
         }
+    }
+
+    /// The server that is asked.
+    pub(crate) fn url(&self) -> &str {
+        &self.target.url
     }
 
     /// GETs a path, and answers its body.
@@ -108,6 +130,9 @@ fn problem(body: &str) -> Option<String> {
     for diagnostic in problem["diagnostics"].as_array().into_iter().flatten() {
         let field = |name: &str| diagnostic[name].as_str().unwrap_or_default();
         text += &format!("\n  {}:{}: {}", diagnostic["line"], diagnostic["column"], field("message"));
+        if !field("path").is_empty() {
+            text += &format!(" (at {})", field("path"));
+        }
         if !field("help").is_empty() {
             text += &format!("; {}", field("help"));
         }

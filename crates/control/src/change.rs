@@ -11,14 +11,15 @@ use serde::Serialize;
 use crate::control::not_found;
 use crate::runs::{RECORD_WAIT, Recording};
 use crate::turn::Ready;
-use crate::{Actor, Control, Precondition, Refusal, State, resources};
+use crate::{Actor, Control, Precondition, Refusal, State, files, resources};
 
 /// What a change did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Changed {
     /// Where the server stands after it.
     pub position: Position,
-    /// Whether anything changed: a change that changes nothing makes no revision.
+    /// Whether anything changed: a change that changes nothing makes no revision. (Files make one also where they
+    /// come to say what is served already.)
     pub changed: bool,
     /// Whether it was only tried.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -54,11 +55,13 @@ pub(crate) struct Proposal {
     pub(crate) dry_run: bool,
     /// Whether references were not checked yet, as after a removal.
     pub(crate) removes: bool,
+    /// What the files say, where it is they who propose: the base of their next merge.
+    pub(crate) files_base: Option<Arc<Resources>>,
 }
 
 impl Proposal {
     fn new(resources: Resources, warnings: Vec<Diagnostic>) -> Self {
-        Self { resources, warnings, overridden: Vec::new(), dry_run: false, removes: false }
+        Self { resources, warnings, overridden: Vec::new(), dry_run: false, removes: false, files_base: None }
     }
 }
 
@@ -257,7 +260,7 @@ impl Control {
         ended: Vec<RunId>,
         recording: &mut Recording,
     ) -> Result<(Changed, Option<Ready>), Refusal> {
-        let Proposal { resources: after, warnings, overridden, dry_run, removes } = proposal;
+        let Proposal { resources: after, warnings, overridden, dry_run, removes, files_base } = proposal;
         if removes {
             unreferenced(&after)?;
         }
@@ -273,11 +276,15 @@ impl Control {
         for overridden in &overridden {
             tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
         }
-        if dry_run || !answer.changed {
+        let unwritable = |error: serde_json::Error| Refusal::Store(error.to_string());
+        let base = files_base.as_deref().map(|base| files::base::to_store(before.files_base(), base));
+        let base = base.transpose().map_err(unwritable)?.unwrap_or_default();
+        // What the files say may change where what is served stays: they say now what an operator had done already.
+        if dry_run || (!answer.changed && base.is_empty()) {
             return Ok((answer, None));
         }
-        let mut change = resources::to_store(before.resources(), &after, &changed)
-            .map_err(|error| Refusal::Store(error.to_string()))?;
+        let mut change = resources::to_store(before.resources(), &after, &changed).map_err(unwritable)?;
+        change.meta.extend(base);
         let now = self.inner.clock.now();
         change.events = resources::events(before.resources(), &after, &changed, actor, now);
         resources::say_overridden(&mut change.events, &overridden);
@@ -285,8 +292,11 @@ impl Control {
         answer.ended.extend(self.end_runs_of(before.resources(), &after, actor));
         self.add_pending(&mut change, recording);
         answer.position.revision += 1;
-        let next = Arc::new(before.changed_to(answer.position, after, &changed));
-        Ok((answer, Some(Ready { change, next, changed })))
+        let mut next = before.changed_to(answer.position, after, &changed);
+        if let Some(base) = files_base {
+            next = next.with_files_base(base);
+        }
+        Ok((answer, Some(Ready { change, next: Arc::new(next), changed })))
     }
 
     /// Ends the runs whose fault is gone or disabled, and the starts of it that are under way.

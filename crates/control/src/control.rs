@@ -10,7 +10,7 @@ use daybreak_guard::clients::Clients;
 use daybreak_guard::hours::{self, HoursStatus};
 use daybreak_guard::run::Run;
 use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
-use daybreak_model::{Kind, Millis, Resources, RunId};
+use daybreak_model::{Key, Kind, Millis, Resources, RunId};
 use daybreak_store::{Contents, Store, StoreError, Stored};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -22,13 +22,13 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::events::RefusedStarts;
-use crate::files::FilesStatus;
+use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
 use crate::turn::Queue;
-use crate::{Options, OptionsError, Refusal, Subscription, hub};
+use crate::{Options, OptionsError, Refusal, Resource, Subscription, hub};
 
 /// The name under which the store keeps the `protect` list.
 pub(crate) const PROTECT: &str = "protect";
@@ -113,13 +113,14 @@ impl Control {
         let contents = store.load().await?;
         let halt = store.halt().await?;
         let (resources, revisions) = read_resources(&contents)?;
+        let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let mut runs = RunTable::new(halt);
         for run in read_runs(&contents)? {
             runs.load(run, clock.now());
         }
         let environment: Arc<str> = options.environment.as_str().into();
-        let state = State::new(contents.position, environment, resources, revisions);
+        let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
         let inner = Inner {
             runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
@@ -225,6 +226,14 @@ impl Control {
         self.inner.clock.now().to_zoned(TimeZone::UTC).date()
     }
 
+    /// The flags that have expired, in the form that people write.
+    #[must_use]
+    pub fn expired_flags(&self) -> Vec<Resource> {
+        let (state, today) = (self.state(), self.today());
+        let expired = state.resources().flags.iter().filter(|(_, flag)| flag.expires.is_some_and(|day| day <= today));
+        expired.filter_map(|(key, _)| state.resource(Kind::Flag, key.as_str())).collect()
+    }
+
     /// All resources as one document.
     #[must_use]
     pub fn export(&self) -> serde_json::Value {
@@ -252,7 +261,7 @@ pub(crate) fn not_found(resources: &Resources, kind: Kind, key: &str) -> Refusal
     Refusal::NotFound { noun: kind.noun(), key: key.to_owned(), nearest }
 }
 
-fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
+pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
     serde_json::from_value(document)
         .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
 }
@@ -271,17 +280,29 @@ fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenErr
     for ((kind, key), stored) in &contents.resources {
         let (what, document, key) = (format!("the {kind} `{key}`"), stored.document.clone(), key.clone());
         revisions.insert((*kind, key.clone()), stored.revision);
-        match kind {
-            Kind::Flag => drop(resources.flags.insert(key, read(&what, document)?)),
-            Kind::Segment => drop(resources.segments.insert(key, read(&what, document)?)),
-            Kind::Fault => drop(resources.faults.insert(key, read(&what, document)?)),
-            Kind::Hours => drop(resources.hours.insert(key, read(&what, document)?)),
-            Kind::Slo => drop(resources.slos.insert(key, read(&what, document)?)),
-            Kind::OnCall => drop(resources.on_call.insert(key, read(&what, document)?)),
-        }
+        read_resource(&mut resources, *kind, key, &what, document)?;
     }
     if let Some(stored) = contents.meta.get(PROTECT) {
         resources.protect = read("the `protect` list", stored.document.clone())?;
     }
     Ok((resources, revisions))
+}
+
+/// Puts one resource, as a store holds it, among others.
+pub(crate) fn read_resource(
+    into: &mut Resources,
+    kind: Kind,
+    key: Key,
+    what: &str,
+    document: serde_json::Value,
+) -> Result<(), OpenError> {
+    match kind {
+        Kind::Flag => drop(into.flags.insert(key, read(what, document)?)),
+        Kind::Segment => drop(into.segments.insert(key, read(what, document)?)),
+        Kind::Fault => drop(into.faults.insert(key, read(what, document)?)),
+        Kind::Hours => drop(into.hours.insert(key, read(what, document)?)),
+        Kind::Slo => drop(into.slos.insert(key, read(what, document)?)),
+        Kind::OnCall => drop(into.on_call.insert(key, read(what, document)?)),
+    }
+    Ok(())
 }

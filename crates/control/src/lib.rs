@@ -38,7 +38,9 @@ pub use clock::Clock;
 pub use control::{Control, OpenError};
 pub use daybreak_store::{BackupReader, Event, EventFilter, EventOrder, EventPage, RecordedEvent, Restored};
 pub use events::Follower;
-pub use files::{AppliedFiles, FilesError, FilesStatus, FilesWatch, LoadError, RefusedFiles, read_documents};
+pub use files::{
+    AppliedFiles, Drift, FilesError, FilesStatus, FilesWatch, LoadError, Maker, Origin, RefusedFiles, read_documents,
+};
 pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};

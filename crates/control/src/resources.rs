@@ -87,7 +87,8 @@ pub(crate) fn to_store(
     Ok(change)
 }
 
-fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Option<Value>, serde_json::Error> {
+/// A resource as the store keeps it; none where it is gone.
+pub(crate) fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Option<Value>, serde_json::Error> {
     fn value<T: Serialize>(resource: Option<&T>) -> Result<Option<Value>, serde_json::Error> {
         resource.map(serde_json::to_value).transpose()
     }

@@ -25,6 +25,7 @@ pub struct State {
     environment: Arc<str>,
     resources: Arc<Resources>,
     revisions: Arc<Revisions>,
+    files_base: Arc<Resources>,
     snapshot: Arc<engine::Snapshot>,
     flags_revision: u64,
     encoded: OnceLock<Bytes>,
@@ -54,11 +55,17 @@ impl State {
             environment,
             resources: Arc::new(resources),
             revisions: Arc::new(revisions),
+            files_base: Arc::default(),
             snapshot,
             flags_revision: last.unwrap_or(0),
             encoded: OnceLock::new(),
             frame: OnceCell::new(),
         }
+    }
+
+    /// The same, with another base of the files' next merge.
+    pub(crate) fn with_files_base(self, files_base: Arc<Resources>) -> Self {
+        Self { files_base, ..self }
     }
 
     /// The same resources at a later position: only runs or events changed.
@@ -68,6 +75,7 @@ impl State {
             environment: Arc::clone(&self.environment),
             resources: Arc::clone(&self.resources),
             revisions: Arc::clone(&self.revisions),
+            files_base: Arc::clone(&self.files_base),
             snapshot: Arc::clone(&self.snapshot),
             flags_revision: self.flags_revision,
             encoded: OnceLock::new(),
@@ -119,6 +127,11 @@ impl State {
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// What the files said when they were applied last.
+    pub(crate) fn files_base(&self) -> &Resources {
+        &self.files_base
     }
 
     /// The flags, ready to be evaluated.

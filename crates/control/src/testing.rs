@@ -98,6 +98,14 @@ impl Bench {
         Self { control: control.await.unwrap(), clock, store }
     }
 
+    /// The server ends, and another starts on the same store.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { clock, store, .. } = self;
+        let (options, same) = (Options::new("test"), Arc::<Flaky>::clone(&store));
+        let control = Control::open(options, same, Arc::<ManualClock>::clone(&clock), [8; 32]).await.unwrap();
+        Self { control, clock, store }
+    }
+
     /// Time passes, second by second, with a tick at each; then the live clients report.
     pub(crate) async fn pass(&self, seconds: u64, clients: &mut [TestClient]) {
         for _ in 0..seconds {

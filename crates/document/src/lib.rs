@@ -31,7 +31,7 @@ mod suggest;
 mod tree;
 
 pub use check::referrers;
-pub use decode::{Decoded, Draft, decode, decode_on, decode_over, decode_resource};
+pub use decode::{Decoded, Draft, decode, decode_form, decode_on, decode_over, decode_resource};
 pub use diagnostic::{Diagnostic, Related, Severity, has_errors};
 pub use diff::{Change, Difference, FieldChange, diff, renames};
 pub use encode::{encode, encode_effect, encode_resource, to_yaml, value_to_yaml};

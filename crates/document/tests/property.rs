@@ -4,7 +4,7 @@
 
 mod generate;
 
-use daybreak_document::{Source, decode, diff, encode, encode_resource, merge, patch, to_yaml};
+use daybreak_document::{Draft, Source, decode, decode_form, diff, encode, encode_resource, merge, patch, to_yaml};
 use daybreak_model::{Kind, Resources};
 use proptest::prelude::*;
 
@@ -29,6 +29,14 @@ proptest! {
         prop_assert_eq!(&read(&json.to_string())?, &resources, "{}", json);
         prop_assert_eq!(&read(&serde_json::to_string_pretty(&json).unwrap())?, &resources);
         prop_assert_eq!(to_yaml(&read(&yaml)?), yaml);
+    }
+
+    #[test]
+    fn applying_an_export_changes_nothing(resources in resources()) {
+        let export = Draft::of_documents(vec![Source::new("export", to_yaml(&resources))]);
+        prop_assert_eq!(&export.over(&resources, None).resources, &resources);
+        prop_assert_eq!(&export.alone(None).resources, &resources);
+        prop_assert_eq!(decode_form(&encode(&resources)), Ok(resources));
     }
 
     #[test]

@@ -89,7 +89,9 @@ fn every_route_stands_in_the_api_page() -> Result<()> {
 fn as_flags(path: &str) -> String {
     let kind = ["segments", "faults", "hours", "slos", "on-call"].into_iter().find_map(|kind| {
         let rest = path.strip_prefix("/api/v1/")?.strip_prefix(kind)?;
-        ["", "/{key}", "/{key}/history", "/{key}/revert"].contains(&rest).then(|| format!("/api/v1/flags{rest}"))
+        ["", "/{key}", "/{key}/history", "/{key}/origin", "/{key}/revert"]
+            .contains(&rest)
+            .then(|| format!("/api/v1/flags{rest}"))
     });
     kind.unwrap_or_else(|| path.to_owned())
 }

@@ -1,6 +1,7 @@
 //! The whole system: the real binary, real curl, the real SDK in a process of its own.
 
 mod application;
+mod as_code;
 mod backups;
 mod bad_input;
 mod crash;

@@ -1,14 +1,16 @@
 //! A folder of documents: read, merged into what is served, and watched.
 
+pub(crate) mod base;
+mod origin;
 mod read;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use daybreak_document::{self as document, Diagnostic, Source};
-use daybreak_model::Resources;
+use daybreak_document::{self as document, Diagnostic, Draft, Source};
 use daybreak_model::wire::Position;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +18,9 @@ use serde::Serialize;
 use crate::change::Proposal;
 use crate::{Actor, Changed, Control, Refusal};
 
+use origin::Places;
+
+pub use origin::{Drift, Maker, Origin};
 pub use read::{FilesError, read_documents};
 pub use watch::FilesWatch;
 
@@ -33,9 +38,9 @@ pub struct FilesStatus {
     /// The edit after it that was refused, as long as it stands: what is served is what was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_refused: Option<RefusedFiles>,
-    /// What was applied last: the base of the next three-way merge.
+    /// Where each resource is written that was applied last.
     #[serde(skip)]
-    base: Resources,
+    places: Places,
     /// What was read last, whatever became of it.
     #[serde(skip)]
     read: Option<Result<Vec<Source>, FilesError>>,
@@ -108,7 +113,7 @@ impl Control {
             folder: folder.to_owned(),
             last_applied: None,
             last_refused: None,
-            base: Resources::default(),
+            places: Places::new(),
             read: None,
         });
     }
@@ -158,17 +163,21 @@ impl Control {
 
     /// Merges what the files say with what was changed here since they were applied last.
     async fn apply_files(&self, sources: Vec<Source>) -> Result<Changed, Refusal> {
-        let (file, warnings) = document::decode(&sources).into_result().map_err(Refusal::Invalid)?;
-        let base = self.inner.files.lock().as_ref().map(|files| files.base.clone()).unwrap_or_default();
-        let new_base = file.clone();
+        let draft = Draft::of_documents(sources);
+        let (file, warnings) = draft.alone(Some(self.today())).into_result().map_err(Refusal::Invalid)?;
+        let file = Arc::new(file);
         let propose = move |state: &crate::State| {
-            let merged = document::merge(&base, &file, state.resources()).map_err(Refusal::Invalid)?;
-            let (resources, warnings) = (merged.resources, warnings.clone());
-            Ok(Proposal { resources, warnings, overridden: merged.notes, dry_run: false, removes: true })
+            let merged = document::merge(state.files_base(), &file, state.resources()).map_err(Refusal::Invalid)?;
+            let (resources, overridden, warnings) = (merged.resources, merged.notes, warnings.clone());
+            let files_base = Some(Arc::clone(&file));
+            Ok(Proposal { resources, warnings, overridden, dry_run: false, removes: true, files_base })
         };
         let changed = self.change(Actor::named(ACTOR), propose).await?;
+        for warning in &changed.warnings {
+            tracing::warn!(code = warning.code, "{}: {}", place(warning), warning.message);
+        }
         if let Some(files) = self.inner.files.lock().as_mut() {
-            files.base = new_base;
+            files.places = origin::relative(draft.places(), &files.folder);
         }
         Ok(changed)
     }

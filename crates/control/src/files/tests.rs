@@ -1,5 +1,8 @@
 //! Edits of a folder, as they come: whole, broken, in several steps.
 
+mod durable;
+mod random;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -39,14 +39,20 @@ impl Control {
     /// When the folder cannot be served from the start (see [`Self::load_files`]), and there is nothing else: where the
     /// store has seen changes, what it holds is served, and the folder's state is a refused edit.
     pub async fn watch_files(&self, folder: PathBuf) -> Result<FilesWatch, LoadError> {
-        if self.position().revision == 0 {
-            self.load_files(&folder).await?;
-        } else {
-            self.begin_files(&folder);
-            self.take_over(read(folder.clone()).await).await;
-        }
+        self.start_files(&folder).await?;
         let task = tokio::spawn(watch(self.clone(), folder)).abort_handle();
         Ok(FilesWatch { task })
+    }
+
+    /// Serves the documents of a folder as they are now.
+    pub(super) async fn start_files(&self, folder: &Path) -> Result<(), LoadError> {
+        if self.position().revision == 0 {
+            self.load_files(folder).await?;
+        } else {
+            self.begin_files(folder);
+            self.take_over(read(folder.to_owned()).await).await;
+        }
+        Ok(())
     }
 
     /// Looks at the folder once, and takes over what is new, once it has settled.

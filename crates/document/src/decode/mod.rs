@@ -25,7 +25,7 @@ use crate::check::{self, Unread};
 use crate::diagnostic::{Diagnostic, Place, Problem, Severity, has_errors, locate};
 use crate::fields::DOCUMENT;
 use crate::path::{Path, Step};
-use crate::source::{Source, Span};
+use crate::source::{LineIndex, Source, Span};
 use crate::suggest;
 use crate::tree::{self, Entry, Node, Tree};
 
@@ -120,6 +120,17 @@ impl Draft {
             collected.document(*source, tree, &mut problems);
         }
         Self { sources, trees, collected, problems }
+    }
+
+    /// Where each resource is written: the name of the source, and the line of its key, from 1.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<(Kind, Key), (String, usize)> {
+        let lines: Vec<LineIndex<'_>> = self.sources.iter().map(|source| LineIndex::new(&source.text)).collect();
+        let place = |(resource, place): (&(Kind, Key), &Place)| {
+            let (source, lines) = (self.sources.get(place.source)?, lines.get(place.source)?);
+            Some((resource.clone(), (source.name.clone(), lines.position(place.span.start).0)))
+        };
+        self.collected.declared.iter().filter_map(place).collect()
     }
 
     /// The documents by themselves. With `today`, also warns of flags that have expired.
@@ -231,8 +242,11 @@ pub(crate) fn replace_form(
     (resources, problems)
 }
 
-/// Reads the document form of all resources.
-pub(crate) fn decode_form(form: &Value) -> Result<Resources, Vec<Diagnostic>> {
+/// Reads the document form of all resources. No text, so no bound on its length: for what a server exported.
+///
+/// # Errors
+/// Everything that is wrong with it, by its path.
+pub fn decode_form(form: &Value) -> Result<Resources, Vec<Diagnostic>> {
     let mut draft = Draft::collect(Vec::new(), vec![(0, Node::from_json(form))], Vec::new());
     draft.trees.clear();
     draft.problems.iter_mut().for_each(|problem| problem.place = None);

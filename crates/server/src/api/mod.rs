@@ -11,6 +11,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod origins;
 pub mod reason;
 pub mod resources;
 pub mod runs;

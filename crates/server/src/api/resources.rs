@@ -9,10 +9,11 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
 use daybreak_control::{Changed, Control, Precondition, Reached, Resource};
 use daybreak_model::Kind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::IntoParams;
 
-use super::{Because, ChangeQuery, NoQuery, Wait};
+use super::{Because, ChangeQuery, NoQuery, Wait, switch};
 use crate::answer;
 use crate::body::{Command, Document};
 use crate::caller::Caller;
@@ -92,9 +93,19 @@ fn tagged(tag: impl Display, text: Vec<u8>) -> HttpResponse {
     response.content_type("application/json").body(text)
 }
 
+/// Which of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListQuery {
+    /// Only flags that have expired; of flags alone.
+    #[param(default = false)]
+    #[serde(deserialize_with = "switch")]
+    expired: bool,
+}
+
 /// List every resource by key, in the form of documents.
 #[utoipa::path(
-    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
+    params(ListQuery, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
     responses(
         (status = 200, description = "A document", body = ref("#/components/schemas/ResourceList"), headers(("ETag" = String))),
         (status = 304, description = "Nothing has changed"),
@@ -103,22 +114,32 @@ fn tagged(tag: impl Display, text: Vec<u8>) -> HttpResponse {
 #[get("")]
 pub(crate) async fn list(
     control: web::Data<Control>,
-    _query: web::Query<NoQuery>,
+    query: web::Query<ListQuery>,
     offload: web::Data<Offload>,
     request: HttpRequest,
     word: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (kind, state) = (kind(&word)?, control.state());
+    if query.expired {
+        if kind != Kind::Flag {
+            return Err(Problem::new(Code::BadRequest, "`expired` is asked of flags; nothing else expires"));
+        }
+        // A day may end without a change, so no tag stands for it.
+        return offload.ok(move || section(kind, control.expired_flags())).await;
+    }
     // What is listed may be of any revision, so the tag names the store, as a position does.
     let tag = state.position();
     if let Some(answer) = has(&request, tag)? {
         return Ok(answer);
     }
-    let list = move || {
-        let resources = state.list(kind).into_iter().map(|resource| (resource.key.to_string(), resource.document));
-        answer::pretty(&json!({ kind.section(): resources.collect::<serde_json::Map<_, _>>() }))
-    };
+    let list = move || answer::pretty(&section(kind, state.list(kind)));
     Ok(tagged(tag, offload.compute(list).await?))
+}
+
+/// Resources of a kind, as a document of them alone.
+fn section(kind: Kind, resources: Vec<Resource>) -> serde_json::Value {
+    let resources = resources.into_iter().map(|resource| (resource.key.to_string(), resource.document));
+    json!({ kind.section(): resources.collect::<serde_json::Map<_, _>>() })
 }
 
 /// Read a resource, in the form of documents: what was read can be sent back.

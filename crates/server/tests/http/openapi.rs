@@ -62,6 +62,7 @@ async fn every_route_is_described() {
         ("POST", "/api/v1/apply"),
         ("GET", "/api/v1/export"),
         ("GET", "/api/v1/hours/{key}/status"),
+        ("GET", "/api/v1/origins"),
         ("GET", "/api/v1/events"),
         ("GET", "/api/v1/backup"),
         ("POST", "/api/v1/restore"),
@@ -79,6 +80,7 @@ async fn every_route_is_described() {
         let path = format!("/api/v1/{}", kind.path());
         wanted.insert((path.clone(), "GET".to_owned()));
         wanted.insert((format!("{path}/{{key}}/history"), "GET".to_owned()));
+        wanted.insert((format!("{path}/{{key}}/origin"), "GET".to_owned()));
         wanted.insert((format!("{path}/{{key}}/revert"), "POST".to_owned()));
         wanted.extend(["GET", "PUT", "PATCH", "DELETE"].map(|method| (format!("{path}/{{key}}"), method.to_owned())));
     }

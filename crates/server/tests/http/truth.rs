@@ -187,12 +187,13 @@ fn requests() -> Vec<Request> {
             ("GET", at("/fresh"), &["if-none-match"], "", 304),
             ("PATCH", at("/fresh"), &["if-match"], patch, 200),
             ("GET", at("/fresh/history"), &[], "", 200),
+            ("GET", at("/fresh/origin"), &[], "", 200),
             ("POST", at("/fresh/revert"), &[], r#"{"reason": "no"}"#, 200),
             ("DELETE", at("/fresh"), &[], "", 200),
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 28] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 29] = [
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
@@ -213,6 +214,7 @@ fn requests() -> Vec<Request> {
         ("DELETE", "/api/v1/halt", &[], "", 200),
         ("POST", "/api/v1/apply?dry_run&prune=false", &[], "flags: { one: { default: on } }", 200),
         ("GET", "/api/v1/export", &[], "", 200),
+        ("GET", "/api/v1/origins?differs=false", &[], "", 200),
         ("GET", "/api/v1/hours/office/status", &[], "", 200),
         ("GET", "/api/v1/events?limit=5", &[], "", 200),
         ("GET", "/api/v1/snapshot", &[], "", 200),
