@@ -26,6 +26,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
+use crate::tokens::Tokens;
 use crate::{Options, OptionsError, Refusal, Subscription, hub};
 
 /// The name under which the store keeps the `protect` list.
@@ -43,7 +44,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
     /// Where changes are made.
-    runtime: tokio::runtime::Handle,
+    pub(crate) runtime: tokio::runtime::Handle,
     /// Unique for this start; what this server leads by.
     pub(crate) holder: String,
     pub(crate) state: ArcSwap<State>,
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
     pub(crate) shutting_down: AtomicBool,
+    pub(crate) tokens: Tokens,
     heartbeat: Bytes,
 }
 
@@ -103,6 +105,7 @@ impl Control {
         options.check()?;
         let contents = store.load().await?;
         let halt = store.halt().await?;
+        let tokens = Tokens::open(&store, &contents).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let mut runs = RunTable::new(halt);
@@ -126,6 +129,7 @@ impl Control {
             vitals: Mutex::default(),
             files: Mutex::new(None),
             shutting_down: AtomicBool::new(false),
+            tokens,
             heartbeat: hub::frame(&Message::Heartbeat),
             options,
             clock,

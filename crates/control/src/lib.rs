@@ -27,6 +27,7 @@ mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 pub use actor::{Actor, Precondition};
 pub use change::{ApplyOptions, Changed};
@@ -42,3 +43,4 @@ pub use options::{Options, OptionsError};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
+pub use tokens::{Right, Role, Token};
