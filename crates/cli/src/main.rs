@@ -7,6 +7,7 @@ mod folder;
 mod hours;
 mod remote;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema => schema(),
         Command::Eval(options) => eval::run(&options),
         Command::Hours(options) => hours::run(&options),
+        Command::Token(options) => token::run(options),
     }
 }
 

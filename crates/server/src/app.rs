@@ -1,5 +1,7 @@
 //! The application: every route, in one place.
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -11,6 +13,7 @@ use utoipa_actix_web::{AppExt, scope};
 
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
 use crate::{answer, api, front, ofrep, openapi, stream};
@@ -21,6 +24,7 @@ pub struct Shared {
     control: Control,
     closing: Closing,
     offload: Offload,
+    rates: web::Data<Rates>,
     routes: web::Data<Routes>,
     document: web::Data<OpenApiText>,
 }
@@ -38,9 +42,22 @@ impl Shared {
             control,
             closing: Closing::default(),
             offload,
+            rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
+    }
+
+    /// The same, where anybody may ask this often.
+    #[must_use]
+    pub fn limited(self, limits: &RateLimits) -> Self {
+        Self { rates: web::Data::new(Rates::new(limits)), ..self }
+    }
+
+    /// What was asked lately.
+    #[must_use]
+    pub fn rates(&self) -> Arc<Rates> {
+        Arc::clone(&self.rates)
     }
 
     /// The control that answers.
@@ -79,6 +96,7 @@ pub fn app(
         .app_data(web::Data::new(shared.control.clone()))
         .app_data(web::Data::new(shared.closing.clone()))
         .app_data(web::Data::new(shared.offload.clone()))
+        .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
@@ -124,6 +142,9 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::events::list)
         .service(api::clients::clients)
         .service(api::clients::fault_points)
+        .service(api::tokens::create)
+        .service(api::tokens::list)
+        .service(api::tokens::revoke)
         .service(
             scope::scope(openapi::KINDS_SCOPE)
                 .service(api::resources::list)

@@ -13,6 +13,7 @@ pub mod hours;
 pub mod reason;
 pub mod resources;
 pub mod runs;
+pub mod tokens;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
