@@ -20,6 +20,7 @@ use daybreak_model::wire::{Message, RunsChanged};
 use daybreak_model::{Key, Millis};
 use daybreak_store::{Change, Contents, Event, Expected, Store};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -71,13 +72,19 @@ pub(crate) struct Tokens {
     table: ArcSwap<Table>,
     /// Whether tokens are asked for: it ends the streams of those who have none.
     required: watch::Sender<bool>,
+    /// Who holds it ends a token. It is held for a moment, and no store is waited for.
+    ending: Mutex<()>,
 }
 
 impl Tokens {
     pub(crate) async fn open(store: &Arc<dyn Store>, contents: &Contents) -> Result<Self, OpenError> {
         let notes = store.notes(USED.to_owned()).await?;
         let table = Table::read(contents, &notes).map_err(|(what, why)| OpenError::Unreadable { what, why })?;
-        Ok(Self { required: watch::Sender::new(table.required), table: ArcSwap::from_pointee(table) })
+        Ok(Self {
+            required: watch::Sender::new(table.required),
+            table: ArcSwap::from_pointee(table),
+            ending: Mutex::default(),
+        })
     }
 
     fn set(&self, table: Table) {
@@ -140,11 +147,17 @@ impl Control {
     pub async fn revoke_token(&self, id: TokenId, force: bool, actor: Actor) -> Result<TokenView, Refusal> {
         let control = self.clone();
         self.to_the_end(async move {
-            let plan = |table: &Table| table.revoke(id, force, &actor, control.inner.clock.now());
-            plan(&control.inner.tokens.table.load())?.token.end();
+            let tokens = &control.inner.tokens;
+            let plan = |force| tokens.table.load().revoke(id, force, &actor, control.inner.clock.now());
+            {
+                // Of two admins who revoke each other at once, one stays.
+                let _ending = tokens.ending.lock();
+                plan(force)?.token.end();
+            }
             let _writer = control.inner.writer.lock().await;
-            // A second revocation finds it blocked, and still there if the first could not be stored.
-            let planned = plan(&control.inner.tokens.table.load())?;
+            // Whether it may go is decided: it is refused already. A second revocation finds it blocked, and still
+            // there if the first could not be stored.
+            let planned = plan(true)?;
             let view = planned.token.view(control.inner.clock.now());
             let not_recorded = |why: Refusal| TokenRefusal::RevokedNotRecorded(why.to_string());
             control.commit_tokens(planned).await.map_err(not_recorded)?;

@@ -80,6 +80,28 @@ async fn invariant_8_what_could_not_be_stored_is_no_token_but_a_revoked_one_stay
     assert_eq!(bench.control.tokens().len(), 1);
 }
 
+/// Two admins revoke each other at the same moment: neither may count on the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_two_admins_stays() {
+    let bench = Bench::new().await;
+    let (mut view, mut secret) = make(&bench, "root", Role::Admin, None).await;
+    for round in 0..200 {
+        let (other, others) = make(&bench, &format!("admin-{round}"), Role::Admin, None).await;
+        let revoke = |id| {
+            let control = bench.control.clone();
+            tokio::spawn(async move { control.revoke_token(id, false, Actor::default()).await.is_ok() })
+        };
+        let (first, second) = (revoke(view.id), revoke(other.id));
+        let gone = (first.await.unwrap(), second.await.unwrap());
+        let lives = |secret: &Secret| bench.control.authenticate(secret.reveal()).is_ok();
+        assert_eq!((lives(&secret), lives(&others)), (gone.1, gone.0), "round {round}");
+        assert!(gone.0 != gone.1, "round {round}");
+        if gone.0 {
+            (view, secret) = (other, others);
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_refused() {
     let bench = Bench::new().await;
