@@ -67,7 +67,8 @@ struct List {
 #[derive(Clone, Debug, Args)]
 struct Revoke {
     /// Its name or its id.
-    token: String,
+    #[arg(value_name = "TOKEN")]
+    which: String,
     /// The last admin's, too.
     #[arg(long)]
     force: bool,
@@ -119,9 +120,9 @@ async fn list(options: List) -> anyhow::Result<()> {
 }
 
 async fn revoke(options: Revoke) -> anyhow::Result<()> {
-    let Revoke { token, force, place } = options;
+    let Revoke { which, force, place } = options;
     let listed = tokens(&place).await?;
-    let id = id_of(&listed, &token)?;
+    let id = id_of(&listed, &which)?;
     match &place.data {
         Some(folder) => {
             let mut tokens = open(folder, false).await?;
@@ -137,7 +138,7 @@ async fn revoke(options: Revoke) -> anyhow::Result<()> {
             remote.send(remote.request(Method::DELETE, &path)).await?;
         }
     }
-    eprintln!("The token `{token}` is revoked.");
+    eprintln!("The token `{which}` is revoked.");
     Ok(())
 }
 
@@ -200,7 +201,7 @@ mod tests {
             create(named("root", Role::Admin)).await?;
             create(named("app", Role::Sdk)).await?;
             assert_eq!(tokens(&place).await?.len(), 2);
-            let gone = Revoke { token: "app".to_owned(), force: false, place: place.clone() };
+            let gone = Revoke { which: "app".to_owned(), force: false, place: place.clone() };
             revoke(gone).await?;
             assert_eq!(tokens(&place).await?[0]["name"], "root");
             Ok(())
