@@ -254,9 +254,12 @@ async fn limits() {
     let wrong = || with(&shut.server, "zzz", "GET", "/api/v1/flags", "");
     assert_eq!([wrong().await.status.as_u16(), wrong().await.status.as_u16()], [401, 429]);
     assert_eq!(statuses(Role::Admin, "GET", "/api/v1/flags").await, [200, 200, 429], "nobody is shut out by others");
-    let stranger = || shut.server.get("/healthz");
+    let stranger = || shut.server.get("/openapi.json");
     let strangers = [stranger().await, stranger().await, stranger().await, stranger().await];
     assert_eq!(strangers.map(|answer| answer.status.as_u16()), [200, 200, 200, 429]);
+    for path in ["/healthz", "/readyz"] {
+        shut.server.get(path).await.expect(200);
+    }
     assert_eq!(rates::per_second(0), None);
 }
 
