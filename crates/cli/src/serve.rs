@@ -28,6 +28,9 @@ const OFFLOAD_THREADS: usize = 2;
 /// How often the guard looks.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What curl is given where tokens are asked for.
+const HALT_TOKEN: &str = " -H \"Authorization: Bearer $DAYBREAK_TOKEN\"";
+
 pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
     log(&options)?;
     let threads = |count| tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build();
@@ -112,10 +115,12 @@ fn greeting(control: &Control, address: SocketAddr, options: &Serve) -> String {
         (true, true) => " (with tokens)",
         (true, false) => " (with tokens, which travel in the clear; `--tls-cert` and `--tls-key` encrypt)",
     };
+    // Whoever needs it is in a hurry: it is there to be copied.
+    let token = if control.tokens_required() { HALT_TOKEN } else { "" };
     format!(
         "daybreak {} listening on {scheme}://{address}{access}\n\
          {} and {} from {}, environment {}\n\
-         the API: {scheme}://{address}/docs/    stop everything: curl -X PUT {scheme}://{address}/api/v1/halt",
+         the API: {scheme}://{address}/docs/    stop everything: curl -X PUT{token} {scheme}://{address}/api/v1/halt",
         env!("CARGO_PKG_VERSION"),
         count(Kind::Flag),
         count(Kind::Fault),
