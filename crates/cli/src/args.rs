@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_MAX, RUN_DURATION_MAX_DEFAULT};
 use daybreak_model::{Millis, Percentage};
+use daybreak_server::limits::{RATE_ADDRESS, RATE_TOKEN, STREAMS_PER_TOKEN};
 use daybreak_store::Retention;
 use jiff::Timestamp;
 
 use crate::backup::{Backup, Restore};
 use crate::events::Events;
 use crate::remote::Secret;
+use crate::token::Token;
 
 /// Feature flags whose flags can also break things on purpose.
 #[derive(Debug, Parser)]
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Print who changed what, when and why; with `--follow` as it happens.
     Events(Events),
+    /// Make, list and revoke tokens.
+    Token(Token),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
     /// Have a server serve what files say: as one revision, all or nothing.
@@ -90,6 +94,16 @@ pub(crate) struct Serve {
     /// How long clients may go on injecting without hearing from the server, from 3s to 30s.
     #[arg(long, env = "DAYBREAK_LEASE", value_name = "DURATION", value_parser = lease, default_value_t = LEASE_DEFAULT)]
     pub(crate) lease: Millis,
+    /// Requests a second with one token, with bursts of twice as many; 0 for any number. Halts, stops and reports always
+    /// come through.
+    #[arg(long, env = "DAYBREAK_RATE_LIMIT", value_name = "NUMBER", default_value_t = RATE_TOKEN)]
+    pub(crate) rate_limit: u32,
+    /// Requests a second from one address without a token, where tokens are asked for; 0 for any number.
+    #[arg(long, env = "DAYBREAK_RATE_LIMIT_ADDRESS", value_name = "NUMBER", default_value_t = RATE_ADDRESS)]
+    pub(crate) rate_limit_address: u32,
+    /// Streams open at once with one token.
+    #[arg(long, env = "DAYBREAK_STREAMS_PER_TOKEN", value_name = "NUMBER", default_value_t = STREAMS_PER_TOKEN)]
+    pub(crate) streams_per_token: usize,
     /// What to log: `error`, `warn`, `info`, `debug`, or by module.
     #[arg(long, env = "DAYBREAK_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub(crate) log: String,

@@ -14,6 +14,7 @@ mod promote;
 mod remote;
 mod serve;
 mod served;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(options) => export::run(&options),
         Command::Diff(options) => diff::run(&options),
         Command::Promote(options) => promote::run(&options),
+        Command::Token(options) => token::run(options),
     }
 }
 

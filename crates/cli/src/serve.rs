@@ -14,7 +14,7 @@ use daybreak_control::{Control, LoadError, Options, Refusal};
 use daybreak_document::render;
 use daybreak_model::Kind;
 use daybreak_model::wire::StoreId;
-use daybreak_server::{Offload, Shared, Tls, TlsFiles, access};
+use daybreak_server::{Offload, RateLimits, Shared, Tls, TlsFiles, access, rates};
 use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention};
 use rand::RngExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,15 +30,11 @@ const OFFLOAD_THREADS: usize = 2;
 /// How often the guard looks.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What curl is given where tokens are asked for.
+const HALT_TOKEN: &str = " -H \"Authorization: Bearer $DAYBREAK_TOKEN\"";
+
 pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
     log(&options)?;
-    if !access::may_listen(options.listen) {
-        bail!(
-            "without tokens the server listens on loopback only, and {} is not; write `--listen 127.0.0.1:{}`",
-            options.listen.ip(),
-            options.listen.port()
-        );
-    }
     let threads = |count| tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build();
     let (runtime, offload) = (threads(THREADS)?, threads(OFFLOAD_THREADS)?);
     runtime.block_on(serve(options, Offload::new(offload.handle().clone())))
@@ -48,7 +44,21 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}; `--listen 127.0.0.1:0` takes any free port", options.listen))?;
     let tls = tls(&options)?;
+    let limits = RateLimits {
+        token: rates::per_second(options.rate_limit),
+        address: rates::per_second(options.rate_limit_address),
+        streams_per_token: options.streams_per_token,
+        ..RateLimits::default()
+    };
     let control = open(&options).await?;
+    if !control.tokens_required() && !access::may_listen(options.listen) {
+        bail!(
+            "without tokens the server listens on loopback only, and {} is not; make the first one: \
+             `daybreak token create admin --role admin --data {}`",
+            options.listen.ip(),
+            options.data.display()
+        );
+    }
     let _watch = match control.watch_files(options.flags.clone()).await {
         Ok(watch) => watch,
         Err(LoadError::Refused { refusal: Refusal::Invalid(diagnostics), sources }) => {
@@ -60,7 +70,7 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));
-    let shared = Shared::new(control.clone(), offload);
+    let shared = Shared::new(control.clone(), offload).limited(&limits);
     let (signal, asked) = (stop_signal()?, control.clone());
     let end = async move {
         tokio::select! {
@@ -131,10 +141,17 @@ fn greeting(control: &Control, address: SocketAddr, options: &Serve) -> String {
     let state = control.state();
     let count = |kind: Kind| counted(state.resources().keys(kind).len(), kind.noun());
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
+    let access = match (control.tokens_required(), options.tls_cert.is_some() || access::may_listen(address)) {
+        (false, _) => " (loopback only, as there are no tokens)",
+        (true, true) => " (with tokens)",
+        (true, false) => " (with tokens, which travel in the clear; `--tls-cert` and `--tls-key` encrypt)",
+    };
+    // Whoever needs it is in a hurry: it is there to be copied.
+    let token = if control.tokens_required() { HALT_TOKEN } else { "" };
     format!(
-        "daybreak {} listening on {scheme}://{address} (loopback only, as there are no tokens)\n\
+        "daybreak {} listening on {scheme}://{address}{access}\n\
          {} and {} from {}, environment {}\n\
-         the API: {scheme}://{address}/docs/    stop everything: curl -X PUT {scheme}://{address}/api/v1/halt",
+         the API: {scheme}://{address}/docs/    stop everything: curl -X PUT{token} {scheme}://{address}/api/v1/halt",
         env!("CARGO_PKG_VERSION"),
         count(Kind::Flag),
         count(Kind::Fault),

@@ -27,6 +27,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
+use crate::tokens::Tokens;
 use crate::turn::Queue;
 use crate::{Options, OptionsError, Refusal, Resource, Subscription, hub};
 
@@ -45,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
     /// Where changes are made.
-    runtime: tokio::runtime::Handle,
+    pub(crate) runtime: tokio::runtime::Handle,
     /// Unique for this start; what this server leads by.
     pub(crate) holder: String,
     pub(crate) state: ArcSwap<State>,
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
+    pub(crate) tokens: Tokens,
     heartbeat: Bytes,
 }
 
@@ -112,6 +114,7 @@ impl Control {
         options.check()?;
         let contents = store.load().await?;
         let halt = store.halt().await?;
+        let tokens = Tokens::open(&store, &contents).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
@@ -140,6 +143,7 @@ impl Control {
             refused: Mutex::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
+            tokens,
             heartbeat: hub::frame(&Message::Heartbeat),
             options,
             clock,

@@ -29,6 +29,7 @@ mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod turn;
 
 pub use actor::{Actor, Precondition};
@@ -48,3 +49,4 @@ pub use options::{Options, OptionsError};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
+pub use tokens::{Right, Role, Token};

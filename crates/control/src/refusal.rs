@@ -8,6 +8,7 @@ use daybreak_model::{Key, KeyError, Reference, RunId};
 use daybreak_store::StoreError;
 
 use crate::HaltView;
+use crate::tokens::TokenRefusal;
 
 /// Why something was not done. Unless a variant says otherwise, nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,9 @@ pub enum Refusal {
     /// The report cannot be counted: the client gets no lease.
     #[error("{0}")]
     NotCounted(ReportRefusal),
+    /// A token was not made, or not revoked.
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
     /// The history does not have what was asked for.
     #[error("{0}")]
     NotInHistory(String),
@@ -123,6 +127,11 @@ impl Refusal {
             Self::StoppedMeanwhile(_) => "stopped_meanwhile",
             Self::OtherEnvironment { .. } => "other_environment",
             Self::NotCounted(_) => "not_counted",
+            Self::Token(TokenRefusal::NameTaken(_)) => "name_taken",
+            Self::Token(TokenRefusal::FirstIsAdmin | TokenRefusal::LastAdmin) => "no_admin",
+            Self::Token(TokenRefusal::TooMany(_)) => "too_many",
+            Self::Token(TokenRefusal::Lifetime { .. }) => "bad_lifetime",
+            Self::Token(TokenRefusal::RevokedNotRecorded(_)) => "revoked_not_recorded",
             Self::NotInHistory(_) => "not_in_history",
             Self::StoppedNotRecorded { .. } => "stopped_not_recorded",
             Self::HaltedNotDurable { .. } => "halted_not_durable",

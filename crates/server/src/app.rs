@@ -1,5 +1,7 @@
 //! The application: every route, in one place.
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -12,6 +14,7 @@ use utoipa_actix_web::{AppExt, scope};
 use crate::api::events::Followers;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
 use crate::{answer, api, front, ofrep, openapi, stream};
@@ -23,6 +26,7 @@ pub struct Shared {
     closing: Closing,
     followers: Followers,
     offload: Offload,
+    rates: web::Data<Rates>,
     routes: web::Data<Routes>,
     document: web::Data<OpenApiText>,
 }
@@ -41,9 +45,22 @@ impl Shared {
             closing: Closing::default(),
             followers: Followers::default(),
             offload,
+            rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
+    }
+
+    /// The same, where anybody may ask this often.
+    #[must_use]
+    pub fn limited(self, limits: &RateLimits) -> Self {
+        Self { rates: web::Data::new(Rates::new(limits)), ..self }
+    }
+
+    /// What was asked lately.
+    #[must_use]
+    pub fn rates(&self) -> Arc<Rates> {
+        Arc::clone(&self.rates)
     }
 
     /// The control that answers.
@@ -83,6 +100,7 @@ pub fn app(
         .app_data(web::Data::new(shared.closing.clone()))
         .app_data(web::Data::new(shared.followers.clone()))
         .app_data(web::Data::new(shared.offload.clone()))
+        .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
@@ -131,6 +149,9 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::backup::restore)
         .service(api::clients::clients)
         .service(api::clients::fault_points)
+        .service(api::tokens::create)
+        .service(api::tokens::list)
+        .service(api::tokens::revoke)
         .service(
             scope::scope(openapi::KINDS_SCOPE)
                 .service(api::resources::list)

@@ -1,26 +1,36 @@
 //! What every request and every answer passes.
 
+use std::sync::Arc;
+
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
-use daybreak_control::Control;
+use actix_web::{Error, HttpMessage, ResponseError, web};
+use daybreak_control::{Control, Right, Token};
 
-use crate::access;
+use crate::admission::{self, Admitted};
+use crate::caller::Caller;
 use crate::problem::{Code, Problem};
+use crate::rates::Rates;
+use crate::routes::Routes;
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
 
+/// Characters of a path that the audit log keeps.
+const PATH_LENGTH_MAX: usize = 200;
+/// Nothing else is a page.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The page under /docs/ asks nobody but this server, whatever it holds.
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Lets in whom [`access`] lets in, answers HEAD as GET, names the position on every answer, and turns the
+/// Lets in whom [`admission`] lets in, answers HEAD as GET, names the position on every answer, and turns the
 /// framework's own errors into problem details.
 ///
 /// # Errors
@@ -36,29 +46,75 @@ pub async fn pass<B: MessageBody + 'static>(
         request.head_mut().method = Method::GET;
     }
     let page = request.path().starts_with("/docs");
-    let upgrade = request.head().upgrade();
-    let mut response =
-        match access::check(request.head(), request.app_config().secure()).and_then(|()| no_web_socket(&request)) {
-            Ok(()) => mend(next.call(request).await?, head),
-            Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
-        };
+    let (upgrade, secure) = (request.head().upgrade(), request.app_config().secure());
+    let admitted = no_web_socket(&request).and_then(|()| admit(&request));
+    let tells = admitted.as_ref().is_ok_and(|admitted| !matches!(admitted.caller, Caller::Anonymous));
+    let mut response = match admitted {
+        Ok(admitted) => {
+            let usage = usage(&request, &admitted);
+            request.extensions_mut().insert(admitted.caller);
+            let response = mend(next.call(request).await?, head);
+            if let (Some(usage), Some(control)) = (usage, &control) {
+                control.record_use(&usage.token, &usage.method, &usage.path, response.status().as_u16());
+            }
+            response
+        }
+        Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
+    };
     if upgrade {
         // Nothing is upgraded to; the framework would say that something is.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if page {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
-    }
-    if let Some(control) = control {
+    secure_headers(response.headers_mut(), page, secure);
+    if let Some(control) = control.filter(|control| tells || !control.tokens_required()) {
         let own = [(POSITION, control.position().to_string()), (ENVIRONMENT, control.options().environment.clone())];
         for (name, value) in own {
             // A name that no header can hold stands in snapshots and reports all the same.
-            drop(HeaderValue::from_str(&value).map(|value| headers.insert(name, value)));
+            drop(HeaderValue::from_str(&value).map(|value| response.headers_mut().insert(name, value)));
         }
     }
     Ok(response)
+}
+
+/// Lets somebody in, or says why not.
+fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
+    // The path that the router looks at, which is not always written as the URL's.
+    let path = request.match_info().unprocessed();
+    let (control, rates, routes) = (
+        request.app_data::<web::Data<Control>>(),
+        request.app_data::<web::Data<Rates>>(),
+        request.app_data::<web::Data<Routes>>(),
+    );
+    let (Some(control), Some(rates), Some(routes)) = (control, rates, routes) else {
+        return Err(Problem::new(Code::Internal, "the server does not know whom to let in"));
+    };
+    admission::admit(request, path, control, rates, routes)
+}
+
+/// An admin's call, to be recorded.
+struct Usage {
+    token: Arc<Token>,
+    method: String,
+    path: String,
+}
+
+fn usage(request: &ServiceRequest, admitted: &Admitted) -> Option<Usage> {
+    let token =
+        admitted.caller.token().filter(|_| admitted.row.is_some_and(|row| row.right == Some(Right::Administer)))?;
+    let path = request.path().chars().take(PATH_LENGTH_MAX).collect();
+    Some(Usage { token: Arc::clone(token), method: request.method().to_string(), path })
+}
+
+/// What browsers are not to do with an answer.
+fn secure_headers(headers: &mut HeaderMap, page: bool, secure: bool) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let policy = if page { PAGE_POLICY } else { POLICY };
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
 }
 
 /// Refuses who wants to speak WebSocket: its requests have a body without end, which nobody should wait for.

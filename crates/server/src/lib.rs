@@ -4,11 +4,13 @@
 //! or faults, and keeps nothing.
 
 pub mod access;
+pub mod admission;
 pub mod answer;
 pub mod api;
 pub mod app;
 pub mod body;
 pub mod caller;
+pub mod credentials;
 pub mod etag;
 pub mod front;
 pub mod limits;
@@ -16,7 +18,9 @@ pub mod offload;
 pub mod ofrep;
 pub mod openapi;
 pub mod problem;
+pub mod rates;
 pub mod refusal;
+pub mod roles;
 pub mod routes;
 pub mod serve;
 pub mod stream;
@@ -25,5 +29,6 @@ pub mod tls;
 pub use app::{Shared, app, document};
 pub use offload::Offload;
 pub use problem::{Code, Problem};
+pub use rates::RateLimits;
 pub use serve::serve;
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -16,6 +16,14 @@ pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
 pub const STREAMS_MAX: usize = 20_000;
 /// Followers of the events.
 pub const FOLLOWERS_MAX: usize = 256;
+/// Streams open at once with one token, unless an operator chooses another number.
+pub const STREAMS_PER_TOKEN: usize = 10_000;
+/// Requests a second with one token, unless an operator chooses another number.
+pub const RATE_TOKEN: u32 = 10_000;
+/// Requests a second from one address without a token, unless an operator chooses another number.
+pub const RATE_ADDRESS: u32 = 100;
+/// Requests a second from one address with what is no token.
+pub const RATE_FAILURES: u32 = 5;
 /// The silence after which a stream shows that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The time that a client has to send the head of a request.

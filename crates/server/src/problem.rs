@@ -55,6 +55,12 @@ codes! {
     InvalidContext => BAD_REQUEST, "invalid_context", "The evaluation context is malformed";
     /// A page of another origin could have sent the request.
     ForeignOrigin => FORBIDDEN, "foreign_origin", "A page of another origin could have sent this";
+    /// No token, or none that is valid.
+    Unauthorized => UNAUTHORIZED, "unauthorized", "This needs a token";
+    /// The token's role may not.
+    Forbidden => FORBIDDEN, "forbidden", "The token's role may not do this";
+    /// Asked too often.
+    RateLimited => TOO_MANY_REQUESTS, "rate_limited", "This was asked too often";
     /// There is no such path.
     NoRoute => NOT_FOUND, "no_route", "There is no such path";
     /// There is no such thing.
@@ -67,6 +73,12 @@ codes! {
     PreconditionFailed => PRECONDITION_FAILED, "precondition_failed", "The resource is not as expected";
     /// Others name the resource; `users` lists them.
     InUse => CONFLICT, "in_use", "Others name the resource";
+    /// Another token has the name.
+    NameTaken => CONFLICT, "name_taken", "The name is taken";
+    /// Nobody could administrate.
+    NoAdmin => CONFLICT, "no_admin", "No admin's token would be left";
+    /// As many as there may be.
+    TooMany => CONFLICT, "too_many", "There are too many already";
     /// A run may not start; `reasons` lists every reason.
     NotAdmitted => CONFLICT, "not_admitted", "The run may not start";
     /// A stop overtook the start.
@@ -89,6 +101,8 @@ codes! {
     StoreFailed => SERVICE_UNAVAILABLE, "store_failed", "The store failed, and nothing changed";
     /// Stopped, but the stop could not be stored.
     StoppedNotRecorded => SERVICE_UNAVAILABLE, "stopped_not_recorded", "Stopped, not recorded";
+    /// A token is refused, but that could not be stored.
+    RevokedNotRecorded => SERVICE_UNAVAILABLE, "revoked_not_recorded", "Revoked, but a restart would forget it";
     /// Halted in memory, but the halt could not be stored.
     HaltedNotDurable => SERVICE_UNAVAILABLE, "halted_not_durable", "Halted, but a restart would forget it";
     /// What is served is stale.

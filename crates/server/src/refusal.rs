@@ -1,6 +1,7 @@
 //! Refusals of control as problems: the one place where they meet HTTP.
 
 use daybreak_control::Refusal;
+use daybreak_control::tokens::TokenRefusal;
 use daybreak_model::Reference;
 use serde::Serialize;
 
@@ -43,6 +44,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::StoppedNotRecorded { runs, .. } => Self::new(Code::StoppedNotRecorded, detail).with("runs", runs),
             Refusal::HaltedNotDurable { halt, .. } => Self::new(Code::HaltedNotDurable, detail).with("halt", halt),
+            Refusal::Token(why) => Self::new(token(&why), detail),
             Refusal::StoppedMeanwhile(_) => Self::new(Code::StoppedMeanwhile, detail),
             Refusal::OtherEnvironment { .. } => Self::new(Code::OtherEnvironment, detail),
             Refusal::NotCounted(_) => Self::new(Code::NotCounted, detail),
@@ -52,6 +54,16 @@ impl From<Refusal> for Problem {
             Refusal::Backup(_) => Self::new(Code::BadBackup, detail),
             Refusal::ShuttingDown => Self::new(Code::ShuttingDown, detail),
         }
+    }
+}
+
+const fn token(why: &TokenRefusal) -> Code {
+    match why {
+        TokenRefusal::NameTaken(_) => Code::NameTaken,
+        TokenRefusal::FirstIsAdmin | TokenRefusal::LastAdmin => Code::NoAdmin,
+        TokenRefusal::TooMany(_) => Code::TooMany,
+        TokenRefusal::Lifetime { .. } => Code::BadRequest,
+        TokenRefusal::RevokedNotRecorded(_) => Code::RevokedNotRecorded,
     }
 }
 

@@ -43,9 +43,15 @@ impl Routes {
         (distance * 2 <= path.len()).then_some(nearest)
     }
 
-    /// Why nothing answered this request.
+    /// Why nothing answers this request.
     #[must_use]
-    pub fn explain(&self, method: &str, path: &str) -> Problem {
+    pub fn unrouted(&self, method: &Method, path: &str) -> Problem {
+        // A path may hold anything, and is quoted in the answer: bound it.
+        let path: String = path.chars().take(200).collect();
+        self.explain(method.as_str(), &path)
+    }
+
+    fn explain(&self, method: &str, path: &str) -> Problem {
         if let Some(methods) = self.methods(path) {
             let allowed = methods.join(", ");
             let detail = format!("`{path}` does not know {method}; it knows {allowed}");
@@ -67,9 +73,7 @@ pub async fn unrouted(request: HttpRequest, routes: actix_web::web::Data<Routes>
     {
         return HttpResponse::NoContent().insert_header((ALLOW, methods.join(", "))).finish();
     }
-    // A path may hold anything, and is quoted in the answer: bound it.
-    let path: String = request.path().chars().take(200).collect();
-    routes.explain(request.method().as_str(), &path).error_response()
+    routes.unrouted(request.method(), request.path()).error_response()
 }
 
 fn methods(item: &Json) -> Vec<&'static str> {
@@ -90,7 +94,7 @@ fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
-fn fits(template: &str, path: &str) -> bool {
+pub(crate) fn fits(template: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     template.split('/').all(|part| {
         segments.next().is_some_and(|segment| if is_parameter(part) { !segment.is_empty() } else { part == segment })

@@ -36,6 +36,8 @@ pub async fn serve(
         closing.close();
         tokio::time::sleep(FAREWELL).await;
     };
+    let rates = shared.rates();
+    let sweep = tokio::spawn(async move { rates.sweep().await });
     let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
     let server = HttpServer::new(move || app(&shared))
         .keep_alive(KeepAlive::Timeout(limits::KEEP_ALIVE))
@@ -52,6 +54,7 @@ pub async fn serve(
         _ => (server.listen(listener)?, None),
     };
     let served = server.run().await;
+    sweep.abort();
     watch.iter().for_each(tokio::task::JoinHandle::abort);
     served
 }

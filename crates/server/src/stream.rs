@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, RETRY_AFTER};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use daybreak_control::tokens::TokenStream;
 use daybreak_control::{Control, Subscription};
 use daybreak_model::limits::REPORT_BYTES_MAX;
 use daybreak_model::wire::{Position, Report};
@@ -12,10 +13,12 @@ use futures_util::Stream;
 use tokio::sync::watch;
 
 use crate::answer;
+use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::rates::Rates;
 
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx passes a response on at once only where this says `no`.
@@ -50,6 +53,7 @@ impl Closing {
     responses(
         (status = 200, description = "Server-sent events: snapshot, change, runs, heartbeat, goodbye",
          body = ref("#/components/schemas/EventStream"), content_type = "text/event-stream"),
+        (status = 429, description = "Too many streams with this token"),
         (status = 503, description = "Too many streams"),
     ),
 )]
@@ -57,8 +61,11 @@ impl Closing {
 pub(crate) async fn stream(
     control: web::Data<Control>,
     closing: web::Data<Closing>,
+    rates: web::Data<Rates>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let counted = count(&caller, &rates)?;
     if control.open_streams() >= STREAMS_MAX {
         let detail = format!("{STREAMS_MAX} streams are open already; connect elsewhere, or poll /api/v1/snapshot");
         return Err(Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10"));
@@ -68,7 +75,17 @@ pub(crate) async fn stream(
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header((BUFFERING, "no"))
-        .streaming(frames(subscription, control.heartbeat(), closing.subscribe())))
+        .streaming(frames(subscription, control.heartbeat(), closing.subscribe(), caller.ends(&control), counted)))
+}
+
+/// Counts one more stream of a token.
+fn count(caller: &Caller, rates: &Rates) -> Result<Option<TokenStream>, Problem> {
+    let Some(token) = caller.token() else { return Ok(None) };
+    let max = rates.streams_per_token();
+    token.open_stream(max).map(Some).ok_or_else(|| {
+        let detail = format!("{max} streams are open with this token already; use another, or poll /api/v1/snapshot");
+        Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, "10")
+    })
 }
 
 /// Where the client stood. What is no position asks for everything, as its absence does.
@@ -76,22 +93,26 @@ fn last_event_id(request: &HttpRequest) -> Option<Position> {
     request.headers().get(LAST_EVENT_ID)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The frames of one stream, until the server stops or the client lags behind. A silent stream shows by
+/// The frames of one stream, until the server stops, the client is let in no longer, or it lags behind. A silent stream shows by
 /// heartbeats that it lives.
 fn frames(
     subscription: Subscription,
     heartbeat: Bytes,
     closing: watch::Receiver<bool>,
+    ended: watch::Receiver<bool>,
+    counted: Option<TokenStream>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let Subscription { backlog, live, open } = subscription;
-    let state = (backlog.into_iter(), live, closing, heartbeat, open);
+    let state = (backlog.into_iter(), live, closing, ended, heartbeat, (open, counted));
     futures_util::stream::unfold(state, |mut state| async move {
-        let (backlog, live, closing, heartbeat, _) = &mut state;
+        let (backlog, live, closing, ended, heartbeat, _) = &mut state;
         if let Some(frame) = backlog.next() {
             return Some((Ok(frame), state));
         }
         let frame = tokio::select! {
             biased;
+            // The token was revoked or expired, or tokens are asked for now: what comes then is not for them.
+            _ = ended.wait_for(|ended| *ended) => return None,
             // An error says that the client lags behind: it is dropped, and connects again.
             frame = live.recv() => frame.ok()?,
             _ = closing.wait_for(|closing| *closing) => return None,

@@ -37,6 +37,14 @@ impl std::fmt::Debug for Builder {
 /// A secret that is never printed.
 struct Token(String);
 
+impl Token {
+    /// None where there is nothing: a variable may be set to that.
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+}
+
 /// Why a client cannot be built. A server that is down is no reason.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -71,7 +79,7 @@ impl Builder {
             url: url.trim_end_matches('/').to_owned(),
             service: None,
             environment: None,
-            token: std::env::var("DAYBREAK_TOKEN").ok().map(Token),
+            token: std::env::var("DAYBREAK_TOKEN").ok().and_then(|token| Token::read(&token)),
             client_certificate: std::env::var_os("DAYBREAK_CLIENT_CERT").map(PathBuf::from),
             bootstrap: None,
             cache: None,
@@ -100,7 +108,7 @@ impl Builder {
     /// The token that it shows; `DAYBREAK_TOKEN` unless said.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
-        self.token = Some(Token(token.to_owned()));
+        self.token = Token::read(token);
         self
     }
 

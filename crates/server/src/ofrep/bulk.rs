@@ -11,12 +11,13 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::evaluation::Evaluation;
 use super::request::{EvaluationRequest, context};
 use crate::answer;
+use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::limits::{INLINE_FLAGS_MAX, Limited};
 use crate::offload::Offload;
 use crate::problem::Problem;
 
-/// Evaluates all flags.
+/// Evaluates all flags; with the role `evaluate` those that are marked `client: true`.
 #[utoipa::path(
     tag = "OFREP",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
@@ -32,12 +33,14 @@ use crate::problem::Problem;
 pub(crate) async fn evaluate_flags(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    caller: Caller,
     request: HttpRequest,
     body: Limited<CONTEXT_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {
     let state = control.state();
     // The context as sent: one written otherwise costs an answer, never a wrong 304.
-    let tag = format!("{}-{}-{:032x}", state.position().store, state.flags_revision(), xxh3_128(&body.0));
+    let (sees_all, visible) = (caller.sees_all_flags(), if caller.sees_all_flags() { "" } else { "-client" });
+    let tag = format!("{}-{}-{:032x}{visible}", state.position().store, state.flags_revision(), xxh3_128(&body.0));
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
@@ -46,7 +49,8 @@ pub(crate) async fn evaluate_flags(
         Err(failure) => return Ok(failure.respond()),
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
-    let evaluate = move || answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context } });
+    let evaluate =
+        move || answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context, sees_all } });
     let text = if few { evaluate() } else { offload.compute(evaluate).await? };
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
@@ -61,14 +65,15 @@ struct Bulk<'a> {
 struct Flags<'a> {
     snapshot: &'a daybreak_engine::Snapshot,
     context: &'a daybreak_model::Context,
+    sees_all: bool,
 }
 
 impl Serialize for Flags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut items = serializer.serialize_seq(None)?;
-        for flag in self.snapshot.flags() {
+        for flag in self.snapshot.flags().filter(|flag| self.sees_all || flag.client) {
             let detail = self.snapshot.evaluate_at(flag.index, self.context);
-            items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail })?;
+            items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail, tells: self.sees_all })?;
         }
         items.end()
     }

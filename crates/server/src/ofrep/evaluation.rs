@@ -12,12 +12,20 @@ pub(super) struct Evaluation<'a> {
     pub(super) key: &'a str,
     /// What the engine answered.
     pub(super) detail: &'a Detail<'a>,
+    /// Whether rules and prerequisites may be named.
+    pub(super) tells: bool,
 }
 
 impl Evaluation<'_> {
     /// What went wrong, if something did.
     pub(super) fn error(&self) -> Option<ErrorCode> {
         self.detail.error()
+    }
+
+    /// The same for people. The engine's own may name a rule.
+    fn message(&self) -> String {
+        let told = if self.tells { self.detail.message() } else { self.error().map(|error| error.to_string()) };
+        told.unwrap_or_default()
     }
 }
 
@@ -34,30 +42,33 @@ impl Serialize for Evaluation<'_> {
             }
             (error, ..) => {
                 map.serialize_entry("errorCode", error.unwrap_or(ErrorCode::General).as_str())?;
-                map.serialize_entry("errorDetails", &detail.message().unwrap_or_default())?;
+                map.serialize_entry("errorDetails", &self.message())?;
             }
         }
         if detail.error() != Some(ErrorCode::FlagNotFound) {
-            map.serialize_entry("metadata", &Metadata(detail))?;
+            map.serialize_entry("metadata", &Metadata { detail, tells: self.tells })?;
         }
         map.end()
     }
 }
 
-struct Metadata<'a>(&'a Detail<'a>);
+struct Metadata<'a> {
+    detail: &'a Detail<'a>,
+    tells: bool,
+}
 
 /// Names of our own; a flag's metadata cannot take them.
 const OWN: [&str; 3] = ["revision", "rule", "prerequisite"];
 
 impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(detail) = self;
+        let Self { detail, tells } = self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(OWN[0], &detail.revision())?;
-        if let Some(rule) = detail.rule() {
+        if let Some(rule) = detail.rule().filter(|_| *tells) {
             map.serialize_entry(OWN[1], rule.as_str())?;
         }
-        if let Some(prerequisite) = detail.prerequisite() {
+        if let Some(prerequisite) = detail.prerequisite().filter(|_| *tells) {
             map.serialize_entry(OWN[2], prerequisite.as_str())?;
         }
         for (name, scalar) in detail.metadata().into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str()))

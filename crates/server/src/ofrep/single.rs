@@ -7,11 +7,12 @@ use daybreak_model::ErrorCode;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 
 use super::evaluation::Evaluation;
-use super::request::{EvaluationRequest, context};
+use super::request::{EvaluationRequest, Failure, context};
 use crate::answer;
+use crate::caller::Caller;
 use crate::limits::Limited;
 
-/// Evaluates one flag.
+/// Evaluates one flag; with the role `evaluate` one that is marked `client: true`.
 #[utoipa::path(
     tag = "OFREP",
     params(("key" = String, Path, description = "The flag")),
@@ -26,6 +27,7 @@ use crate::limits::Limited;
 #[post("/ofrep/v1/evaluate/flags/{key:.*}")]
 pub(crate) async fn evaluate_flag(
     control: web::Data<Control>,
+    caller: Caller,
     key: web::Path<String>,
     body: Limited<CONTEXT_BYTES_MAX>,
 ) -> HttpResponse {
@@ -34,8 +36,13 @@ pub(crate) async fn evaluate_flag(
         Err(failure) => return failure.of(&key).respond(),
     };
     let state = control.state();
+    let tells = caller.sees_all_flags();
+    if !tells && !state.resources().flags.get(key.as_str()).is_some_and(|flag| flag.client) {
+        let (error_code, error_details) = (ErrorCode::FlagNotFound, ErrorCode::FlagNotFound.to_string());
+        return Failure { key: Some(key.into_inner()), error_code, error_details }.respond();
+    }
     let detail = state.snapshot().evaluate(&key, &context);
-    let evaluation = Evaluation { key: &key, detail: &detail };
+    let evaluation = Evaluation { key: &key, detail: &detail, tells };
     let status = match evaluation.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,

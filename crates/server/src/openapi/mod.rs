@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::problem::{Code, MEDIA_TYPE};
+use crate::roles;
 
 /// The path of the description.
 pub const DOCUMENT_PATH: &str = "/openapi.json";
@@ -65,10 +66,15 @@ pub fn finish(document: &Document) -> Json {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             operation["operationId"] = operation_id(method, path).into();
             describe_bodies(operation);
+            describe_access(operation, method, path);
             describe_problems(operation);
         }
     }
     document["paths"] = Json::Object(paths);
+    let description = "A token, as `daybreak token create` makes it; asked for once there is any.";
+    document["components"]["securitySchemes"] = json!({
+        "token": { "type": "http", "scheme": "bearer", "description": description },
+    });
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.extend(COMPONENTS.clone());
         schemas.sort_keys();
@@ -110,6 +116,23 @@ fn describe_bodies(operation: &mut Json) {
     let Some(content) = operation.pointer_mut("/requestBody/content").and_then(Json::as_object_mut) else { return };
     if let Some(json) = content.get("application/json").filter(|_| !programs).cloned() {
         content.insert("application/yaml".to_owned(), json);
+    }
+}
+
+/// What an operation asks of its caller, where there are tokens.
+fn describe_access(operation: &mut Json, method: &str, path: &str) {
+    let Some(right) = roles::find(&method.to_uppercase(), path).and_then(|row| row.right) else { return };
+    let names: Vec<_> = right.roles().iter().map(|role| format!("`{role}`")).collect();
+    operation["security"] = json!([{ "token": [] }]);
+    operation["x-roles"] = json!(right.roles());
+    let answers = [
+        ("401", "No valid token".to_owned()),
+        ("403", format!("The token has none of the roles {}", names.join(", "))),
+        ("429", "Asked too often; `Retry-After` says when to ask again".to_owned()),
+    ];
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, description) in answers {
+        responses.entry(status).or_insert_with(|| json!({ "description": description }));
     }
 }
 

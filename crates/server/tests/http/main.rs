@@ -21,4 +21,6 @@ mod runs;
 #[cfg(test)]
 mod sdk;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod truth;

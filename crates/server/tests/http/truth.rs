@@ -149,6 +149,7 @@ async fn every_operation_answers_as_described() {
     // The stream has no end; its test checks every event.
     seen.insert(("/api/v1/stream".to_owned(), "GET".to_owned(), "200".to_owned()));
     seen.extend(ofrep_not_modified(&server).await);
+    seen.extend(tokens(&server).await);
     let described = OPERATIONS.iter().flat_map(|(path, method, operation)| {
         let statuses = operation["responses"].as_object().unwrap().keys().filter(|status| status.as_str() < "400");
         statuses.map(|status| (path.clone(), method.clone(), status.clone())).collect::<Vec<_>>()
@@ -162,6 +163,19 @@ async fn ofrep_not_modified(server: &Server) -> Option<(String, String, String)>
     let tag = server.post(BULK, "{}").await.header("etag").to_owned();
     server.send("POST", BULK, &[("if-none-match", &tag)], "{}").await.expect(304);
     Some((BULK.to_owned(), "POST".to_owned(), "304".to_owned()))
+}
+
+/// Tokens come last: from the first one on everybody is asked for one.
+async fn tokens(server: &Server) -> [(String, String, String); 3] {
+    const TOKENS: &str = "/api/v1/tokens";
+    let body = r#"{"name": "root", "role": "admin", "expires": "1h", "reason": "first"}"#;
+    let created = server.post(TOKENS, body).await.expect(201).json();
+    let bearer = format!("Bearer {}", created["secret"].as_str().unwrap());
+    server.send("GET", TOKENS, &[("authorization", &bearer)], "").await.expect(200);
+    let path = format!("{TOKENS}/{}?force", created["id"].as_str().unwrap());
+    server.send("DELETE", &path, &[("authorization", &bearer)], "").await.expect(200);
+    [(TOKENS, "POST", "201"), (TOKENS, "GET", "200"), ("/api/v1/tokens/{id}", "DELETE", "200")]
+        .map(|(path, method, status)| (path.to_owned(), method.to_owned(), status.to_owned()))
 }
 
 type Request = (&'static str, String, &'static [&'static str], &'static str, u16);

@@ -1,11 +1,12 @@
 //! The client's own HTTP: its TLS, its token, and answers of bounded length.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,10 +26,27 @@ pub(super) fn client(settings: &Settings) -> Result<Client, String> {
             .map_err(|_| "the token has characters that no header can carry".to_owned())?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
+        if in_the_clear(&settings.url) {
+            tracing::warn!(url = settings.url, "the token travels in the clear; use https");
+        }
     }
     let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers);
     let builder = builder.tls_backend_preconfigured(tls(settings)?);
     builder.user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| chain(&error))
+}
+
+/// Whether others can read what is sent there.
+fn in_the_clear(url: &str) -> bool {
+    let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let host = host.map(|host| host.rsplit('@').next().unwrap_or(host));
+    host.is_some_and(|host| {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let loopback = name.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
+        !loopback && !name.eq_ignore_ascii_case("localhost")
+    })
 }
 
 /// TLS as reqwest has it by default: the machine's own roots, and the provider of the host where it has one.
@@ -64,6 +82,19 @@ fn certificate(path: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyD
     Ok((chain, key))
 }
 
+/// What a refusal means, and what to do. Secrets are no part of it.
+pub(super) fn refused(status: StatusCode) -> String {
+    let help = match status {
+        StatusCode::UNAUTHORIZED => {
+            "; it asks for a valid token: `daybreak token create NAME --role sdk` makes one, for `Builder::token` or \
+             DAYBREAK_TOKEN"
+        }
+        StatusCode::FORBIDDEN => "; the token's role may not: an application's is `sdk`",
+        _ => "",
+    };
+    format!("the server answers {status}{help}")
+}
+
 /// An answer's body, if it is no longer than this, in bytes.
 pub(super) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
@@ -80,4 +111,33 @@ pub(super) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_read() {
+        let cases = [
+            ("http://localhost:8080", false),
+            ("http://127.0.0.1", false),
+            ("http://[::1]:8080/path", false),
+            ("https://flags.example", false),
+            ("http://flags.example", true),
+            ("http://10.0.0.1:8080", true),
+            ("http://localhost@flags.example/", true),
+            ("http://localhost.flags.example", true),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(in_the_clear(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        assert!(refused(StatusCode::UNAUTHORIZED).contains("--role sdk"));
+        assert!(refused(StatusCode::FORBIDDEN).contains("`sdk`"));
+        assert_eq!(refused(StatusCode::BAD_GATEWAY), "the server answers 502 Bad Gateway");
+    }
 }

@@ -4,7 +4,7 @@ use daybreak_model::wire::{Position, Snapshot};
 use reqwest::StatusCode;
 use reqwest::header::IF_NONE_MATCH;
 
-use super::http::{body, chain};
+use super::http::{body, chain, refused};
 use super::pace::Pace;
 use crate::core::Core;
 
@@ -20,7 +20,7 @@ pub(super) async fn once(core: &Core, http: &reqwest::Client, pace: Pace) -> Res
     match response.status() {
         StatusCode::NOT_MODIFIED => return Ok(false),
         StatusCode::OK => {}
-        other => return Err(format!("the server answers {other}")),
+        other => return Err(refused(other)),
     }
     let body = body(response, pace.snapshot_bytes).await?;
     let snapshot: Snapshot =

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::events::{Event, Reader};
 use super::follow::Speech;
-use super::http::chain;
+use super::http::{chain, refused};
 use super::pace::Pace;
 use crate::core::Core;
 
@@ -55,7 +55,7 @@ impl Stream<'_> {
         }
         match timeout(self.pace.silent_after, request.send()).await {
             Ok(Ok(response)) if response.status().is_success() => Ok(response),
-            Ok(Ok(response)) => Err(format!("the server answers {}", response.status())),
+            Ok(Ok(response)) => Err(refused(response.status())),
             Ok(Err(error)) => Err(chain(&error)),
             Err(_) => Err("the server does not answer".to_owned()),
         }

@@ -1,0 +1,67 @@
+//! How a token is shown: `Authorization: Bearer …`, or `X-API-Key`, as some OpenFeature clients do.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const SCHEME: &str = "bearer";
+/// More bytes than any token has.
+const LENGTH_MAX: usize = 200;
+
+/// The token that a request shows, if any.
+///
+/// # Errors
+/// When it shows something else, or more than one.
+pub fn shown(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    let bearers = headers.get_all(AUTHORIZATION).map(|value| (true, value));
+    let mut values = bearers.chain(headers.get_all(API_KEY).map(|value| (false, value)));
+    let Some((is_bearer, value)) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err("the request shows more than one token; send one `Authorization: Bearer …`");
+    }
+    let text = value.to_str().unwrap_or_default().trim();
+    let token = if is_bearer { bearer(text) } else { Some(text) };
+    match token.filter(|token| !token.is_empty() && token.len() <= LENGTH_MAX) {
+        Some(token) => Ok(Some(token)),
+        None => Err("the request shows no token of ours; send `Authorization: Bearer daybreak_…`"),
+    }
+}
+
+fn bearer(text: &str) -> Option<&str> {
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_is_shown() {
+        let long = format!("Bearer {}", "a".repeat(LENGTH_MAX + 1));
+        let cases: &[(&[(&str, &[u8])], Option<Option<&str>>)] = &[
+            (&[], Some(None)),
+            (&[("authorization", b"Bearer abc")], Some(Some("abc"))),
+            (&[("authorization", b"bearer   abc ")], Some(Some("abc"))),
+            (&[("x-api-key", b"abc")], Some(Some("abc"))),
+            (&[("authorization", b"")], None),
+            (&[("authorization", b"Bearer")], None),
+            (&[("authorization", b"Bearer ")], None),
+            (&[("authorization", b"abc")], None),
+            (&[("authorization", b"Basic YWJj")], None),
+            (&[("authorization", b"Bearer \xff\xfe")], None),
+            (&[("authorization", long.as_bytes())], None),
+            (&[("x-api-key", b"")], None),
+            (&[("authorization", b"Bearer abc"), ("authorization", b"Bearer abc")], None),
+            (&[("authorization", b"Bearer abc"), ("x-api-key", b"abc")], None),
+        ];
+        for (headers, expected) in cases {
+            let mut map = HeaderMap::new();
+            for (name, value) in *headers {
+                map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
+            }
+            assert_eq!(shown(&map).ok(), *expected, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What each route asks of its caller: the one table. What has no row is refused.
+
+use std::sync::LazyLock;
+
+use daybreak_control::Right;
+use daybreak_model::Kind;
+
+use crate::routes::fits;
+
+/// The pages that show the API's description.
+const DOCS: &str = "/docs";
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its method; HEAD is GET.
+    pub method: &'static str,
+    /// Its path, with names in braces where anything may stand.
+    pub template: String,
+    /// What it asks for; nothing of what is public.
+    pub right: Option<Right>,
+    /// Whether it comes at any rate: what takes risk away, reports, without which leases lapse, and probes.
+    pub unlimited: bool,
+}
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(rows);
+
+/// What a route asks for; none where there is no such route. What is asked most stands first.
+#[must_use]
+pub fn find(method: &str, path: &str) -> Option<&'static Row> {
+    static DOCS_ROW: LazyLock<Row> = LazyLock::new(|| row("GET", DOCS, None));
+    let is_page = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    if method == "GET" && path.strip_prefix(DOCS).is_some_and(is_page) {
+        return Some(&DOCS_ROW);
+    }
+    // A flag's key may hold a slash, which OpenFeature clients send as it is.
+    let fitting = |row: &&Row| {
+        row.method == method
+            && match row.template.strip_suffix("{key*}") {
+                Some(before) => path.starts_with(before),
+                None => fits(&row.template, path),
+            }
+    };
+    ROWS.iter().find(fitting)
+}
+
+fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
+    Row { method, template: template.to_owned(), right, unlimited: false }
+}
+
+fn rows() -> Vec<Row> {
+    use Right::{Administer, Evaluate, Follow, Halt, Operate, Read, Report};
+    let asks = |method, template: &str, right| row(method, template, Some(right));
+    let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
+    let mut rows = vec![
+        asks("POST", "/ofrep/v1/evaluate/flags", Evaluate),
+        asks("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
+        unlimited("POST", "/api/v1/reports", Report),
+        asks("GET", "/api/v1/snapshot", Follow),
+        asks("GET", "/api/v1/stream", Follow),
+        // Behind a proxy all strangers share an address; none of them is to make probes find the server dead.
+        Row { unlimited: true, ..row("GET", "/healthz", None) },
+        // Without the right to read it says no more than yes or no.
+        Row { unlimited: true, ..row("GET", "/readyz", None) },
+        row("GET", "/openapi.json", None),
+        unlimited("PUT", "/api/v1/halt", Halt),
+        asks("GET", "/api/v1/halt", Read),
+        asks("DELETE", "/api/v1/halt", Operate),
+        asks("POST", "/api/v1/flags/{key}/enable", Operate),
+        unlimited("POST", "/api/v1/flags/{key}/disable", Operate),
+        asks("POST", "/api/v1/flags/{key}/evaluate", Read),
+        asks("POST", "/api/v1/faults/{key}/start", Operate),
+        unlimited("POST", "/api/v1/faults/{key}/stop", Operate),
+        asks("GET", "/api/v1/runs", Read),
+        asks("GET", "/api/v1/runs/{id}", Read),
+        asks("GET", "/api/v1/hours/{key}/status", Read),
+        asks("GET", "/api/v1/export", Read),
+        asks("POST", "/api/v1/apply", Administer),
+        asks("GET", "/api/v1/events", Read),
+        asks("GET", "/api/v1/clients", Read),
+        asks("GET", "/api/v1/fault-points", Read),
+        asks("GET", "/api/v1/tokens", Administer),
+        asks("POST", "/api/v1/tokens", Administer),
+        asks("DELETE", "/api/v1/tokens/{id}", Administer),
+    ];
+    for kind in Kind::ALL {
+        let path = format!("/api/v1/{}", kind.path());
+        rows.push(asks("GET", &path, Read));
+        rows.push(asks("GET", &format!("{path}/{{key}}"), Read));
+        rows.push(asks("GET", &format!("{path}/{{key}}/history"), Read));
+        rows.push(asks("POST", &format!("{path}/{{key}}/revert"), Administer));
+        let changes = ["PUT", "PATCH", "DELETE"].map(|method| asks(method, &format!("{path}/{{key}}"), Administer));
+        rows.extend(changes);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invariant_10_what_has_no_row_is_no_route() {
+        let cases = [
+            ("GET", "/api/v1/flags/a", Some(Some(Right::Read))),
+            ("POST", "/ofrep/v1/evaluate/flags/a/b", Some(Some(Right::Evaluate))),
+            ("POST", "/ofrep/v1/evaluate/flags", Some(Some(Right::Evaluate))),
+            ("GET", "/docs/swagger-ui.css", Some(None)),
+            ("GET", "/docsy", None),
+            ("POST", "/docs/", None),
+            ("GET", "/api/v1/flags/a/b", None),
+            ("GET", "/api/v1/flags/", None),
+            ("GET", "/api/v1//flags", None),
+            ("GET", "/API/V1/flags", None),
+            ("GET", "/api/v1/anything", None),
+            ("PATCH", "/api/v1/halt", None),
+            ("get", "/api/v1/halt", None),
+            ("", "", None),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(find(method, path).map(|row| row.right), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn no_row_stands_twice() {
+        for (at, row) in ROWS.iter().enumerate() {
+            let same = |other: &&Row| other.method == row.method && other.template == row.template;
+            assert_eq!(ROWS.iter().filter(same).count(), 1, "{at}: {row:?}");
+        }
+    }
+}
