@@ -37,10 +37,12 @@ mod tests {
 
     use super::*;
 
+    /// The headers, and what they show; none where that is a mistake.
+    type Case = (&'static [(&'static str, &'static [u8])], Option<Option<&'static str>>);
+
     #[test]
     fn what_is_shown() {
-        let long = format!("Bearer {}", "a".repeat(LENGTH_MAX + 1));
-        let cases: &[(&[(&str, &[u8])], Option<Option<&str>>)] = &[
+        let cases: &[Case] = &[
             (&[], Some(None)),
             (&[("authorization", b"Bearer abc")], Some(Some("abc"))),
             (&[("authorization", b"bearer   abc ")], Some(Some("abc"))),
@@ -51,7 +53,8 @@ mod tests {
             (&[("authorization", b"abc")], None),
             (&[("authorization", b"Basic YWJj")], None),
             (&[("authorization", b"Bearer \xff\xfe")], None),
-            (&[("authorization", long.as_bytes())], None),
+            (&[("x-api-key", &[b'a'; LENGTH_MAX])], Some(std::str::from_utf8(&[b'a'; LENGTH_MAX]).ok())),
+            (&[("x-api-key", &[b'a'; LENGTH_MAX + 1])], None),
             (&[("x-api-key", b"")], None),
             (&[("authorization", b"Bearer abc"), ("authorization", b"Bearer abc")], None),
             (&[("authorization", b"Bearer abc"), ("x-api-key", b"abc")], None),

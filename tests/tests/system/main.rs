@@ -1,5 +1,6 @@
 //! The whole system: the real binary, real curl, the real SDK in a process of its own.
 
+mod access;
 mod application;
 mod as_code;
 mod backups;
