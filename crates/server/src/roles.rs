@@ -76,6 +76,10 @@ fn rows() -> Vec<Row> {
         asks("GET", "/api/v1/hours/{key}/status", Read),
         asks("GET", "/api/v1/export", Read),
         asks("POST", "/api/v1/apply", Administer),
+        asks("GET", "/api/v1/origins", Read),
+        // It holds the hashes of tokens.
+        asks("GET", "/api/v1/backup", Administer),
+        asks("POST", "/api/v1/restore", Administer),
         asks("GET", "/api/v1/events", Read),
         asks("GET", "/api/v1/clients", Read),
         asks("GET", "/api/v1/fault-points", Read),
@@ -88,6 +92,7 @@ fn rows() -> Vec<Row> {
         rows.push(asks("GET", &path, Read));
         rows.push(asks("GET", &format!("{path}/{{key}}"), Read));
         rows.push(asks("GET", &format!("{path}/{{key}}/history"), Read));
+        rows.push(asks("GET", &format!("{path}/{{key}}/origin"), Read));
         rows.push(asks("POST", &format!("{path}/{{key}}/revert"), Administer));
         let changes = ["PUT", "PATCH", "DELETE"].map(|method| asks(method, &format!("{path}/{{key}}"), Administer));
         rows.extend(changes);

@@ -183,7 +183,7 @@ impl Control {
         };
         let control = self.clone();
         self.inner.runtime.spawn(async move {
-            if let Err(error) = control.inner.store.append(vec![event]).await {
+            if let Err(error) = control.note_event(event).await {
                 tracing::error!(%error, "the use of a token could not be recorded");
             }
         });
@@ -197,6 +197,7 @@ impl Control {
         let expected = Expected::Revision(before.position().revision);
         let position = self.inner.store.commit(expected, change).await?;
         self.recorded(&pending);
+        self.tell_followers();
         self.inner.tokens.set(after);
         let next = Arc::new(before.moved_to(position));
         let message = Message::Runs(RunsChanged { position: Some(position), ..RunsChanged::default() });

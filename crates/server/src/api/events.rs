@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa::{IntoParams, ToSchema};
 
 use super::switch;
+use crate::caller::Caller;
 use crate::limits::{FOLLOWERS_MAX, HEARTBEAT};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
@@ -97,6 +98,7 @@ pub(crate) async fn list(
     offload: web::Data<Offload>,
     closing: web::Data<Closing>,
     followers: web::Data<Followers>,
+    caller: Caller,
     request: HttpRequest,
     query: web::Query<EventsQuery>,
 ) -> Result<HttpResponse, Problem> {
@@ -121,7 +123,7 @@ pub(crate) async fn list(
                 .content_type("text/event-stream")
                 .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
                 .insert_header((BUFFERING, "no"))
-                .streaming(frames(follower, place, closing.subscribe())))
+                .streaming(frames(follower, place, closing.subscribe(), caller.ends(&control))))
         }
     }
 }
@@ -178,16 +180,19 @@ fn frame(recorded: &RecordedEvent) -> String {
     format!("event: {}\nid: {}\ndata: {}\n", recorded.event.kind, recorded.id, line(recorded))
 }
 
-/// The frames of one follower, until the server stops. A silent stream shows by comments that it lives.
+/// The frames of one follower, until the server stops, or they are let in no longer. A silent stream shows by comments that it lives.
 fn frames(
     follower: Follower,
     place: OwnedSemaphorePermit,
     closing: watch::Receiver<bool>,
+    ended: watch::Receiver<bool>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    futures_util::stream::unfold((follower, closing, place), |mut state| async move {
-        let (follower, closing, _) = &mut state;
+    futures_util::stream::unfold((follower, closing, ended, place), |mut state| async move {
+        let (follower, closing, ended, _) = &mut state;
         let text = tokio::select! {
             biased;
+            // Their token was revoked or expired.
+            _ = ended.wait_for(|ended| *ended) => return None,
             _ = closing.wait_for(|closing| *closing) => return None,
             next = follower.next() => next.ok()?.iter().map(frame).collect(),
             () = tokio::time::sleep(HEARTBEAT) => ":\n\n".to_owned(),
