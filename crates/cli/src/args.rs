@@ -70,6 +70,9 @@ pub(crate) struct Serve {
     /// Where to listen; without tokens only loopback is possible.
     #[arg(long, env = "DAYBREAK_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// The file of the webhooks that are told of what happens; it is read again when it changes.
+    #[arg(long, env = "DAYBREAK_WEBHOOKS", value_name = "FILE")]
+    pub(crate) webhooks: Option<PathBuf>,
     /// The server's certificate as PEM, followed by those that lead from it to a root; with it the server speaks TLS
     /// only. It is read again when it changes.
     #[arg(long, env = "DAYBREAK_TLS_CERT", value_name = "FILE", requires = "tls_key")]

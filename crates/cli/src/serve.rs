@@ -67,6 +67,9 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
         }
         Err(why) => return Err(why).context("the documents cannot be served; `--flags DIR` names their folder"),
     };
+    if let Some(file) = &options.webhooks {
+        control.watch_webhooks(file).await?;
+    }
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));

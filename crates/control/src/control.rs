@@ -29,6 +29,7 @@ use crate::runs::RunTable;
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
 use crate::turn::Queue;
+use crate::webhooks::Webhooks;
 use crate::{Options, OptionsError, Refusal, Resource, Subscription, hub};
 
 /// The name under which the store keeps the `protect` list.
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     /// Told of whatever brings events.
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
     pub(crate) refused: Mutex<RefusedStarts>,
+    pub(crate) webhooks: Mutex<Webhooks>,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -141,6 +143,7 @@ impl Control {
             files: Mutex::new(None),
             recorded: tokio::sync::watch::Sender::new(()),
             refused: Mutex::default(),
+            webhooks: Mutex::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

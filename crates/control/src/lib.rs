@@ -31,6 +31,7 @@ mod testing;
 mod tests;
 pub mod tokens;
 mod turn;
+mod webhooks;
 
 pub use actor::{Actor, Precondition};
 pub use change::{ApplyOptions, Changed};
@@ -50,3 +51,4 @@ pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
+pub use webhooks::{Template, WebhookStatus, WebhookTest, WebhooksError};

@@ -145,6 +145,8 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::documents::export)
         .service(api::origins::list)
         .service(api::events::list)
+        .service(api::webhooks::list)
+        .service(api::webhooks::test)
         .service(api::backup::take)
         .service(api::backup::restore)
         .service(api::clients::clients)

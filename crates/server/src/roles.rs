@@ -81,6 +81,8 @@ fn rows() -> Vec<Row> {
         asks("GET", "/api/v1/backup", Administer),
         asks("POST", "/api/v1/restore", Administer),
         asks("GET", "/api/v1/events", Read),
+        asks("GET", "/api/v1/webhooks", Read),
+        asks("POST", "/api/v1/webhooks/{name}/test", Administer),
         asks("GET", "/api/v1/clients", Read),
         asks("GET", "/api/v1/fault-points", Read),
         asks("GET", "/api/v1/tokens", Administer),

@@ -12,6 +12,7 @@ mod flags;
 mod hours;
 mod leases;
 mod load;
+mod operating;
 mod runs;
 mod share;
 mod shop;

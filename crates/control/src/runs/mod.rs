@@ -163,6 +163,7 @@ impl RunTable {
             "point": run.spec.point,
             "ended": end.ended.to_string(),
             "shadow": run.spec.shadow,
+            "started_at": run.started_at,
         });
         let event = store::Event {
             at: end.at,

@@ -16,6 +16,7 @@ pub mod reason;
 pub mod resources;
 pub mod runs;
 pub mod tokens;
+pub mod webhooks;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};

@@ -71,6 +71,8 @@ async fn every_route_is_described() {
         ("GET", "/api/v1/stream"),
         ("GET", "/api/v1/tokens"),
         ("POST", "/api/v1/tokens"),
+        ("GET", "/api/v1/webhooks"),
+        ("POST", "/api/v1/webhooks/{name}/test"),
         ("DELETE", "/api/v1/tokens/{id}"),
         ("GET", "/api/v1/snapshot"),
         ("POST", "/api/v1/reports"),

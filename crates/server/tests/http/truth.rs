@@ -149,7 +149,8 @@ async fn every_operation_answers_as_described() {
     // The stream has no end; its test checks every event.
     seen.insert(("/api/v1/stream".to_owned(), "GET".to_owned(), "200".to_owned()));
     seen.extend(ofrep_not_modified(&server).await);
-    seen.extend(tokens(&server).await);
+    seen.extend(webhook_test(&server).await);
+    seen.extend(tokens_and_restore(&server).await);
     let described = OPERATIONS.iter().flat_map(|(path, method, operation)| {
         let statuses = operation["responses"].as_object().unwrap().keys().filter(|status| status.as_str() < "400");
         statuses.map(|status| (path.clone(), method.clone(), status.clone())).collect::<Vec<_>>()
@@ -165,16 +166,34 @@ async fn ofrep_not_modified(server: &Server) -> Option<(String, String, String)>
     Some((BULK.to_owned(), "POST".to_owned(), "304".to_owned()))
 }
 
-/// Tokens come last: from the first one on everybody is asked for one.
-async fn tokens(server: &Server) -> [(String, String, String); 3] {
+/// A webhook that nobody answers.
+async fn webhook_test(server: &Server) -> Option<(String, String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("webhooks.yaml");
+    std::fs::write(&file, "webhooks: { ops: { url: 'http://127.0.0.1:1', template: slack } }").unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    server.shared.control().watch_webhooks(&file).await.unwrap();
+    let answer = server.post("/api/v1/webhooks/ops/test", "").await.expect(200).json();
+    assert_eq!(answer["delivered"], json!(false));
+    server.post("/api/v1/webhooks/other/test", "").await.expect_problem(404, "not_found", "other");
+    server.get("/api/v1/webhooks").await.expect(200);
+    Some(("/api/v1/webhooks/{name}/test".to_owned(), "POST".to_owned(), "200".to_owned()))
+}
+
+/// These come last: from the first token on everybody is asked for one, and a server that restores ends.
+async fn tokens_and_restore(server: &Server) -> [(String, String, String); 4] {
     const TOKENS: &str = "/api/v1/tokens";
     let body = r#"{"name": "root", "role": "admin", "expires": "1h", "reason": "first"}"#;
     let created = server.post(TOKENS, body).await.expect(201).json();
     let bearer = format!("Bearer {}", created["secret"].as_str().unwrap());
     server.send("GET", TOKENS, &[("authorization", &bearer)], "").await.expect(200);
-    let path = format!("{TOKENS}/{}?force", created["id"].as_str().unwrap());
+    let body = r#"{"name": "shop", "role": "sdk"}"#;
+    let created = server.send("POST", TOKENS, &[("authorization", &bearer)], body).await.expect(201).json();
+    let path = format!("{TOKENS}/{}", created["id"].as_str().unwrap());
     server.send("DELETE", &path, &[("authorization", &bearer)], "").await.expect(200);
-    [(TOKENS, "POST", "201"), (TOKENS, "GET", "200"), ("/api/v1/tokens/{id}", "DELETE", "200")]
+    server.send("POST", "/api/v1/restore", &[("authorization", &bearer)], BACKUP).await.expect(200);
+    let restored = ("/api/v1/restore", "POST", "200");
+    [(TOKENS, "POST", "201"), (TOKENS, "GET", "200"), ("/api/v1/tokens/{id}", "DELETE", "200"), restored]
         .map(|(path, method, status)| (path.to_owned(), method.to_owned(), status.to_owned()))
 }
 
@@ -236,8 +255,7 @@ fn requests() -> Vec<Request> {
         ("POST", "/ofrep/v1/evaluate/flags", &[], r#"{"context": {"targetingKey": "ada"}}"#, 200),
         ("POST", "/ofrep/v1/evaluate/flags/layout", &[], r#"{"context": {"targetingKey": "ada"}}"#, 200),
         ("GET", "/api/v1/backup", &[], "", 200),
-        // The last: the server ends with it.
-        ("POST", "/api/v1/restore", &[], BACKUP, 200),
+        ("GET", "/api/v1/webhooks", &[], "", 200),
     ];
     requests
         .extend(others.map(|(method, path, headers, body, status)| (method, path.to_owned(), headers, body, status)));
