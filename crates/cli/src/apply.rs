@@ -8,6 +8,7 @@ use daybreak_document::{Decoded, Draft, Severity, Source, diff, renames, render}
 use daybreak_model::Resources;
 
 use crate::folder;
+use crate::out;
 use crate::remote::{self, Remote, Target};
 use crate::served::{self, ATTEMPTS, Sending, Sent, Served, color, describe};
 
@@ -41,7 +42,7 @@ pub(crate) fn run(options: &Apply) -> anyhow::Result<ExitCode> {
         alone.diagnostics.retain(|found| found.code != "unknown_reference");
     }
     if alone.has_errors() {
-        return Ok(broken(&alone, &sources));
+        return broken(&alone, &sources);
     }
     remote::block_on(apply(options, &draft, &sources))
 }
@@ -53,7 +54,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
         let served = Served::read(&remote).await?;
         let decoded = read(draft, &served.resources, options);
         if decoded.has_errors() {
-            return Ok(broken(&decoded, sources));
+            return broken(&decoded, sources);
         }
         let sending = Sending { dry_run: options.dry_run, reason: options.reason.as_deref() };
         let sent = served.change(&remote, &decoded.resources, sending).await?;
@@ -61,7 +62,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             let mut warnings = decoded.diagnostics;
             warnings.extend(renames(&served.resources, &decoded.resources));
             eprint!("{}", render(&warnings, sources, false));
-            print!("{}", describe(&diff(&served.resources, &decoded.resources), color()));
+            out::print(&describe(&diff(&served.resources, &decoded.resources), color()))?;
             done = Some(sent);
             break;
         }
@@ -86,9 +87,9 @@ fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
 }
 
 /// Prints what is wrong as `daybreak check` does.
-fn broken(decoded: &Decoded, sources: &[Source]) -> ExitCode {
-    print!("{}", render(&decoded.diagnostics, sources, color()));
+fn broken(decoded: &Decoded, sources: &[Source]) -> anyhow::Result<ExitCode> {
     let errors = decoded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-    println!("{}; nothing is sent", crate::check::counted(errors, "error"));
-    ExitCode::FAILURE
+    let found = render(&decoded.diagnostics, sources, color());
+    out::print(&format!("{found}{}; nothing is sent\n", crate::check::counted(errors, "error")))?;
+    Ok(ExitCode::FAILURE)
 }

@@ -17,7 +17,13 @@ use crate::token::Token;
 
 /// Feature flags whose flags can also break things on purpose.
 #[derive(Debug, Parser)]
-#[command(name = "daybreak", version, about, propagate_version = true, after_help = "Without a command, `daybreak` serves.")]
+#[command(
+    name = "daybreak",
+    version,
+    about,
+    propagate_version = true,
+    after_help = "Without a command, `daybreak` serves."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Check, CheckFormat};
 use crate::folder;
+use crate::out;
 
 pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
     let sources = match (folder::read_all(&options.paths), options.format) {
@@ -25,8 +26,8 @@ pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
     match options.format {
         CheckFormat::Text => {
             let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            print!("{}", render(&decoded.diagnostics, &sources, color));
-            println!("{}", summary(sources.len(), &decoded.resources, &decoded.diagnostics));
+            let found = render(&decoded.diagnostics, &sources, color);
+            out::print(&format!("{found}{}\n", summary(sources.len(), &decoded.resources, &decoded.diagnostics)))?;
         }
         CheckFormat::Json => {
             report(&json!({ "ok": !failed, "files": sources.len(), "diagnostics": decoded.diagnostics }))?;
@@ -36,7 +37,7 @@ pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
 }
 
 fn report(report: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(report)?);
+    out::print(&format!("{}\n", serde_json::to_string_pretty(report)?))?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use daybreak_document::{diff, renames, render};
 use daybreak_model::Resources;
 
 use crate::folder;
+use crate::out;
 use crate::remote::{self, Remote, Secret, Target};
 use crate::served::{Served, color, describe};
 
@@ -58,7 +59,7 @@ fn compare(options: &Diff) -> anyhow::Result<bool> {
     let (before, after) = (read(&options.before, &options.from_token)?, read(&options.after, &options.to_token)?);
     eprint!("{}", render(&renames(&before, &after), &[], false));
     let differences = diff(&before, &after);
-    print!("{}", describe(&differences, color()));
+    out::print(&describe(&differences, color()))?;
     Ok(!differences.is_empty())
 }
 

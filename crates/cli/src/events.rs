@@ -1,6 +1,6 @@
 //! `daybreak events`: who changed what, when, why; as it happens with `--follow`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use reqwest::header::ACCEPT;
 use reqwest::{Method, Response};
 use serde_json::Value;
 
+use crate::out;
 use crate::remote::{Remote, Target, block_on};
 
 /// How long a follower waits before it connects again.
@@ -130,13 +131,13 @@ async fn read(format: Format, answer: &mut Response, last: &mut u64) -> anyhow::
 }
 
 fn print(format: Format, event: &Value) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    let color = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    match format {
-        Format::Json => writeln!(stdout, "{event}")?,
-        Format::Text => writeln!(stdout, "{}", line(event, color))?,
-    }
-    Ok(stdout.flush()?)
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let read = match format {
+        Format::Json => out::print(&format!("{event}\n"))?,
+        Format::Text => out::print(&(line(event, color) + "\n"))?,
+    };
+    // Whoever follows for nobody need not go on.
+    if read { Ok(()) } else { std::process::exit(0) }
 }
 
 /// An event as a line for people: when, what, to what, by whom, why.

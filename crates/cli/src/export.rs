@@ -10,6 +10,7 @@ use daybreak_document::{encode, to_yaml, value_to_yaml};
 use daybreak_model::{Kind, Resources};
 use serde_json::{Map, Value};
 
+use crate::out;
 use crate::remote::{self, Remote, Target};
 use crate::served::Served;
 
@@ -25,7 +26,7 @@ pub(crate) struct Export {
 pub(crate) fn run(options: &Export) -> anyhow::Result<ExitCode> {
     let served = remote::block_on(async { Served::read(&Remote::new(&options.target)?).await })?;
     match &options.output {
-        None => print!("{}", to_yaml(&served.resources)),
+        None => drop(out::print(&to_yaml(&served.resources))?),
         Some(folder) if folder.is_dir() => write_folder(folder, &served.resources)?,
         Some(file) => write(file, &to_yaml(&served.resources))?,
     }

@@ -10,6 +10,7 @@ mod events;
 mod export;
 mod folder;
 mod hours;
+mod out;
 mod promote;
 mod remote;
 mod serve;

@@ -11,6 +11,7 @@ use daybreak_model::{Key, Kind, Resources};
 use serde_json::{Value, json};
 
 use crate::folder;
+use crate::out;
 use crate::remote::{self, Remote, Secret, Target};
 use crate::served::{self, ATTEMPTS, Sending, Sent, Served, color, describe};
 
@@ -80,7 +81,7 @@ pub(crate) fn run(options: &Promote) -> anyhow::Result<ExitCode> {
             let sent = served.change(&remote, &after, sending).await?;
             if !matches!(sent, Sent::Overtaken) {
                 notes.iter().for_each(|note| eprintln!("note: {note}"));
-                print!("{}", describe(&diff(&served.resources, &after), color()));
+                out::print(&describe(&diff(&served.resources, &after), color()))?;
                 return Ok(Some(sent));
             }
         }
@@ -123,7 +124,27 @@ fn promoted(
     let after = decode_form(&document).map_err(|why| {
         anyhow::anyhow!("together with what the target serves, this is not valid\n{}", render_plain(&why))
     })?;
+    let off = if with.state { Vec::new() } else { switched_off(to, &after) };
+    if !off.is_empty() {
+        bail!(
+            "this would switch off what is on there: {}; enable it there first, or write `--with-state`",
+            off.join(", ")
+        );
+    }
     Ok((after, notes))
+}
+
+/// The flags that are on at the target, and would not be any more, because they come to need one that is disabled.
+fn switched_off(to: &Resources, after: &Resources) -> Vec<String> {
+    let on = |resources: &Resources, key: &Key| resources.flags.get(key).is_some_and(|flag| flag.enabled);
+    let needs = |key: &Key, needed: &Key| to.flags.get(key).is_some_and(|flag| flag.prerequisites.contains_key(needed));
+    let mut off = Vec::new();
+    for (key, flag) in after.flags.iter().filter(|(key, flag)| flag.enabled && on(to, key)) {
+        let lost = |needed: &&Key| !on(after, needed) && (on(to, needed) || !needs(key, needed));
+        let lost = flag.prerequisites.keys().filter(lost);
+        off.extend(lost.map(|needed| format!("`{key}` needs `{needed}`, which is or arrives disabled")));
+    }
+    off
 }
 
 /// What is carried over: what was named, and what that needs.
@@ -238,6 +259,17 @@ flags: { shared: { default: on, owner: old } }
         let (after, notes) = promote(&["base"], With::default()).unwrap();
         assert!(!after.flags["base"].enabled && notes[0].contains("arrives disabled"), "{notes:?}");
         assert!(promote(&["base"], With { state: true, ..With::default() }).unwrap().0.flags["base"].enabled);
+    }
+
+    #[test]
+    fn what_is_on_at_the_target_is_not_switched_off() {
+        let to = read("flags: { checkout: { default: on } }");
+        let wanted = [parse(Kind::Flag, "checkout").unwrap()];
+        let with = With { dependencies: true, state: false };
+        let error = promoted(&read(FROM), &to, &wanted, with).unwrap_err().to_string();
+        assert!(error.contains("`checkout` needs `base`, which is or arrives disabled"), "{error}");
+        let (after, _) = promoted(&read(FROM), &to, &wanted, With { state: true, ..with }).unwrap();
+        assert!(after.flags["checkout"].enabled && after.flags["base"].enabled);
     }
 
     #[test]

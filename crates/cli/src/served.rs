@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Map, Value, json};
 
+use crate::out;
 use crate::remote::Remote;
 
 /// How often a change is tried while others change the server meanwhile.
@@ -122,13 +123,15 @@ fn only(before: &Resources, after: &Resources, differences: &[Difference]) -> Va
 /// When others were faster each time.
 pub(crate) fn report(sent: Option<&Sent>, dry_run: bool) -> anyhow::Result<()> {
     match sent {
-        Some(Sent::Nothing) => println!("nothing differs; nothing is changed"),
-        Some(Sent::Done(_)) if dry_run => println!("a dry run: nothing is changed"),
+        Some(Sent::Nothing) => drop(out::print("nothing differs; nothing is changed\n")?),
+        Some(Sent::Done(_)) if dry_run => drop(out::print("a dry run: nothing is changed\n")?),
         Some(Sent::Done(answer)) => {
-            println!("done, as one revision: {}", answer["position"].as_str().unwrap_or_default());
+            let mut text = format!("done, as one revision: {}\n", answer["position"].as_str().unwrap_or_default());
             for run in answer["ended"].as_array().into_iter().flatten() {
-                println!("the run {} ended: its fault is gone or disabled", run.as_str().unwrap_or_default());
+                let run = run.as_str().unwrap_or_default();
+                text += &format!("the run {run} ended: its fault is gone or disabled\n");
             }
+            out::print(&text)?;
         }
         Some(Sent::Overtaken) | None => {
             bail!("others changed the server {ATTEMPTS} times while this was being sent; run it again")

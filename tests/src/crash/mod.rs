@@ -111,7 +111,7 @@ impl CrashTest {
     fn start(seed: u64) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         // One of them is the files' as well: an operator's change outlives a restart all the same.
-        let document = "hours: { always: { time_zone: UTC, weekdays: mon..sun, times: ['00:00-24:00'] } }\nflags: { toggle-0: { default: on } }";
+        let document = "hours: { always: { time_zone: UTC, weekdays: mon..sun, times: ['00:00-24:00'] } }\nflags: { toggle-0: { default: on }, edit-0: { default: on, description: initial } }";
         let server = Server::with(document, &["--max-blast-radius", "100%", "--log", "warn"])?;
         let tracks = [(What::Toggle, "toggle", TOGGLES), (What::Edit, "edit", EDITS), (What::Bulk, "bulk", BULKS)];
         let tracks: Vec<Track> = tracks
