@@ -19,3 +19,4 @@ mod shop;
 mod stop;
 mod tls;
 mod tour;
+mod webhooks;
