@@ -156,14 +156,14 @@ impl Process {
         Ok(kill_process(id, signal)?)
     }
 
-    /// Waits until it has ended.
+    /// Waits until it has ended, and all that it printed is there.
     ///
     /// # Errors
     /// When [`PATIENCE`] runs out first.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         let name = self.name.clone();
         crate::eventually(&format!("the end of {name}"), || match self.child.try_wait() {
-            Ok(Some(status)) => Ok(status),
+            Ok(Some(status)) if self.printed.lines().open == 0 => Ok(status),
             other => Err(other),
         })
     }

@@ -21,9 +21,9 @@ fn invariant_8_what_was_acknowledged_outlives_a_crash() -> Result<()> {
 #[test]
 fn a_second_server_refuses_the_folder_of_the_first() -> Result<()> {
     let server = Server::with(FLAGS, &[])?;
-    let mut second = Process::start("the second", &mut server.another(&server.data())?)?;
-    ensure!(!second.wait()?.success(), "two servers have one folder");
-    let said = second.output();
+    let second = server.another(&server.data())?.output()?;
+    ensure!(!second.status.success(), "two servers have one folder");
+    let said = String::from_utf8_lossy(&second.stderr);
     ensure!(said.contains("another server (process") && said.contains("stop that one first"), "{said}");
     server.post("/api/v1/flags/feature/disable", "")?.expect_status(200)?;
     Ok(())
