@@ -58,6 +58,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn schema() -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&daybreak_document::schema())?);
+    out::print(&format!("{}\n", serde_json::to_string_pretty(&daybreak_document::schema())?))?;
     Ok(ExitCode::SUCCESS)
 }

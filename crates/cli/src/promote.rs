@@ -121,6 +121,13 @@ fn promoted(
         }
         document[kind.section()][key.as_str()] = form;
     }
+    if carried.iter().any(|(kind, _)| *kind == Kind::Fault) {
+        for segment in from.protect.difference(&to.protect) {
+            notes.push(format!(
+                "no fault touches `{segment}` here, but there it may: `protect` is not carried; apply it there"
+            ));
+        }
+    }
     let after = decode_form(&document).map_err(|why| {
         anyhow::anyhow!("together with what the target serves, this is not valid\n{}", render_plain(&why))
     })?;

@@ -73,8 +73,8 @@ impl<'a> Remote<'a> {
     pub(crate) fn request_url(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         let request = self.client.request(method, url);
         match &self.target.token {
-            Some(Secret(token)) => request.bearer_auth(token),
-            None => request,
+            Some(Secret(token)) if !token.is_empty() => request.bearer_auth(token),
+            _ => request,
         }
     }
 

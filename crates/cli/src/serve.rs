@@ -89,7 +89,8 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
 /// where that cannot be done.
 fn start_anew(address: SocketAddr) -> anyhow::Error {
     let mut words = vec![OsString::from("serve")];
-    let mut given = std::env::args_os().skip(1).filter(|word| word != "serve");
+    let mut given = std::env::args_os().skip(1).peekable();
+    given.next_if(|word| word == "serve");
     while let Some(word) = given.next() {
         // Any free port was asked for, perhaps; now it must be this one.
         if word == "--listen" {

@@ -16,6 +16,7 @@ use rand::RngExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::out;
 use crate::remote::{Remote, Target, block_on};
 
 #[derive(Clone, Debug, Args)]
@@ -105,7 +106,7 @@ async fn create(options: Create) -> anyhow::Result<()> {
         }
     };
     eprintln!("This is the token. It is shown this once; what gets it can do what it may.");
-    println!("{secret}");
+    anyhow::ensure!(out::print(&format!("{secret}\n"))?, "nobody took the token: revoke it, and make another");
     Ok(())
 }
 

@@ -4,10 +4,15 @@ use std::sync::atomic::Ordering;
 
 use daybreak_guard::run::Event;
 use daybreak_model::wire::StoreId;
-use daybreak_store::{Backup, BackupReader, Restored, restored_event};
+use daybreak_store::{Backup, BackupReader, Kept, Restoration, Restored, restored_event};
 use rand::RngExt;
 
 use crate::{Actor, Control, Refusal};
+
+/// Events that may come while a backup is read.
+const EVENTS_MEANWHILE: u64 = 1_000_000;
+/// What the names of all that the store keeps of tokens begin with.
+const TOKENS: &str = "token";
 
 impl Control {
     /// A backup of everything at this moment. Changes go on meanwhile. It holds the hashes of tokens.
@@ -25,10 +30,22 @@ impl Control {
     /// # Errors
     /// When it is no backup or not whole, or the store fails: then everything goes on as before.
     pub async fn restore(&self, backup: BackupReader, actor: Actor) -> Result<Restored, Refusal> {
-        self.open_for_changes()?;
+        // To the end, whoever goes away meanwhile: what is staged must not wait for a start that nobody asked for.
+        let control = self.clone();
+        self.to_the_end(async move { control.restore_now(backup, actor).await }).await
+    }
+
+    async fn restore_now(&self, backup: BackupReader, actor: Actor) -> Result<Restored, Refusal> {
         let id = StoreId::new(self.inner.entropy.lock().random());
         let event = restored_event(actor.name.clone(), actor.reason.clone(), self.inner.clock.now());
-        let restored = self.inner.store.restore(backup, id, event).await?;
+        let restoration = Restoration {
+            id,
+            event,
+            // Followers and webhooks go by these numbers.
+            events_from: self.last_event().await? + 1 + EVENTS_MEANWHILE,
+            keep: self.tokens_to_keep().await?,
+        };
+        let restored = self.inner.store.restore(backup, restoration).await?;
         self.inner.shutting_down.store(true, Ordering::Relaxed);
         let stop = || Event::Stop { actor: actor.name.clone(), reason: Some("a backup is restored".to_owned()) };
         self.inner.runs.lock().stop_starting(|_| true);
@@ -40,6 +57,14 @@ impl Control {
         tracing::warn!(actor = actor.name, from = %restored.from, to = %restored.position, "a backup is restored");
         self.inner.restart.send_replace(true);
         Ok(restored)
+    }
+
+    /// The tokens of this server stay where it has any: whoever gets in now does so after, what was revoked stays revoked,
+    /// and nothing opens it again.
+    async fn tokens_to_keep(&self) -> Result<Option<Kept>, Refusal> {
+        let mut entries = self.inner.store.load().await?.meta;
+        entries.retain(|name, _| name.starts_with(TOKENS));
+        Ok((!entries.is_empty()).then_some(Kept { prefix: TOKENS, entries }))
     }
 
     /// Ready once the server is to start anew, because a backup takes the place of everything.

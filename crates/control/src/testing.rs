@@ -12,8 +12,8 @@ use daybreak_model::wire::{
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
     Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
-    Leadership, LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Restored, Store, StoreError, StoreStats,
-    Watch,
+    Leadership, LeadershipRequest, MemoryOptions, MemoryStore, ReportBucket, Restoration, Restored, Store, StoreError,
+    StoreStats, Watch,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -290,8 +290,8 @@ impl Store for Flaky {
         self.then(|store| store.backup())
     }
 
-    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
-        self.then(move |store| store.restore(backup, id, event))
+    fn restore(&self, backup: BackupReader, restoration: Restoration) -> BoxFuture<'_, Restored> {
+        self.then(move |store| store.restore(backup, restoration))
     }
 
     fn stats(&self) -> StoreStats {

@@ -14,8 +14,9 @@ use crate::change::Proposal;
 use crate::runs::Recording;
 use crate::{Actor, Changed, Control, Refusal, State, resources};
 
-/// Changes that are committed together at most: more would make the first wait for the last.
-const TOGETHER_MAX: usize = 256;
+/// Changes that are committed together at most: more would make the first wait for the last, and each holds a copy of
+/// everything until then.
+pub(crate) const TOGETHER_MAX: usize = 32;
 
 /// What is to be, as the one who changes it sees it in a state.
 pub(crate) type Propose = Box<dyn Fn(&State) -> Result<Proposal, Refusal> + Send>;
@@ -35,6 +36,18 @@ pub(crate) struct Waiting {
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Waiting").field("actor", &self.actor).finish_non_exhaustive()
+    }
+}
+
+impl Waiting {
+    /// Answers that it came too late.
+    fn refuse(self, why: &str) {
+        let refusal = match self.ended.is_empty() {
+            true => Refusal::ShuttingDown,
+            false => Refusal::StoppedNotRecorded { runs: self.ended, why: why.to_owned() },
+        };
+        // Whoever asked may be gone.
+        let _ = self.answer.send(Err(refusal));
     }
 }
 
@@ -84,6 +97,10 @@ impl Control {
             let together = queue.len().min(TOGETHER_MAX);
             queue.drain(..together).collect()
         };
+        if let Err(why) = self.open_for_changes() {
+            // A restore may have been acknowledged while they waited.
+            return waiting.into_iter().for_each(|waiting| waiting.refuse(&why.to_string()));
+        }
         let start = self.state();
         let mut before = Arc::clone(&start);
         let (mut turns, mut changes, mut recording) = (Vec::new(), Vec::new(), Recording::default());

@@ -32,4 +32,4 @@ pub use lead::{Leadership, LeadershipRequest};
 pub use memory::{MemoryOptions, MemoryStore};
 pub use outbox::{Delivery, Message};
 pub use reports::ReportBucket;
-pub use store::{BoxFuture, Store, StoreStats, Watch};
+pub use store::{BoxFuture, Kept, Restoration, Store, StoreStats, Watch};

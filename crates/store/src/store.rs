@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     Backup, BackupReader, Change, Commit, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
-    Leadership, LeadershipRequest, ReportBucket, Restored, StoreError,
+    Leadership, LeadershipRequest, ReportBucket, Restored, StoreError, Stored,
 };
 
 /// What a store's method returns.
@@ -31,6 +31,28 @@ pub struct StoreStats {
     pub transactions: u64,
     /// How often something was forced to disk.
     pub syncs: u64,
+}
+
+/// How a backup takes the place of what is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Restoration {
+    /// The store's new id; random.
+    pub id: StoreId,
+    /// What the log says of it, after the backup's own events.
+    pub event: Event,
+    /// The number of its first event at least, so that no number is given out twice; 0 where that is not known.
+    pub events_from: u64,
+    /// What stays as it is here, whatever the backup holds.
+    pub keep: Option<Kept>,
+}
+
+/// Entries of a store's `meta` that a restore leaves as they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// What their names begin with; of the backup's no such entry is taken.
+    pub prefix: &'static str,
+    /// The entries.
+    pub entries: BTreeMap<String, Stored>,
 }
 
 /// Where Daybreak keeps what must last.
@@ -102,13 +124,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// A backup of everything at one moment. Changes go on meanwhile.
     fn backup(&self) -> BoxFuture<'_, Backup>;
 
-    /// Reads a backup to its end, and has it take the place of everything, under a new id, when the store is opened the
-    /// next time; `event` comes after the backup's own. Until then the store is as it was: have nobody change it any
+    /// Reads a backup to its end, and has it take the place of everything when the store is opened the next time, as
+    /// `restoration` says. Until then the store is as it was: have nobody change it any
     /// more. A store in memory, which is empty at the next start, only looks whether the backup is whole.
     ///
     /// # Errors
     /// [`StoreError::Backup`] when it is no backup, or not whole: then nothing happens.
-    fn restore(&self, backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored>;
+    fn restore(&self, backup: BackupReader, restoration: Restoration) -> BoxFuture<'_, Restored>;
 
     /// How much was written since it was opened.
     fn stats(&self) -> StoreStats;

@@ -153,7 +153,7 @@ fn a_broken_file_is_no_start_and_a_broken_edit_changes_nothing() -> Result<()> {
     std::fs::write(&file, "webhooks: { ops: { url: 'https://hooks.example', template: slak } }")?;
     let error = Server::with(FLAGS, &["--webhooks", &option]).err().context("it started")?;
     ensure!(format!("{error:#}").contains("unknown variant `slak`"), "{error:#}");
-    std::fs::write(&file, "webhooks: { ops: { url: 'https://hooks.example/KEY', template: slack, events: [none] } }")?;
+    std::fs::write(&file, "webhooks: { ops: { url: 'https://hooks.example/KEY', template: slack, events: [token] } }")?;
     let server = Server::with(FLAGS, &["--webhooks", &option])?;
     std::fs::write(&file, "webhooks: { ops: {} }")?;
     eventually("the refusal", || {

@@ -24,6 +24,9 @@ pub enum FilesError {
     /// It has no document.
     #[error("`{0}` holds no document; put a .yaml, .yml or .json file there")]
     Empty(String),
+    /// A file holds nothing: it is just being written, or nobody knows what it is to mean.
+    #[error("`{0}` holds nothing; write `flags: {{}}` to have it serve none, or remove the file")]
+    EmptyFile(String),
     /// A file is too large.
     #[error("`{path}` has {bytes} bytes; a document may have up to {DOCUMENT_BYTES_MAX}")]
     TooLarge {
@@ -89,7 +92,9 @@ fn source(path: &Path) -> Result<Source, FilesError> {
         return Err(FilesError::TooLarge { path: path.display().to_string(), bytes });
     }
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    Ok(Source::from_bytes(path.display().to_string(), bytes))
+    let source = Source::from_bytes(path.display().to_string(), bytes);
+    let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#') || line.trim() == "---";
+    if source.text.lines().all(is_blank) { Err(FilesError::EmptyFile(source.name)) } else { Ok(source) }
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -64,9 +64,14 @@ struct Entry {
     #[serde(default)]
     template: Template,
     dataset: Option<String>,
-    #[serde(default)]
-    events: Vec<String>,
+    events: Option<Vec<String>>,
 }
+
+/// What the kinds of events begin with.
+const KINDS: [&str; 13] = [
+    "flag", "fault", "segment", "hours", "slo", "on_call", "protect", "run", "start", "halt", "token", "store",
+    "webhook",
+];
 
 /// Where secrets are.
 pub(super) trait Secrets {
@@ -112,6 +117,7 @@ pub(super) fn read(text: &str, secrets: &dyn Secrets) -> Result<Vec<Webhook>, St
     let file: File = serde_yaml::from_str(text).map_err(|error| {
         let place =
             error.location().map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
+        let error = without_values(&error.to_string());
         format!("{place}{error}; it holds `webhooks: {{ NAME: {{ url: …, secret_env: …, events: [run, halt] }} }}`")
     })?;
     file.webhooks
@@ -120,9 +126,27 @@ pub(super) fn read(text: &str, secrets: &dyn Secrets) -> Result<Vec<Webhook>, St
         .collect()
 }
 
+/// Whether this is written as variables are.
+fn is_variable(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// A message without what stands in double quotes: it may be a secret at the wrong place.
+fn without_values(message: &str) -> String {
+    message.split('"').enumerate().map(|(at, part)| if at % 2 == 1 { "…" } else { part }).collect()
+}
+
 fn webhook(name: &str, entry: Entry, secrets: &dyn Secrets) -> Result<Webhook, String> {
     Key::new(name).map_err(|error| error.to_string())?;
     let read = |variable: Option<String>, file: Option<String>, what: &str| match (variable, file) {
+        // It may be the secret itself, which nobody is to see.
+        (Some(variable), _) if !is_variable(&variable) => Err(format!(
+            "its `{what}_env` is no variable's name; write the name of one, as in `{what}_env: HOOK_{}`",
+            what.to_uppercase()
+        )),
+        (_, Some(path)) if path.contains("://") => {
+            Err(format!("its `{what}_file` is no path; write the path of a file"))
+        }
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(format!("its {what} is named twice; write `{what}_env` or `{what}_file`")),
         (Some(variable), None) => match secrets.variable(&variable).filter(|value| !value.trim().is_empty()) {
@@ -145,6 +169,15 @@ fn webhook(name: &str, entry: Entry, secrets: &dyn Secrets) -> Result<Webhook, S
     if !Url::parse(&url.0).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Err("its URL is none of HTTP; write it as in `https://hooks.example/daybreak`".to_owned());
     }
+    if entry.events.as_ref().is_some_and(Vec::is_empty) {
+        return Err("its `events` are none; leave them out for all".to_owned());
+    }
+    for kind in entry.events.iter().flatten() {
+        let first = kind.split('.').next().unwrap_or_default();
+        if !KINDS.contains(&first) {
+            return Err(format!("there are no events `{kind}`; they begin with {}", KINDS.join(", ")));
+        }
+    }
     match entry.template {
         Template::Json if secret.is_none() => {
             return Err("it has no secret to sign with; write `secret_env` or `secret_file`".to_owned());
@@ -157,7 +190,7 @@ fn webhook(name: &str, entry: Entry, secrets: &dyn Secrets) -> Result<Webhook, S
         }
         _ => {}
     }
-    let (template, dataset, events) = (entry.template, entry.dataset, entry.events);
+    let (template, dataset, events) = (entry.template, entry.dataset, entry.events.unwrap_or_default());
     Ok(Webhook { name: name.to_owned(), url, secret, template, dataset, events })
 }
 
@@ -200,15 +233,25 @@ mod tests {
             (format!("{url}, secret_file: /empty"), "/empty is empty"),
             (format!("{url}, secret_file: /gone"), "/gone cannot be read"),
             (format!("{url}, secret_file: /gone, secret_env: HOOK"), "named twice"),
+            (format!("{url}, secret_env: whsec_s3cret"), "no variable's name; write the name of one"),
+            ("url_env: 'https://hooks.example/s3cret', template: slack".to_owned(), "no variable's name"),
+            (format!("{url}, secret_file: 'https://hooks.example/s3cret'"), "no path"),
+            (format!("{url}, template: slack, events: []"), "leave them out for all"),
+            (format!("{url}, template: slack, events: [runs]"), "there are no events `runs`; they begin with flag, "),
             (format!("{url}, secret: s3cret"), "unknown field `secret`"),
             (format!("{url}, template: teams"), "unknown variant `teams`"),
         ];
         for (entry, expected) in cases {
             match one(&entry) {
                 Ok(_) => assert_eq!(expected, "", "{entry}"),
-                Err(why) => assert!(!expected.is_empty() && why.contains(expected), "{entry}: {why}"),
+                Err(why) => {
+                    assert!(!expected.is_empty() && why.contains(expected), "{entry}: {why}");
+                    assert!(!why.contains("s3cret"), "{why}");
+                }
             }
         }
+        let why = read("webhooks: { ops: 'https://hooks.example/s3cret' }", &Fixed).unwrap_err();
+        assert!(why.contains("invalid type") && !why.contains("s3cret"), "{why}");
         let why = read("webhooks:\n  ops: { url: [] }\n", &Fixed).unwrap_err();
         assert!(why.starts_with("line 2, column "), "{why}");
     }

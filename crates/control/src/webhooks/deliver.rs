@@ -51,8 +51,9 @@ pub(super) async fn send(
     client: &Client,
     hook: &Webhook,
     event: &RecordedEvent,
+    id: &str,
 ) -> Result<(), Failed> {
-    let outgoing = outgoing(hook, event, &control.options().environment, control.inner.clock.now());
+    let outgoing = outgoing(hook, event, id, &control.options().environment, control.inner.clock.now());
     let url =
         format!("{}{}", hook.url.0.trim_end_matches(if outgoing.path.is_empty() { '\0' } else { '/' }), outgoing.path);
     let mut request = client.post(url).header("content-type", "application/json").body(outgoing.body);
@@ -89,8 +90,9 @@ pub(super) struct Delivery {
 impl Delivery {
     /// Tells the webhook of everything that it wants, from its place in the log on; or from now on, where it has none.
     pub(super) async fn run(self) {
+        let mut place = None;
         loop {
-            match self.follow().await {
+            match self.follow(&mut place).await {
                 // The receiver wants no more.
                 Ok(()) => return,
                 Err(error) => {
@@ -101,29 +103,33 @@ impl Delivery {
         }
     }
 
-    async fn follow(&self) -> Result<(), Refusal> {
-        let mut place = match self.place().await? {
+    /// `place` is the last event that has arrived, also where the store could not keep that: then it is not sent again.
+    async fn follow(&self, place: &mut Option<u64>) -> Result<(), Refusal> {
+        let mut kept = match *place {
             Some(place) => place,
-            None => {
-                let now = self.control.last_event().await?;
-                self.keep(now).await?;
-                now
-            }
+            None => match self.place().await? {
+                Some(place) => place,
+                None => {
+                    let now = self.control.last_event().await?;
+                    self.keep(now).await?;
+                    now
+                }
+            },
         };
-        let filter = EventFilter { after: Some(place), ..EventFilter::default() };
+        let filter = EventFilter { after: Some(kept), ..EventFilter::default() };
         let mut follower = self.control.follow(filter).await?;
         loop {
             for event in follower.next().await? {
                 if self.hook.wants(&event.event.kind) {
                     let arrived = self.deliver(&event).await;
-                    place = event.id;
-                    self.keep(place).await?;
+                    (kept, *place) = (event.id, Some(event.id));
+                    self.keep(kept).await?;
                     if !arrived {
                         return Ok(());
                     }
-                } else if event.id > place + UNWANTED_MAX {
-                    place = event.id;
-                    self.keep(place).await?;
+                } else if event.id > kept + UNWANTED_MAX {
+                    kept = event.id;
+                    self.keep(kept).await?;
                 }
             }
         }
@@ -131,10 +137,12 @@ impl Delivery {
 
     /// Sends an event until it has arrived or is given up. False where the receiver wants no more.
     async fn deliver(&self, event: &RecordedEvent) -> bool {
+        // Of another store, as after a restore, the same number is another event.
+        let id = format!("{}-{}", self.control.position().store, event.id);
         let mut failures = 0;
         let begun = tokio::time::Instant::now();
         loop {
-            let failed = match send(&self.control, &self.client, &self.hook, event).await {
+            let failed = match send(&self.control, &self.client, &self.hook, event, &id).await {
                 Ok(()) => {
                     self.told(|status| status.arrived(self.control.inner.clock.now()));
                     return true;

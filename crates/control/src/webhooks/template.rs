@@ -16,8 +16,14 @@ pub(super) struct Outgoing {
     pub(super) body: String,
 }
 
-/// An event for a webhook, sent at this moment.
-pub(super) fn outgoing(hook: &Webhook, recorded: &RecordedEvent, environment: &str, now: Timestamp) -> Outgoing {
+/// An event for a webhook, sent at this moment under an id that is the same for every try.
+pub(super) fn outgoing(
+    hook: &Webhook,
+    recorded: &RecordedEvent,
+    id: &str,
+    environment: &str,
+    now: Timestamp,
+) -> Outgoing {
     let secret = hook.secret.as_ref().map(|secret| secret.0.as_str()).unwrap_or_default();
     let (path, mut headers, body) = match hook.template {
         Template::Json => (String::new(), Vec::new(), event(recorded, environment)),
@@ -33,10 +39,8 @@ pub(super) fn outgoing(hook: &Webhook, recorded: &RecordedEvent, environment: &s
     };
     let body = body.to_string();
     if hook.template == Template::Json {
-        // The same for every try, so that the receiver knows what it has already.
-        let id = format!("{environment}-{}", recorded.id);
-        let signature = sign::signature(secret, &id, now.as_second(), &body);
-        headers.extend([("webhook-id", id), ("webhook-timestamp", now.as_second().to_string())]);
+        let signature = sign::signature(secret, id, now.as_second(), &body);
+        headers.extend([("webhook-id", id.to_owned()), ("webhook-timestamp", now.as_second().to_string())]);
         headers.push(("webhook-signature", signature));
     }
     Outgoing { path, headers, body }
@@ -135,7 +139,7 @@ mod tests {
         let hook = format!("webhooks: {{ h: {{ url: 'https://h.example', secret_env: K, {template} }} }}");
         let recorded: RecordedEvent = serde_json::from_value(event).unwrap();
         let now = "2026-11-25T10:00:00Z".parse().unwrap();
-        outgoing(&read(&hook, &Fixed).unwrap()[0], &recorded, "production", now)
+        outgoing(&read(&hook, &Fixed).unwrap()[0], &recorded, "store-7", "production", now)
     }
 
     fn disabled() -> Value {
@@ -181,9 +185,9 @@ mod tests {
         let sent = sent("template: json", disabled());
         let names: Vec<_> = sent.headers.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["webhook-id", "webhook-timestamp", "webhook-signature"]);
-        assert_eq!((sent.headers[0].1.as_str(), sent.headers[1].1.as_str()), ("production-7", "1795600800"));
+        assert_eq!((sent.headers[0].1.as_str(), sent.headers[1].1.as_str()), ("store-7", "1795600800"));
         let body: Value = serde_json::from_str(&sent.body).unwrap();
         assert_eq!((&body["type"], &body["data"]["subject"]), (&json!("flag.disabled"), &json!("flags/new-checkout")));
-        assert_eq!(sent.headers[2].1, sign::signature("key", "production-7", 1_795_600_800, &sent.body));
+        assert_eq!(sent.headers[2].1, sign::signature("key", "store-7", 1_795_600_800, &sent.body));
     }
 }

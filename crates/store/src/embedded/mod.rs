@@ -36,7 +36,8 @@ use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
     Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
-    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restoration, Restored, Retention, Store, StoreError,
+    StoreStats, Watch,
 };
 use batch::Batch;
 use disk::Disk;
@@ -224,10 +225,10 @@ impl Store for EmbeddedStore {
         Box::pin(std::future::ready(Ok(backup.boxed())))
     }
 
-    fn restore(&self, mut backup: BackupReader, id: StoreId, event: Event) -> BoxFuture<'_, Restored> {
+    fn restore(&self, mut backup: BackupReader, restoration: Restoration) -> BoxFuture<'_, Restored> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let stage = move || shared.stage(&mut backup, id, event);
+            let stage = move || shared.stage(&mut backup, &restoration);
             let staged = tokio::task::spawn_blocking(stage).await;
             staged.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
         })

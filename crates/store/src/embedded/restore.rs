@@ -16,7 +16,7 @@ use super::folder::Folder;
 use super::tables::{META, NOTES, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, encode, nanoseconds};
 use super::{OpenError, open};
 use crate::backup::{self, Line};
-use crate::{Event, Halt, HaltFile, RecordedEvent, Restored};
+use crate::{Event, Halt, HaltFile, RecordedEvent, Restoration, Restored};
 
 /// How a backup is brought back.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,8 @@ pub fn restore(backup: &mut dyn BufRead, options: RestoreOptions<'_>) -> Result<
         return Err(RestoreError::Occupied(folder.file()));
     }
     let event = restored_event(None, None, options.now);
-    let mut restored = stage(backup, &folder, options.new_id, event)?;
+    let restoration = Restoration { id: options.new_id, event, events_from: 0, keep: None };
+    let mut restored = stage(backup, &folder, &restoration)?;
     restored.kept = put_in_place(&folder).map_err(|error| RestoreError::Backup(error.to_string()))?;
     Ok(restored)
 }
@@ -70,13 +71,12 @@ pub fn restored_event(actor: Option<String>, reason: Option<String>, now: Timest
 pub(super) fn stage(
     backup: &mut dyn BufRead,
     folder: &Folder,
-    id: StoreId,
-    event: Event,
+    restoration: &Restoration,
 ) -> Result<Restored, RestoreError> {
     let building = folder.path().join("store.redb.building");
     let mut restored = None;
     let built = open::build(&building, &Arc::default(), |transaction| {
-        let (filled, halt) = fill(backup, transaction, id, event)?;
+        let (filled, halt) = fill(backup, transaction, restoration)?;
         // First, so that nothing runs that was halted.
         if let Some(halt) = &halt {
             HaltFile::open(folder.path())?.write(halt)?;
@@ -91,6 +91,8 @@ pub(super) fn stage(
     });
     staged.map_err(|failure| {
         let _ = fs::remove_file(&building);
+        // It may be there already, where only the folder could not be synced: nobody is to open it later.
+        let _ = fs::remove_file(folder.staged());
         RestoreError::Backup(failure.to_string())
     })
 }
@@ -110,9 +112,9 @@ pub(super) fn put_in_place(folder: &Folder) -> std::io::Result<Option<PathBuf>> 
 fn fill(
     backup: &mut dyn BufRead,
     transaction: &WriteTransaction,
-    id: StoreId,
-    event: Event,
+    restoration: &Restoration,
 ) -> Work<(Restored, Option<Halt>)> {
+    let kept = |name: &str| restoration.keep.as_ref().is_some_and(|keep| name.starts_with(keep.prefix));
     let mut halt = None;
     let mut events = EventTables::open(transaction)?;
     let each = |line: &Line| {
@@ -122,15 +124,20 @@ fn fill(
                 halt = Some(known.clone());
                 Ok(())
             }
+            Line::Meta { name, .. } if kept(name) => Ok(()),
             line => put(transaction, line),
         };
         put.map_err(|failure| failure.to_string())
     };
-    let (restored, head) = backup::count(backup, id, each).map_err(Failure::Unreadable)?;
-    events.put(&RecordedEvent { id: head.next_event, revision: None, event })?;
+    let (restored, head) = backup::count(backup, restoration.id, each).map_err(Failure::Unreadable)?;
+    let first = head.next_event.max(restoration.events_from);
+    events.put(&RecordedEvent { id: first, revision: None, event: restoration.event.clone() })?;
+    for (name, stored) in restoration.keep.iter().flat_map(|keep| &keep.entries) {
+        transaction.open_table(META)?.insert(name.as_str(), encode(stored)?.as_slice())?;
+    }
     let numbers = Numbers {
         position: restored.position,
-        next_event: head.next_event + 1,
+        next_event: first + 1,
         next_message: head.next_message,
         transactions: 0,
     };

@@ -4,7 +4,6 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use daybreak_model::wire::StoreId;
 use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
@@ -16,7 +15,7 @@ use super::restore::RestoreError;
 use super::{open, restore};
 use crate::commits::Commits;
 use crate::lead::Leaders;
-use crate::{Event, Restored, StoreError, StoreStats};
+use crate::{Restoration, Restored, StoreError, StoreStats};
 
 /// The database, and what is known beside it.
 #[derive(Debug)]
@@ -73,9 +72,9 @@ impl Shared {
     }
 
     /// Builds what a backup holds beside, for the next start.
-    pub(super) fn stage(&self, backup: &mut dyn BufRead, id: StoreId, event: Event) -> Result<Restored, StoreError> {
+    pub(super) fn stage(&self, backup: &mut dyn BufRead, restoration: &Restoration) -> Result<Restored, StoreError> {
         let _one_at_a_time = self.staging.lock();
-        restore::stage(backup, &self.folder, id, event).map_err(|error| match error {
+        restore::stage(backup, &self.folder, restoration).map_err(|error| match error {
             RestoreError::Backup(why) => StoreError::Backup(why),
             other => StoreError::Unavailable(other.to_string()),
         })

@@ -18,7 +18,8 @@ use crate::commits::Commits;
 use crate::halt::KeptHalt;
 use crate::{
     Backup, BackupReader, BoxFuture, Change, Contents, Delivery, Event, EventFilter, EventPage, Expected, Halt,
-    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restored, Retention, Store, StoreError, StoreStats, Watch,
+    HaltFile, Leadership, LeadershipRequest, ReportBucket, Restoration, Restored, Retention, Store, StoreError,
+    StoreStats, Watch,
 };
 use state::State;
 
@@ -155,9 +156,9 @@ impl Store for MemoryStore {
         })
     }
 
-    fn restore(&self, mut backup: BackupReader, id: StoreId, _: Event) -> BoxFuture<'_, Restored> {
+    fn restore(&self, mut backup: BackupReader, restoration: Restoration) -> BoxFuture<'_, Restored> {
         Box::pin(async move {
-            let count = move || backup::count(&mut backup, id, |_| Ok(())).map_err(StoreError::Backup);
+            let count = move || backup::count(&mut backup, restoration.id, |_| Ok(())).map_err(StoreError::Backup);
             let counted = tokio::task::spawn_blocking(count).await;
             Ok(counted.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))?.0)
         })

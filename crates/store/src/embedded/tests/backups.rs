@@ -198,16 +198,24 @@ async fn a_backup_is_staged_while_the_store_is_open() {
     let store = open(folder.path());
     fill(&store).await;
     let backup = taken(&store).await;
-    store.commit(Expected::Any, put("later", 1)).await.unwrap();
+    store.commit(Expected::Any, put("token/later", 1)).await.unwrap();
     let event = || restored_event(Some("ada".to_owned()), None, at(9));
+    let mut entries = store.load().await.unwrap().meta;
+    entries.retain(|name, _| name.starts_with("token"));
+    let to = |keep| crate::Restoration { id: StoreId::new(9), event: event(), events_from: 900, keep };
     let broken = Box::new(std::io::Cursor::new(backup[..backup.len() / 2].to_vec()));
-    let refused = store.restore(broken, StoreId::new(9), event()).await;
+    let refused = store.restore(broken, to(None)).await;
     assert!(matches!(refused, Err(StoreError::Backup(_))), "{refused:?}");
     let whole = Box::new(std::io::Cursor::new(backup));
-    assert_eq!(store.restore(whole, StoreId::new(9), event()).await.unwrap().position.revision, 2);
+    let keep = Some(crate::Kept { prefix: "token", entries: entries.clone() });
+    assert_eq!(store.restore(whole, to(keep)).await.unwrap().position.revision, 2);
     assert_eq!(store.load().await.unwrap().position, Position { store: StoreId::new(1), revision: 3 });
     drop(store);
     let store = open(folder.path());
     assert_eq!(store.load().await.unwrap().position, Position { store: StoreId::new(9), revision: 2 });
-    assert_eq!(store_restored(&store).await.event.actor.as_deref(), Some("ada"));
+    let restored = store_restored(&store).await;
+    assert_eq!((restored.id, restored.event.actor.as_deref()), (900, Some("ada")));
+    let mut meta = store.load().await.unwrap().meta;
+    meta.retain(|name, _| name.starts_with("token"));
+    assert!(meta == entries && meta.len() == 1, "what is to stay stays: {meta:?}");
 }
