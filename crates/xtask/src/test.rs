@@ -32,6 +32,7 @@ const COMPONENTS: &[(&str, &[&str], &str)] = &[
     ("rustfmt", &["cargo", "fmt", "--version"], "rustup component add rustfmt"),
     ("clippy", &["cargo", "clippy", "--version"], "rustup component add clippy"),
     ("curl", &["curl", "--version"], "install curl: the tour and the system tests run it"),
+    ("openssl", &["openssl", "version"], "install openssl: the page on operating makes a certificate with it"),
     schemathesis::PYTHON,
 ];
 
