@@ -57,7 +57,7 @@ where
 }
 
 /// A moment, and so many seconds.
-fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_428_000 + seconds).unwrap_or_default()
 }
 
@@ -66,7 +66,7 @@ fn flag(key: &str) -> (Kind, Key) {
     (Kind::Flag, key.parse().unwrap_or_else(|error| panic!("{key}: {error}")))
 }
 
-fn event(kind: &str, subject: &str, seconds: i64) -> Event {
+pub(crate) fn event(kind: &str, subject: &str, seconds: i64) -> Event {
     Event {
         at: at(seconds),
         kind: kind.to_owned(),

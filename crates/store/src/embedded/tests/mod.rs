@@ -12,11 +12,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::conformance::{at, event};
 use crate::{Message, conformance};
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_795_428_000 + seconds).unwrap()
-}
 
 fn options(folder: &Path) -> EmbeddedOptions<'_> {
     EmbeddedOptions::new(folder, StoreId::new(1))
@@ -24,17 +21,6 @@ fn options(folder: &Path) -> EmbeddedOptions<'_> {
 
 fn open(folder: &Path) -> EmbeddedStore {
     EmbeddedStore::open(options(folder)).unwrap()
-}
-
-fn event(kind: &str, subject: &str, seconds: i64) -> Event {
-    Event {
-        at: at(seconds),
-        kind: kind.to_owned(),
-        subject: Some(subject.to_owned()),
-        actor: None,
-        reason: None,
-        data: Value::Null,
-    }
 }
 
 /// A change that puts one entry.
