@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use daybreak_document as document;
 use daybreak_engine as engine;
-use daybreak_model::wire::{self, Enveloped, Position};
-use daybreak_model::{Condition, Key, Kind, Resources};
+use daybreak_model::wire::{self, Enveloped, Measure, Position};
+use daybreak_model::{Condition, Key, Kind, Resources, Slo};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
@@ -144,6 +144,18 @@ impl State {
     #[must_use]
     pub fn flags_revision(&self) -> u64 {
         self.flags_revision
+    }
+
+    /// What clients are to count of their root requests.
+    #[must_use]
+    pub fn measures(&self) -> Vec<Measure> {
+        self.resources.slos.iter().map(|(key, slo)| self.measure(key, slo)).collect()
+    }
+
+    /// What makes a request good by this SLO, as it is now.
+    pub(crate) fn measure(&self, key: &Key, slo: &Slo) -> Measure {
+        let revision = self.revision(Kind::Slo, key.as_str()).unwrap_or_default();
+        Measure { slo: key.clone(), revision, operation: slo.sli.operation.clone(), good: slo.sli.good }
     }
 
     /// The revision that last changed a resource: its ETag. None where there is no such resource.

@@ -147,6 +147,7 @@ impl TestClient {
                 operations: [("POST /checkout".to_owned(), OperationCounts::default())].into(),
                 points: points.into(),
                 arms: Vec::new(),
+                slos: Vec::new(),
                 evaluations: BTreeMap::new(),
                 goodbye: false,
             },

@@ -176,6 +176,7 @@ fn draws(criterion: &mut Criterion) {
         effect: Effect { abort: true, ..Effect::default() },
         times: None,
         shadow: false,
+        measure: None,
     };
     let Ok(run) = Run::compile(RunId::new(1), spec) else { return };
     let one = Percentage::from_thousandths(1_000).unwrap_or(Percentage::ZERO);

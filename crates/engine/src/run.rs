@@ -88,11 +88,12 @@ impl Run {
         &self.spec
     }
 
-    /// Whether a pass may be eligible: the operation and the host are its own, its condition is *true*, and
+    /// Whether a pass may be eligible: the operation (of the fault, and of the guard's SLO) and the host are its own, its condition is *true*, and
     /// the context is surely in no protected segment. Where the context does not say, it counts as protected.
     #[must_use]
     pub fn selects(&self, operation: &str, host: Option<&str>, context: &Context) -> bool {
-        let operation = self.spec.operation.as_deref().is_none_or(|own| own == operation);
+        let measured = self.spec.measure.as_ref().is_none_or(|measure| measure.operation == operation);
+        let operation = measured && self.spec.operation.as_deref().is_none_or(|own| own == operation);
         let host = self.spec.host.as_deref().is_none_or(|own| host.is_some_and(|host| own.eq_ignore_ascii_case(host)));
         let holds = |code: &OwnCode| code.code().holds(0, context, &self.segments).0;
         operation

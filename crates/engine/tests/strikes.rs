@@ -37,6 +37,7 @@ fn spec(effect: Effect) -> RunSpec {
         effect,
         times: None,
         shadow: false,
+        measure: None,
     }
 }
 

@@ -73,7 +73,7 @@ impl Reach {
     pub fn new(spec: &RunSpec, percentage: Percentage) -> Self {
         Self {
             point: spec.point.clone(),
-            operation: spec.operation.clone(),
+            operation: operation(spec).map(str::to_owned),
             percentage: if spec.shadow { Percentage::ZERO } else { percentage },
             sticky: matches!(spec.by, DrawBy::Attribute(_)),
         }
@@ -167,6 +167,12 @@ fn wilson(hits: u64, total: u64, z: f64) -> (f64, f64) {
     let centre = (p + z * z / (2.0 * n)) / scale;
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / scale;
     (centre, spread)
+}
+
+/// The one operation that a run can reach, if it is one: the fault's own, or that of the guard's SLO.
+fn operation(spec: &RunSpec) -> Option<&str> {
+    let measured = spec.measure.as_ref().map(|measure| measure.operation.as_str());
+    spec.operation.as_deref().or(measured)
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

@@ -75,6 +75,7 @@ pub(crate) fn spec() -> RunSpec {
         effect: Effect { abort: true, ..Effect::default() },
         times: None,
         shadow: false,
+        measure: None,
     }
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn report(client: u128, sequence: u64) -> Report {
         operations: BTreeMap::new(),
         points: BTreeMap::new(),
         arms: Vec::new(),
+        slos: Vec::new(),
         evaluations: BTreeMap::new(),
         goodbye: false,
     }
@@ -144,5 +146,6 @@ pub(crate) fn arm(arm: Arm, requests: u64, struck: u64) -> ArmCounts {
         arm,
         operation: "POST /checkout".to_owned(),
         counts: BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]),
+        latency: BTreeMap::new(),
     }
 }

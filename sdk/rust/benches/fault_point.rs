@@ -71,6 +71,7 @@ fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::erro
         effect: Effect { abort: true, ..Effect::default() },
         times: None,
         shadow: false,
+        measure: None,
     };
     let now = faults.now();
     let run = RunGrant {
@@ -90,13 +91,14 @@ fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::erro
         halted: false,
         first: false,
         runs: vec![run],
+        measures: Vec::new(),
     };
     faults.grant(&reply, now);
     Ok(())
 }
 
 fn open(faults: &Faults) -> OpenScope {
-    faults.open(RootRequest::new("POST /checkout", Context::default()))
+    faults.open(|| RootRequest::new("POST /checkout", Context::default()))
 }
 
 fn limits(criterion: &mut Criterion) {

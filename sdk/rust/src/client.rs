@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::faults::{Faults, InjectedFault, Pass, Point};
 use crate::flag::{Flag, FlagType};
 use crate::latch::within;
+use crate::scope::Outcome;
 use crate::worker::Life;
 use crate::{Detail, Scope};
 
@@ -153,6 +154,17 @@ impl Client {
     /// that one.
     pub async fn request<F: Future>(&self, operation: &str, context: Context, future: F) -> F::Output {
         self.core().faults.request(operation, context, future).await
+    }
+
+    /// As [`Client::request`], with what the request came to read off its output: SLOs count it.
+    pub async fn request_with<F: Future>(
+        &self,
+        operation: &str,
+        context: Context,
+        future: F,
+        outcome: impl FnOnce(&F::Output) -> Outcome,
+    ) -> F::Output {
+        self.core().faults.request_with(operation, context, future, outcome).await
     }
 
     /// A handle on a fault point, which saves the look-up by name.

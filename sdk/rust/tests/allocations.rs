@@ -95,6 +95,7 @@ fn grant(faults: &Faults, run: u64, point: &str) {
         halted: false,
         first: false,
         runs: vec![run],
+        measures: Vec::new(),
     };
     faults.grant(&reply, now);
     assert_eq!(faults.leases().len(), 1);
@@ -104,7 +105,7 @@ fn grant(faults: &Faults, run: u64, point: &str) {
 fn invariant_6_a_pass_that_nothing_strikes_allocates_nothing() {
     let client = TestClient::new();
     let point = client.point("payment.gateway");
-    let open = || client.faults().open(RootRequest::new("POST /checkout", Context::default()));
+    let open = || client.faults().open(|| RootRequest::new("POST /checkout", Context::default()));
     let pass = || assert!(ready(point.pass()).is_ok());
     assert_eq!(allocations(pass), 0, "outside of a scope");
     let requests: Vec<_> = (0..1_001).map(|_| open()).collect();

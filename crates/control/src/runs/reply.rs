@@ -49,6 +49,7 @@ impl Control {
             halted,
             first: reported == Reported::First,
             runs: lease::grants(&conditions, known, report, now),
+            measures: self.state().measures(),
         })
     }
 }

@@ -7,8 +7,8 @@ use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
 use daybreak_guard::blast_radius::{Reach, shares};
 use daybreak_guard::clients::fault_point;
 use daybreak_guard::run::{Event, Run};
-use daybreak_model::wire::{Message, Position, RunSpec, RunsChanged};
-use daybreak_model::{Condition, Fault, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
+use daybreak_model::{Condition, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
 use daybreak_store::{self as store, Change, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -112,7 +112,7 @@ impl Control {
         let resources = state.resources();
         let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
         met(&state, Kind::Fault, key.as_str(), request.only_if)?;
-        let spec = self.pin(resources, key, fault, request.shadow);
+        let spec = self.pin(&state, key, fault, request.shadow);
         let admission = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
             if !request.dry_run {
@@ -204,7 +204,8 @@ impl Control {
     }
 
     /// What clients need to know of the fault as it is now.
-    fn pin(&self, resources: &Resources, key: &Key, fault: &Fault, shadow: bool) -> RunSpec {
+    fn pin(&self, state: &State, key: &Key, fault: &Fault, shadow: bool) -> RunSpec {
+        let resources = state.resources();
         let fresh = || format!("{:032x}", self.inner.entropy.lock().random::<u128>());
         let protect: Vec<Key> = resources.protect.iter().cloned().collect();
         RunSpec {
@@ -220,6 +221,7 @@ impl Control {
             effect: fault.effect.clone(),
             times: fault.times,
             shadow,
+            measure: guarding(state, fault),
         }
     }
 
@@ -278,6 +280,12 @@ fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor
             "override": request.override_reason.as_ref().filter(|_| !waived.is_empty()),
         }),
     }
+}
+
+/// What makes a request good to the fault's guard.
+fn guarding(state: &State, fault: &Fault) -> Option<Measure> {
+    let Guard::Policy(policy) = &fault.guard else { return None };
+    state.resources().slos.get(&policy.slo).map(|slo| state.measure(&policy.slo, slo))
 }
 
 /// The segments that a fault's condition and the `protect` list name, and those that these name.

@@ -10,6 +10,7 @@ use daybreak_model::{InstanceId, Key, RunId};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::slos::{SloTotals, Slos};
 use crate::span::signed;
 
 /// Bytes of an operation's name; longer ones count as [`OTHER`].
@@ -57,6 +58,9 @@ pub struct Client {
     pub points: BTreeMap<Key, PointCounts>,
     /// Evaluations by flag.
     pub evaluations: BTreeMap<Key, Evaluations>,
+    /// What its root requests came to, by SLO.
+    #[serde(skip)]
+    pub(super) slos: Slos,
     /// Whether it was heard from its first report on. If not, a counter that comes for the first time may have
     /// grown long ago.
     #[serde(skip)]
@@ -70,6 +74,8 @@ pub(super) struct Growth {
     pub(super) requests: BTreeMap<String, u64>,
     /// Root requests that passed a fault point, by operation.
     pub(super) passed: Vec<(Key, String, u64)>,
+    /// Outcomes by SLO and its revision.
+    pub(super) slos: Vec<(Key, u64, SloTotals)>,
 }
 
 impl Client {
@@ -92,6 +98,7 @@ impl Client {
             operations: BTreeMap::new(),
             points: BTreeMap::new(),
             evaluations: BTreeMap::new(),
+            slos: Slos::default(),
             from_its_start: report.sequence <= 1,
         }
     }
@@ -111,7 +118,11 @@ impl Client {
         self.last_heard = now;
         self.goodbye = report.goodbye;
         self.evaluated(&report.evaluations);
-        Growth { requests: self.requested(&report.operations), passed: self.passed(&report.points) }
+        Growth {
+            requests: self.requested(&report.operations),
+            passed: self.passed(&report.points),
+            slos: self.slos.take_in(&report.slos, self.from_its_start),
+        }
     }
 
     fn requested(&mut self, operations: &BTreeMap<String, OperationCounts>) -> BTreeMap<String, u64> {

@@ -1,19 +1,22 @@
 //! What clients reported of one run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::wire::{ArmCounts, Metric, Report};
 use daybreak_model::{Arm, InstanceId};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::client::{Client, OTHER, operation_name};
 
 /// Arms of one client, by root operation and ramp stage; what is beyond is counted as [`OTHER`].
 const ARMS_MAX: usize = 10_000;
+/// Arms of one client whose latencies are kept, and steps of each.
+const LATENCIES_MAX: usize = 64;
+const LATENCY_STEPS_MAX: usize = 2_000;
 
 /// The counters of one arm. Each is cumulative over the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmTotals {
     /// Eligible requests.
     pub requests: u64,
@@ -23,7 +26,18 @@ pub struct ArmTotals {
     pub strikes: u64,
     /// Drawn passes that the cap on faults in flight spared.
     pub spared: u64,
+    /// Requests whose outcome is known.
+    pub settled: u64,
+    /// Those that failed.
+    pub error: u64,
+    /// Those that were too slow.
+    pub slow: u64,
+    /// Those whose client was gone before.
+    pub cancelled: u64,
 }
+
+/// Times to the head of the response: how many took up to so many microseconds, and longer than the key before.
+pub type Latencies = BTreeMap<u64, u64>;
 
 /// One place that a run may touch: a service and a root operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,12 +63,15 @@ pub struct PlaceTotals {
 pub struct RunCounts {
     places: BTreeMap<Place, PlaceTotals>,
     clients: BTreeMap<InstanceId, ClientPart>,
+    /// By arm, over all stages and places.
+    latencies: BTreeMap<Arm, Latencies>,
 }
 
 /// What one client last reported.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct ClientPart {
     arms: BTreeMap<(String, u32, Arm), ArmTotals>,
+    latencies: BTreeMap<(String, u32, Arm), Latencies>,
     last_struck: Option<Timestamp>,
 }
 
@@ -66,6 +83,10 @@ impl ArmTotals {
             struck: of(Metric::Struck),
             strikes: of(Metric::Strikes),
             spared: of(Metric::Spared),
+            settled: of(Metric::Settled),
+            error: of(Metric::Error),
+            slow: of(Metric::Slow),
+            cancelled: of(Metric::Cancelled),
         }
     }
 
@@ -75,7 +96,24 @@ impl ArmTotals {
             struck: with(self.struck, other.struck),
             strikes: with(self.strikes, other.strikes),
             spared: with(self.spared, other.spared),
+            settled: with(self.settled, other.settled),
+            error: with(self.error, other.error),
+            slow: with(self.slow, other.slow),
+            cancelled: with(self.cancelled, other.cancelled),
         }
+    }
+
+    /// Requests whose outcome is not known.
+    #[must_use]
+    pub const fn open(&self) -> u64 {
+        self.requests.saturating_sub(self.settled)
+    }
+
+    /// The same, where what is open will not be heard of any more: it is bad.
+    #[must_use]
+    pub const fn given_up(self) -> Self {
+        let open = self.open();
+        Self { settled: self.settled + open, slow: self.slow.saturating_add(open), ..self }
     }
 
     /// Both together.
@@ -107,6 +145,37 @@ impl RunCounts {
         self.places.values().fold(ArmTotals::default(), |sum, place| sum.plus(place.arm(arm)))
     }
 
+    /// Both arms by ramp stage, over all places. What is open at clients that are `lost` counts as bad, as does all that
+    /// is open once the run is `over`.
+    #[must_use]
+    pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
+        let mut stages: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
+        for (client, part) in &self.clients {
+            let mut own: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
+            for ((_, stage, arm), totals) in &part.arms {
+                let sum = own.entry((*stage, *arm)).or_default();
+                *sum = sum.plus(*totals);
+            }
+            for (key, totals) in own {
+                let totals = if over || lost.contains(client) { totals.given_up() } else { totals };
+                let sum = stages.entry(key).or_default();
+                *sum = sum.plus(totals);
+            }
+        }
+        stages
+    }
+
+    /// The latencies of one arm.
+    #[must_use]
+    pub fn latencies(&self, arm: Arm) -> Option<&Latencies> {
+        self.latencies.get(&arm)
+    }
+
+    /// The clients that counted anything.
+    pub fn clients(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        self.clients.keys().copied()
+    }
+
     /// The clients that reported a strike at this time or later.
     pub fn struck_since(&self, since: Timestamp) -> impl Iterator<Item = InstanceId> + '_ {
         let struck = move |part: &ClientPart| part.last_struck.is_some_and(|at| at >= since);
@@ -122,6 +191,7 @@ impl RunCounts {
             if part.arms.len() + latest.len() >= ARMS_MAX && !part.arms.contains_key(&key) {
                 key = (OTHER.to_owned(), 0, arm.arm);
             }
+            add_latencies(part, self.latencies.entry(arm.arm).or_default(), &key, &arm.latency);
             let totals = latest.entry(key).or_default();
             *totals = totals.plus(ArmTotals::of(&arm.counts));
         }
@@ -144,5 +214,24 @@ impl RunCounts {
             let requests = &mut self.places.entry(place).or_default().requests;
             *requests = requests.saturating_add(*more);
         }
+    }
+}
+
+/// Adds what grew in each step.
+fn add_latencies(part: &mut ClientPart, sums: &mut Latencies, key: &(String, u32, Arm), latest: &Latencies) {
+    if latest.is_empty() || (part.latencies.len() >= LATENCIES_MAX && !part.latencies.contains_key(key)) {
+        return;
+    }
+    let known = part.latencies.entry(key.clone()).or_default();
+    for (step, count) in latest {
+        let full = |latencies: &Latencies| latencies.len() >= LATENCY_STEPS_MAX && !latencies.contains_key(step);
+        if full(known) || full(sums) {
+            continue;
+        }
+        let before = known.entry(*step).or_default();
+        let grown = count.saturating_sub(*before);
+        *before = (*before).max(*count);
+        let sum = sums.entry(*step).or_default();
+        *sum = sum.saturating_add(grown);
     }
 }

@@ -7,8 +7,9 @@
 mod client;
 mod counts;
 mod points;
+mod slos;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use daybreak_model::wire::{ArmCounts, Report};
@@ -20,8 +21,9 @@ use crate::traffic::Traffic;
 use client::Growth;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
-pub use counts::{ArmTotals, Place, PlaceTotals, RunCounts};
+pub use counts::{ArmTotals, Latencies, Place, PlaceTotals, RunCounts};
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
+pub use slos::{SloGrowth, SloTotals};
 
 /// Clients that are kept.
 pub const CLIENTS_MAX: usize = 20_000;
@@ -43,6 +45,8 @@ pub struct Clients {
     clients: BTreeMap<InstanceId, Arc<Client>>,
     runs: BTreeMap<RunId, RunCounts>,
     traffic: Traffic,
+    /// What SLOs counted since it was last taken.
+    slos: Vec<SloGrowth>,
 }
 
 /// What became of a report.
@@ -101,6 +105,7 @@ impl Clients {
         let reported = if before.is_some() { Reported::Newer } else { Reported::First };
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
         let grown = client.take_in(report, now);
+        self.count_slos(&grown, now);
         self.count(&client, &grown, now);
         self.count_arms(&client, report, now);
         self.clients.insert(report.client, Arc::new(client));
@@ -130,6 +135,18 @@ impl Clients {
                 run.report(client, report, &arms, now);
             }
         }
+    }
+
+    /// Takes what SLOs counted since the last time.
+    pub fn take_slos(&mut self) -> Vec<SloGrowth> {
+        std::mem::take(&mut self.slos)
+    }
+
+    /// The clients that have been silent for [`LOST_AFTER`] without a goodbye.
+    #[must_use]
+    pub fn silent(&self, now: Timestamp) -> BTreeSet<InstanceId> {
+        let silent = |client: &&Client| !client.goodbye && silence(client, now) >= signed(LOST_AFTER);
+        self.iter().filter(silent).map(|client| client.client).collect()
     }
 
     /// Begins to count a run's arms; what is reported of other runs is ignored.

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Enveloped, Position};
+use crate::wire::{Enveloped, Measure, Position};
 use crate::{Condition, DrawBy, Effect, Key, Millis, Percentage, RunId};
 
 /// The answer to a report: the only thing that lets a client inject.
@@ -35,6 +35,9 @@ pub struct Reply {
     /// The runs that this client may act on.
     #[serde(default)]
     pub runs: Vec<RunGrant>,
+    /// What this client is to count of its root requests, run or no run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measure>,
 }
 
 /// Leave to act on one run.
@@ -89,4 +92,7 @@ pub struct RunSpec {
     /// Draw and count, strike nothing.
     #[serde(default)]
     pub shadow: bool,
+    /// What makes a request good: the guard's SLO. Only requests of its operation are eligible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<Measure>,
 }

@@ -5,12 +5,14 @@
 
 mod baggage;
 mod lease;
+mod outcome;
 mod position;
 mod report;
 mod snapshot;
 
 pub use baggage::{Baggage, BaggageDraw, UnreadableBaggage};
 pub use lease::{Reply, RunGrant, RunSpec};
+pub use outcome::{GOOD_DEFAULT, Measure, OPEN_MAX, SloCounts, deadline};
 pub use position::{POSITION_HEADER, Position, PositionError, StoreId};
 pub use report::{
     ArmCounts, ClientState, Evaluations, FaultSupport, Metric, OperationCounts, PointCounts, Report, Sdk,

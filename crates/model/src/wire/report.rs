@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Position;
+use crate::wire::{Position, SloCounts};
 use crate::{Arm, InstanceId, Key, RunId};
 
 /// `POST /api/v1/reports`.
@@ -50,6 +50,9 @@ pub struct Report {
     /// Draws and strikes of runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmCounts>,
+    /// What root requests came to, by SLO.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slos: Vec<SloCounts>,
     /// Evaluations by flag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evaluations: BTreeMap<Key, Evaluations>,
@@ -131,6 +134,9 @@ pub struct ArmCounts {
     pub operation: String,
     /// The counters.
     pub counts: BTreeMap<Metric, u64>,
+    /// Times to the head of the response: how many were up to so many microseconds, and above the key before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub latency: BTreeMap<u64, u64>,
 }
 
 /// What is counted of an arm. Unknown ones are kept as [`Metric::Other`] and ignored.
@@ -145,6 +151,14 @@ pub enum Metric {
     Strikes,
     /// Drawn passes that the cap on faults in flight spared.
     Spared,
+    /// Requests whose outcome is known: good, or one of those that follow, in none of which another one counts.
+    Settled,
+    /// Bad: they failed, by their status, a panic, or a body that broke off.
+    Error,
+    /// Bad: they took too long, or are still open and have.
+    Slow,
+    /// Neither good nor bad: their client was gone before they could be too slow.
+    Cancelled,
     /// Any other.
     #[serde(other)]
     Other,

@@ -28,6 +28,11 @@ pub trait Clock: Debug + Send + Sync {
     /// This moment.
     fn now(&self) -> Moment;
 
+    /// The moment on the monotonic clock alone: requests are measured by it.
+    fn monotonic(&self) -> Duration {
+        self.now().monotonic
+    }
+
     /// Sleeps for this long. `false`, at once, where that is not possible here: then nothing strikes.
     ///
     /// The SDK's own timer, unless the clock brings another. It needs no runtime.
@@ -42,7 +47,11 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        Moment { boot: read(BOOT), monotonic: read(rustix::time::ClockId::Monotonic), wall: Timestamp::now() }
+        Moment { boot: read(BOOT), monotonic: self.monotonic(), wall: Timestamp::now() }
+    }
+
+    fn monotonic(&self) -> Duration {
+        read(rustix::time::ClockId::Monotonic)
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn spec(point: &str, effect: Effect) -> RunSpec {
         effect,
         times: None,
         shadow: false,
+        measure: None,
     }
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn reply(faults: &Faults, runs: Vec<RunGrant>) -> Reply {
         halted: false,
         first: false,
         runs,
+        measures: Vec::new(),
     }
 }
 

@@ -37,6 +37,11 @@ impl Grants {
         self.active.values()
     }
 
+    /// The runs whose requests may still be open.
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &Arc<ActiveRun>> {
+        self.ended.iter().chain(self.active.values())
+    }
+
     pub(crate) fn known(&self) -> Vec<RunId> {
         self.active.keys().copied().collect()
     }
@@ -46,7 +51,7 @@ impl Grants {
     }
 
     pub(crate) fn arm_counts(&self) -> Vec<ArmCounts> {
-        self.ended.iter().chain(self.active.values()).flat_map(|run| run.arm_counts()).collect()
+        self.counting().flat_map(|run| run.arm_counts()).collect()
     }
 
     /// Ends a run for good: it was announced.
@@ -156,6 +161,7 @@ impl Faults {
     /// Takes in the reply to a report that was sent at this moment. A run that it does not list ends here, as
     /// does everything where it says halted. The reply must come from the environment that this client knows.
     pub fn grant(&self, reply: &Reply, sent: Moment) {
+        self.0.measures.set(&reply.measures);
         self.change(|grants| grants.take(reply, sent));
     }
 
@@ -192,8 +198,15 @@ impl Faults {
         for point in self.0.points.all() {
             point.arm(grants.active(), now);
         }
+        self.set_elsewhere(&grants);
         drop(grants);
         self.wake_threads();
+    }
+
+    /// Tells apart, under the grants' lock, the runs whose points are here from the others.
+    pub(super) fn set_elsewhere(&self, grants: &Grants) {
+        let points = self.0.points.known();
+        self.0.elsewhere.set(grants.active(), |point| points.contains_key(point));
     }
 
     /// The runs that still hold their lease, and for how long.

@@ -5,13 +5,17 @@
 //! process permits it, and the pass is inside the [scope](crate::scope) of an eligible request that the run
 //! selects and draws. Whatever ends one of them ends waits in progress too.
 
+mod arms;
 mod clock;
+mod elsewhere;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod grants;
 mod in_flight;
 mod injected;
 mod lease;
+mod measures;
+mod open;
 mod operations;
 mod pass;
 mod point;
@@ -29,19 +33,24 @@ mod wish;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 #[cfg(test)]
 pub(crate) use clock::test::TestClock;
 pub use clock::{Clock, Moment, Sleep, SystemClock};
+use elsewhere::Elsewhere;
 use grants::Grants;
 use in_flight::InFlight;
 pub use injected::InjectedFault;
+pub(crate) use measures::Measured;
+use measures::Measures;
 pub(crate) use operations::{OpenRequest, Operation, Operations};
 pub use pass::Pass;
 pub use point::Point;
 use points::Points;
+pub(crate) use run::ActiveRun;
 pub use settings::Settings;
 use tally::Tally;
 use wish::Wish;
@@ -56,8 +65,10 @@ struct Inner {
     points: Points,
     tally: Tally,
     operations: Operations,
+    measures: Measures,
     in_flight: InFlight,
     grants: Mutex<Grants>,
+    elsewhere: Elsewhere,
     halted: AtomicBool,
     /// How many of the client's own reasons stand against faults, beside the host's halt.
     suspensions: AtomicU32,
@@ -84,8 +95,10 @@ impl Faults {
             points: Points::default(),
             tally: Tally::default(),
             operations: Operations::new(),
+            measures: Measures::default(),
             in_flight: InFlight::default(),
             grants: Mutex::new(Grants::default()),
+            elsewhere: Elsewhere::default(),
             halted: AtomicBool::new(false),
             suspensions: AtomicU32::new(0),
             kill_file_seen: AtomicBool::new(false),
@@ -107,6 +120,10 @@ impl Faults {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.0.clock.now()
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.0.clock.monotonic()
     }
 
     /// Stops every fault in this process at once, and lets none begin until [`Faults::resume`]. It needs no
@@ -151,6 +168,7 @@ impl Faults {
     pub fn expire(&self) {
         self.look_for_kill_file();
         self.disarm_lapsed();
+        self.count_overdue();
     }
 
     fn look_for_kill_file(&self) {
@@ -175,6 +193,17 @@ impl Faults {
         // The lock orders this after a waiter's last look at what it waits for.
         drop(self.0.waiting.lock());
         self.0.wake.notify_all();
+    }
+
+    /// Counts the requests that are open beyond their deadline.
+    fn count_overdue(&self) {
+        let now = self.monotonic();
+        self.0.measures.count_overdue(now);
+        self.0.grants.lock().counting().for_each(|run| run.count_overdue(now));
+    }
+
+    pub(crate) fn measures(&self) -> &Measures {
+        &self.0.measures
     }
 
     pub(crate) fn operations(&self) -> &Operations {

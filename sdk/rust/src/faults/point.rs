@@ -64,6 +64,7 @@ impl Faults {
         let grants = self.0.grants.lock();
         let point = self.0.points.add(name, &self.0.settings)?;
         point.arm(grants.active(), self.now());
+        self.set_elsewhere(&grants);
         drop(grants);
         self.0.wish.within(std::time::Duration::from_millis(100));
         Some(point)

@@ -10,12 +10,14 @@ impl Faults {
     /// Writes what is known of faults into a report that is about to be sent.
     pub fn fill(&self, report: &mut Report) {
         self.0.wish.granted();
+        self.count_overdue();
         report.faults = FaultSupport { allowed: self.allowed(), in_flight: self.0.in_flight.count() };
         let grants = self.0.grants.lock();
         report.runs = grants.known();
         report.unsupported = grants.unsupported();
         report.arms = grants.arm_counts();
         drop(grants);
+        report.slos = self.0.measures.counts();
         report.operations = self.0.operations.counts();
         let points = self.0.points.all().into_iter().map(|point| {
             let (passes, unscoped) = self.0.tally.sum(point.index);

@@ -1,20 +1,21 @@
 //! One run, as this client acts on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daybreak_engine::Run;
-use daybreak_model::wire::{ArmCounts, Metric};
-use daybreak_model::{Arm, RunId};
+use daybreak_model::wire::{ArmCounts, GOOD_DEFAULT, Measure, deadline};
+use daybreak_model::{Arm, Good, RunId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
+use super::arms::Counts;
 use super::clock::Moment;
 use super::lease::Lease;
-use crate::scope::Scope;
+use super::open::Open;
+use crate::scope::{Ended, Judgement, Scope};
 
 /// A run that was granted, until it ends here.
 #[derive(Debug)]
@@ -25,23 +26,21 @@ pub(crate) struct ActiveRun {
     /// Wakes those who wait in it.
     pub(crate) wake: Notify,
     counts: Mutex<Arms>,
+    /// What makes a request good.
+    good: Good,
+    /// The requests that were drawn, treated or not.
+    open: Open,
 }
 
 /// Counters by stage, arm and operation. Operations come from a bounded list, so these are bounded too.
 type Arms = FxHashMap<(u32, Arm, Arc<str>), Counts>;
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    requests: u64,
-    struck: u64,
-    strikes: u64,
-    spared: u64,
-}
-
 impl ActiveRun {
     pub(crate) fn new(run: Run, lease: Lease) -> Self {
         let (lease, counts) = (Mutex::new(lease), Mutex::new(Arms::default()));
-        Self { run, lease, ended: AtomicBool::new(false), wake: Notify::new(), counts }
+        let good = run.spec().measure.as_ref().map_or(GOOD_DEFAULT, |Measure { good, .. }| *good);
+        let (ended, wake, open) = (AtomicBool::new(false), Notify::new(), Open::default());
+        Self { run, lease, ended, wake, counts, good, open }
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -79,8 +78,8 @@ impl ActiveRun {
 
     /// The draw of this request: made once, before any effect, and counted in its arm. Returns the stage for a
     /// treated one.
-    pub(crate) fn draw(&self, scope: &Scope, may_inject: impl FnOnce() -> bool) -> Option<u32> {
-        let (draw, new) = scope.draws().lock().get(self.id(), || {
+    pub(crate) fn draw(self: &Arc<Self>, scope: &Scope, may_inject: impl FnOnce() -> bool) -> Option<u32> {
+        let draw = scope.draws().lock().get(self, || {
             let lease = self.lease();
             let selected = || may_inject() && self.run.selects(scope.operation(), self.own_host(), scope.context());
             let arm = selected().then(|| self.run.draw(lease.percentage, scope.draw_key(), scope.context())).flatten();
@@ -92,11 +91,35 @@ impl ActiveRun {
                     same.map_or((lease.stage, None), |draw| (draw.stage, arm))
                 }
             }
-        });
-        if let (true, Some(arm), None) = (new, draw.arm, scope.upstream()) {
+        })?;
+        if let (true, Some(arm), None) = (draw.new, draw.arm, scope.upstream()) {
             self.count(scope, draw.stage, arm, |counts| counts.requests += 1);
+            self.open.watch(scope.began() + deadline(&self.good).to_duration(), scope);
         }
         (draw.arm == Some(Arm::Treated)).then_some(draw.stage)
+    }
+
+    /// A root request ends that this run drew: what it came to counts in the arm and stage of its draw.
+    pub(crate) fn end_request(&self, scope: &Scope, (stage, arm): (u32, Arm), ended: &Ended, overdue: bool) {
+        let judgement = ended.judge(&self.good);
+        self.count(scope, stage, arm, |counts| {
+            if !overdue {
+                counts.settle(judgement);
+            }
+            if judgement != Judgement::Cancelled {
+                counts.took(ended.latency());
+            }
+        });
+    }
+
+    /// Counts the requests that are open beyond their deadline.
+    pub(crate) fn count_overdue(&self, now: Duration) {
+        for scope in self.open.overdue(now) {
+            let overdue = scope.draws().lock().overdue_in(self.id());
+            if let Some((stage, arm)) = overdue {
+                self.count(&scope, stage, arm, |counts| counts.settle(Judgement::Slow));
+            }
+        }
     }
 
     /// Hosts are compared at each pass, before the draw; the draw itself is the request's, of whatever host.
@@ -129,15 +152,13 @@ impl ActiveRun {
 
     pub(crate) fn arm_counts(&self) -> Vec<ArmCounts> {
         let counts = self.counts.lock();
-        let arm = |((stage, arm, operation), counts): (&(u32, Arm, Arc<str>), &Counts)| {
-            let metrics = [
-                (Metric::Requests, counts.requests),
-                (Metric::Struck, counts.struck),
-                (Metric::Strikes, counts.strikes),
-                (Metric::Spared, counts.spared),
-            ];
-            let counts: BTreeMap<_, _> = metrics.into_iter().filter(|(_, count)| *count > 0).collect();
-            ArmCounts { run: self.id(), stage: *stage, arm: *arm, operation: operation.to_string(), counts }
+        let arm = |((stage, arm, operation), counts): (&(u32, Arm, Arc<str>), &Counts)| ArmCounts {
+            run: self.id(),
+            stage: *stage,
+            arm: *arm,
+            operation: operation.to_string(),
+            counts: counts.by_metric(),
+            latency: counts.latency(),
         };
         let mut arms: Vec<_> = counts.iter().map(arm).collect();
         arms.sort_by(|a, b| (a.stage, a.arm, &a.operation).cmp(&(b.stage, b.arm, &b.operation)));

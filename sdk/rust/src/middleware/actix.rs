@@ -19,14 +19,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::body::EitherBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
 use daybreak_model::Context;
 
-use super::{INJECTED_HEADER, SERVER_POINT};
+use super::{Body, INJECTED_HEADER, SERVER_POINT};
+use crate::scope::Outcome;
 use crate::scope::RootRequest;
 use crate::{Client, InjectedFault, Point};
 
@@ -74,9 +75,9 @@ impl Daybreak {
 impl<S, B> Transform<S, ServiceRequest> for Daybreak
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: 'static,
+    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Body<EitherBody<B>>>;
     type Error = Error;
     type Transform = Scoped<S>;
     type InitError = ();
@@ -96,9 +97,9 @@ pub struct Scoped<S> {
 impl<S, B> Service<ServiceRequest> for Scoped<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: 'static,
+    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Body<EitherBody<B>>>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
 
@@ -107,14 +108,26 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (service, daybreak) = (Rc::clone(&self.service), self.daybreak.clone());
         Box::pin(async move {
-            let root = daybreak.root(&request);
+            let mut open = daybreak.client.faults().open(|| daybreak.root(&request));
+            let head_only = request.method() == Method::HEAD;
             let inside = async {
                 match daybreak.point.pass().await {
                     Ok(_) => Ok(service.call(request).await?.map_into_left_body()),
                     Err(injected) => Ok(request.into_response(answer(&injected)).map_into_right_body()),
                 }
             };
-            daybreak.client.faults().arriving(|| root, inside).await
+            let answered: Result<_, Error> = open.scope().clone().instrument(inside).await;
+            match answered {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    Ok(response.map_body(|_, body| Body::of_actix(body, open, status, head_only)))
+                }
+                Err(error) => {
+                    open.respond();
+                    open.end(Outcome::Status(error.as_response_error().status_code().as_u16()));
+                    Err(error)
+                }
+            }
         })
     }
 }

@@ -2,10 +2,15 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(any(feature = "actix", feature = "tower"))]
+mod body;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 #[cfg(feature = "tower")]
 pub mod tower;
+
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub use body::Body;
 
 /// The fault point that every request passes on its way in.
 pub const SERVER_POINT: &str = "http.server";

@@ -150,7 +150,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().build().unwrap();
         let faults = Faults::new(Settings::default());
-        let open = faults.open(crate::scope::RootRequest::new("GET /", Context::default()).exempt());
+        let open = faults.open(|| crate::scope::RootRequest::new("GET /", Context::default()).exempt());
         open.scope().clone().instrument(http.get(url).send_through(&faults)).await.unwrap();
         assert!(heard.await.unwrap().contains("\r\ndaybreak-fault: off\r\n"));
     }

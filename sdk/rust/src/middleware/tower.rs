@@ -18,13 +18,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{INJECTED_HEADER, SERVER_POINT};
+use super::{Body, INJECTED_HEADER, SERVER_POINT};
 use crate::faults::Faults;
-use crate::scope::RootRequest;
+use crate::scope::{Outcome, RootRequest};
 use crate::{Context, InjectedFault, Point};
 
 /// Opens a scope around each request: `DaybreakLayer::new(client.faults())`.
@@ -96,11 +97,11 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    R: Default,
+    R: HttpBody + Default,
 {
-    type Response = S::Response;
+    type Response = Response<Body<R>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, poller: &mut Poller<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(poller)
@@ -113,7 +114,8 @@ where
         let layer = self.layer.clone();
         let (parts, body) = request.into_parts();
         let head = Request::from_parts(parts, ());
-        let root = layer.root(&head);
+        let mut open = layer.faults.open(|| layer.root(&head));
+        let head_only = head.method() == Method::HEAD;
         Box::pin(async move {
             let inside = async {
                 match layer.point.pass().await {
@@ -121,7 +123,16 @@ where
                     Err(injected) => Ok(answer(&injected)),
                 }
             };
-            layer.faults.arriving(|| root, inside).await
+            match open.scope().clone().instrument(inside).await {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    Ok(response.map(|body| Body::of_tower(body, open, status, head_only)))
+                }
+                Err(error) => {
+                    open.end(Outcome::Failure);
+                    Err(error)
+                }
+            }
         })
     }
 }
@@ -169,7 +180,12 @@ mod tests {
         };
         let service = ServiceBuilder::new().layer(layer).service(service_fn(handler));
         let answer = service.oneshot(Request::get(path).body(()).unwrap()).await.unwrap();
-        (answer.status().as_u16(), answer.into_body())
+        let (status, mut body) = (answer.status().as_u16(), answer.into_body());
+        let mut text = String::new();
+        while let Some(frame) = std::future::poll_fn(|poller| Pin::new(&mut body).poll_frame(poller)).await {
+            text.push_str(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
+        }
+        (status, text)
     }
 
     #[tokio::test]

@@ -11,12 +11,14 @@ mod eligible;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod here;
+mod outcome;
 mod root;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use daybreak_model::limits::FAULT_POINTS_MAX;
 use daybreak_model::wire::{Baggage, BaggageDraw};
@@ -26,11 +28,13 @@ use parking_lot::Mutex;
 pub(crate) use draws::Draws;
 pub use eligible::{EXEMPT_AGENTS, HEALTH_PATHS, OFF_HEADER};
 pub(crate) use here::{knows_near_pass, near, note_first_near_pass};
+pub use outcome::Outcome;
+pub(crate) use outcome::{Ended, Judgement};
 pub use root::{OpenScope, RootRequest};
 
 use here::Here;
 
-use crate::faults::Operation;
+use crate::faults::{Measured, Operation};
 
 tokio::task_local! {
     static CURRENT: Scope;
@@ -48,9 +52,17 @@ struct Inner {
     counters: Option<Arc<Operation>>,
     /// What the root drew, where this is not the root.
     upstream: Option<Vec<BaggageDraw>>,
+    /// What is to be counted of it at its end, where this is the root.
+    measured: Option<Arc<[Arc<Measured>]>>,
+    /// On the monotonic clock.
+    began: Duration,
     passed: [AtomicU64; FAULT_POINTS_MAX.div_ceil(64)],
     draws: Mutex<Draws>,
 }
+
+/// A scope, if its request is not over.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakScope(Weak<Inner>);
 
 impl Scope {
     /// The scope of the running task, if there is one.
@@ -106,6 +118,38 @@ impl Scope {
         self.eligible().then(|| Baggage { key: self.0.key, operation: operation(), draws: draws() })
     }
 
+    pub(crate) fn downgrade(&self) -> WeakScope {
+        WeakScope(Arc::downgrade(&self.0))
+    }
+
+    /// When the request began, on the monotonic clock.
+    pub(crate) fn began(&self) -> Duration {
+        self.0.began
+    }
+
+    /// Notes that the request is too slow for the measure of this index; whether that is new.
+    pub(crate) fn is_overdue_by(&self, measure: usize) -> bool {
+        self.0.draws.lock().overdue_by(measure)
+    }
+
+    /// Ends the request: what it came to is counted, once, where this is the root.
+    fn finish(&self, ended: &Ended) {
+        let Some((draws, overdue)) = self.0.draws.lock().finish() else { return };
+        if self.0.upstream.is_some() {
+            return;
+        }
+        for (index, measured) in self.0.measured.iter().flat_map(|all| all.iter()).enumerate() {
+            if overdue >> index & 1 == 0 {
+                measured.end(ended);
+            }
+        }
+        for draw in draws {
+            if let Some(arm) = draw.arm {
+                draw.run.end_request(self, (draw.stage, arm), ended, draw.overdue);
+            }
+        }
+    }
+
     pub(crate) fn draws(&self) -> &Mutex<Draws> {
         &self.0.draws
     }
@@ -145,6 +189,23 @@ impl Scope {
             counters.count_first_pass(word * 64 + new.trailing_zeros());
             new &= new - 1;
         }
+    }
+}
+
+impl WeakScope {
+    /// Whether nothing of the request is left.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
+    pub(crate) fn upgrade(&self) -> Option<Scope> {
+        self.0.upgrade().map(Scope)
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

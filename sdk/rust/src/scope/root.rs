@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use daybreak_model::wire::{Baggage, UnreadableBaggage};
 use daybreak_model::{Context, DrawKey};
 
-use super::{Inner, Scope, eligible};
+use super::{Ended, Inner, Outcome, Scope, eligible};
 use crate::faults::{Faults, OpenRequest, Settings};
 
 /// A request as it arrives, for [`Faults::open`].
@@ -18,11 +19,21 @@ pub struct RootRequest {
     baggage: Option<Baggage>,
 }
 
-/// The scope of a request that counts as open until this is dropped.
+/// The scope of a request, which is open until this is dropped. Who opened it says what it came to; dropped without
+/// a word, its client is taken for gone.
 #[derive(Debug)]
 pub struct OpenScope {
     scope: Scope,
+    /// `None` inside of another request, whose part this is.
+    root: Option<Root>,
+}
+
+#[derive(Debug)]
+struct Root {
+    faults: Faults,
     _open: Option<OpenRequest>,
+    head: Option<Duration>,
+    outcome: Option<Outcome>,
 }
 
 impl RootRequest {
@@ -65,48 +76,105 @@ fn baggage<'h>(values: impl Iterator<Item = &'h [u8]>) -> Result<Option<Baggage>
 }
 
 impl OpenScope {
+    /// A part of a request that is open already.
+    const fn inside(scope: Scope) -> Self {
+        Self { scope, root: None }
+    }
+
     /// The scope.
     #[must_use]
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
+
+    /// The head of the response goes out now: the request's latency is until here. It is not over: see
+    /// [`OpenScope::end`].
+    pub fn respond(&mut self) {
+        let began = self.scope.began();
+        if let Some(root) = &mut self.root {
+            root.head.get_or_insert_with(|| root.faults.monotonic().saturating_sub(began));
+            self.scope.draws().lock().respond();
+        }
+    }
+
+    /// The request is over, and came to this. Only the first word counts.
+    pub fn end(&mut self, outcome: Outcome) {
+        let Some(root) = &mut self.root else { return };
+        if root.outcome.is_none() {
+            root.outcome = Some(outcome);
+            self.finish();
+        }
+    }
+
+    fn finish(&self) {
+        let Some(root) = &self.root else { return };
+        let elapsed = root.faults.monotonic().saturating_sub(self.scope.began());
+        self.scope.finish(&Ended { outcome: root.outcome, head: root.head, elapsed });
+    }
+}
+
+impl Drop for OpenScope {
+    fn drop(&mut self) {
+        if let Some(root) = &mut self.root
+            && std::thread::panicking()
+        {
+            root.outcome.get_or_insert(Outcome::Failure);
+        }
+        self.finish();
+    }
 }
 
 impl Faults {
-    /// Opens a scope. Inside another scope this is not what you want: the outer root stays. Then use
-    /// [`Faults::request`], which knows.
+    /// Opens a scope; inside of another one, which stays, a part of that.
     #[must_use]
-    pub fn open(&self, root: RootRequest) -> OpenScope {
+    pub fn open(&self, root: impl FnOnce() -> RootRequest) -> OpenScope {
+        Scope::current().map_or_else(|| self.open_root(root()), OpenScope::inside)
+    }
+
+    fn open_root(&self, root: RootRequest) -> OpenScope {
         let (key, operation, upstream) = match root.baggage {
             Some(baggage) => (baggage.key, baggage.operation, Some(baggage.draws)),
             None => (DrawKey::new(rand::random()), root.operation, None),
         };
         let counters = root.eligible.then(|| self.operations().get(&operation));
         let open = counters.as_ref().map(|counters| counters.open());
+        let measured = if upstream.is_none() { self.measures().of(&operation) } else { None };
         let inner = Inner {
             key,
             operation: operation.into(),
             context: root.context,
             counters,
             upstream,
+            measured,
+            began: self.monotonic(),
             passed: Default::default(),
             draws: Default::default(),
         };
-        OpenScope { scope: Scope(Arc::new(inner)), _open: open }
+        let scope = Scope(Arc::new(inner));
+        scope.0.measured.iter().flat_map(|all| all.iter()).for_each(|measured| measured.begin(&scope));
+        self.draw_elsewhere(&scope);
+        let root = Root { faults: self.clone(), _open: open, head: None, outcome: None };
+        OpenScope { scope, root: Some(root) }
     }
 
-    /// Runs a future as one request of this operation. Inside another request it is part of that one.
+    /// Runs a future as one request of this operation, which succeeds by being ready. Inside another request it is
+    /// part of that one.
     pub async fn request<F: Future>(&self, operation: &str, context: Context, future: F) -> F::Output {
-        self.arriving(|| RootRequest::new(operation, context), future).await
+        self.request_with(operation, context, future, |_| Outcome::Success).await
     }
 
-    /// As [`Faults::request`], with the request described only where it is the root.
-    pub async fn arriving<F: Future>(&self, root: impl FnOnce() -> RootRequest, future: F) -> F::Output {
-        let open = match Scope::current() {
-            Some(scope) => OpenScope { scope, _open: None },
-            None => self.open(root()),
-        };
-        open.scope.clone().instrument(future).await
+    /// As [`Faults::request`], with what it came to read off its output.
+    pub async fn request_with<F: Future>(
+        &self,
+        operation: &str,
+        context: Context,
+        future: F,
+        outcome: impl FnOnce(&F::Output) -> Outcome,
+    ) -> F::Output {
+        let mut open = self.open(|| RootRequest::new(operation, context));
+        let output = open.scope().clone().instrument(future).await;
+        open.end(outcome(&output));
+        output
     }
 }
 
@@ -141,7 +209,7 @@ mod tests {
     async fn keys_differ_and_open_requests_are_counted_until_dropped() {
         let faults = faults(Settings::default());
         let (first, second) = (RootRequest::new("a", Context::default()), RootRequest::new("a", Context::default()));
-        let (first, second) = (faults.open(first), faults.open(second));
+        let (first, second) = (faults.open(|| first), faults.open(|| second));
         assert_ne!(first.scope().draw_key(), second.scope().draw_key());
         assert_eq!(faults.operations().counts()["a"].open, 2);
         let pending = faults.request("a", Context::default(), std::future::pending::<()>());
@@ -158,7 +226,7 @@ mod tests {
         for (trust_baggage, believed) in [(false, false), (true, true)] {
             let settings = Settings { trust_baggage, ..Settings::default() };
             let root = RootRequest::new("leaf", Context::default()).arriving(&settings, "/", headers);
-            let open = faults(settings).open(root);
+            let open = faults(settings).open(|| root);
             assert_eq!(open.scope().draw_key() == DrawKey::new(7), believed);
             assert_eq!(open.scope().operation(), if believed { "root" } else { "leaf" });
             assert_eq!(open.scope().baggage().map(|baggage| baggage.to_string()) == Some(header.clone()), believed);
@@ -185,7 +253,7 @@ mod tests {
             let settings = Settings { trust_baggage: true, ..Settings::default() };
             let pairs: Vec<_> = headers.iter().map(|value| ("baggage", value.as_str())).collect();
             let root = RootRequest::new("leaf", Context::default());
-            let open = faults(settings.clone()).open(root.arriving(&settings, "/", |name| values(&pairs, name)));
+            let open = faults(settings.clone()).open(|| root.arriving(&settings, "/", |name| values(&pairs, name)));
             assert_eq!(open.scope().eligible().then(|| open.scope().draw_key()), expected, "{headers:?}");
         }
     }
@@ -195,7 +263,7 @@ mod tests {
         let settings = Settings { trust_baggage: true, ..Settings::default() };
         let headers = |name| values(&[("baggage", "user=7,daybreakish=x")], name);
         let root = RootRequest::new("leaf", Context::default()).arriving(&settings, "/", headers);
-        let open = faults(settings).open(root);
+        let open = faults(settings).open(|| root);
         assert_eq!((open.scope().eligible(), open.scope().operation()), (true, "leaf"));
     }
 
@@ -203,7 +271,7 @@ mod tests {
     fn who_is_exempt_hands_nothing_on() {
         let headers = |name| values(&[(OFF_HEADER, "off")], name);
         let root = RootRequest::new("a", Context::default()).arriving(&Settings::default(), "/", headers);
-        let open = faults(Settings::default()).open(root);
+        let open = faults(Settings::default()).open(|| root);
         assert!(!open.scope().eligible() && open.scope().baggage().is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 mod hosts;
 mod leases;
+mod outcomes;
 mod strikes;
 mod traffic;
 mod waits;

@@ -86,13 +86,13 @@ async fn invariant_6_outside_a_request_nothing_strikes() {
     let spawned = faults.clone();
     let lost = async move { tokio::spawn(async move { spawned.fault_point(POINT).await.is_err() }).await.unwrap() };
     assert!(!faults.request(OPERATION, Context::default(), lost).await, "a spawned task lost its scope");
-    let probe = faults.open(RootRequest::new("GET /healthz", Context::default()).exempt());
+    let probe = faults.open(|| RootRequest::new("GET /healthz", Context::default()).exempt());
     assert!(faults.fault_point_in(POINT, probe.scope()).await.is_ok(), "a health check");
     assert!(faults.fault_point_blocking_in(POINT, probe.scope()).is_ok());
     let counts = &report(&faults).points[POINT];
     assert_eq!((counts.passes, counts.unscoped), (4, 2));
     assert_eq!(report(&faults).operations.len(), 1, "health checks are no root requests");
-    let carried = faults.open(RootRequest::new(OPERATION, Context::default()));
+    let carried = faults.open(|| RootRequest::new(OPERATION, Context::default()));
     assert!(carried.scope().enter(|| faults.fault_point_blocking(POINT)).is_err(), "carried into a thread");
 }
 
@@ -134,7 +134,8 @@ async fn a_root_that_drew_otherwise_lowers() {
         let headers = [("baggage", header.as_str())];
         let headers = |name| values(&headers, name);
         let root = RootRequest::new("leaf", Context::default()).arriving(&settings(), "/", headers);
-        let outcome = faults.arriving(|| root, faults.fault_point(POINT)).await;
+        let open = faults.open(|| root);
+        let outcome = open.scope().clone().instrument(faults.fault_point(POINT)).await;
         assert_eq!(outcome.is_err(), struck, "{header}");
         assert_eq!(counted(&faults, 1, Arm::Treated, Metric::Requests), 0, "requests are counted at the root");
     }
@@ -154,7 +155,7 @@ proptest! {
         let headers = [("baggage", header.as_str())];
         let headers = |name| values(&headers, name);
         let root = RootRequest::new("a", Context::default()).arriving(faults.settings(), "/", headers);
-        let open = faults.open(root);
+        let open = faults.open(|| root);
         let struck = Scope::enter(open.scope(), || faults.fault_point_blocking(POINT)).is_err();
         prop_assert_eq!(struck, expected == Some(Arm::Treated));
     }

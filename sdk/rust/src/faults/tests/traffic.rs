@@ -20,7 +20,7 @@ fn of_point(faults: &Faults) -> (u64, u64, u64) {
 }
 
 fn open(faults: &Faults) -> crate::scope::OpenScope {
-    faults.open(RootRequest::new(OPERATION, Context::default()))
+    faults.open(|| RootRequest::new(OPERATION, Context::default()))
 }
 
 fn pass(faults: &Faults) {
@@ -142,7 +142,7 @@ async fn what_is_dropped_with_its_request_passes_inside_of_it() {
 #[test]
 fn exempt_requests_are_traffic_and_no_root_requests() {
     let (faults, _) = faults(Settings::default());
-    let probe = faults.open(RootRequest::new(OPERATION, Context::default()).exempt());
+    let probe = faults.open(|| RootRequest::new(OPERATION, Context::default()).exempt());
     probe.scope().enter(|| pass(&faults));
     assert_eq!(of_point(&faults), (1, 0, 0));
 }

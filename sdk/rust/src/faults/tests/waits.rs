@@ -112,7 +112,7 @@ async fn invariant_4_all_waits_of_one_pass_stay_within_the_limit() {
 #[test]
 fn invariant_3_threads_that_wait_are_woken_too() {
     let (faults, _) = with_run(spec(POINT, latency(Millis::from_secs(30))));
-    let open = faults.open(RootRequest::new(OPERATION, Context::default()));
+    let open = faults.open(|| RootRequest::new(OPERATION, Context::default()));
     let (waiting, scope) = (faults.clone(), open.scope().clone());
     let thread = std::thread::spawn(move || waiting.fault_point_blocking_in(POINT, &scope).is_ok());
     while report(&faults).faults.in_flight == 0 {

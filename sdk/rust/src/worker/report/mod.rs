@@ -106,6 +106,7 @@ impl Reports {
             operations: std::collections::BTreeMap::new(),
             points: std::collections::BTreeMap::new(),
             arms: Vec::new(),
+            slos: Vec::new(),
             evaluations: core.usage.sums(),
             goodbye,
         };

@@ -214,6 +214,7 @@ mod tests {
             operations: BTreeMap::new(),
             points: BTreeMap::new(),
             arms: Vec::new(),
+            slos: Vec::new(),
             evaluations: (0..flags).map(evaluations).collect(),
             goodbye: false,
         }
@@ -305,7 +306,14 @@ mod tests {
             let counts = BTreeMap::from([(Metric::Requests, 1)]);
             for run in 0..10 {
                 let (operation, counts) = (operation(number), counts.clone());
-                report.arms.push(ArmCounts { run: RunId::new(run), stage: 0, arm: Arm::Treated, operation, counts });
+                report.arms.push(ArmCounts {
+                    run: RunId::new(run),
+                    stage: 0,
+                    arm: Arm::Treated,
+                    operation,
+                    counts,
+                    latency: BTreeMap::new(),
+                });
             }
         }
         let requests: BTreeMap<String, u64> = (0..50).map(|number| (operation(number), 1)).collect();
