@@ -51,12 +51,14 @@ pub(crate) fn fault() -> Fault {
         host: None,
         when: None,
         percentage: percentage("1%"),
+        ramp: daybreak_model::Ramp::NONE,
         by: DrawBy::Request,
         effect: Effect { abort: true, ..Effect::default() },
         times: None,
         hours: key("day"),
         guard: Guard::None,
         max_duration: Millis::from_secs(600),
+        schedule: None,
         salt: None,
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, Effect, Key, Millis, Percentage, Scalar};
+use crate::{Condition, Effect, Key, Millis, Percentage, Ramp, Scalar};
 
 /// A flag that injects an effect at a fault point, for a percentage of the traffic that its condition selects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Fault {
     pub when: Option<Condition>,
     /// The share of eligible requests that are treated.
     pub percentage: Percentage,
+    /// How a run grows to that share.
+    #[serde(default, skip_serializing_if = "Ramp::is_none")]
+    pub ramp: Ramp,
     /// What is drawn.
     #[serde(default, skip_serializing_if = "DrawBy::is_request")]
     pub by: DrawBy,
@@ -52,9 +55,22 @@ pub struct Fault {
     pub guard: Guard,
     /// The longest that one run of it lasts.
     pub max_duration: Millis,
+    /// How often Daybreak starts it by itself, at a random time inside its hours; never unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// What its draws are made with; fresh for each run unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
+}
+
+/// How often Daybreak starts a fault by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Once on each day on which its calendar opens.
+    Daily,
+    /// Once in each week, from Monday, in which its calendar opens.
+    Weekly,
 }
 
 /// The unit of a draw.

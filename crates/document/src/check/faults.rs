@@ -28,6 +28,7 @@ pub(super) fn check(fault: &Fault, path: &Path, problems: &mut Vec<Problem>) {
         let message = format!("`{}` is no host", shorten(host));
         problems.push(Problem::error("invalid_host", path.then("host"), message).help(help));
     }
+    ramp(fault, &path.then("ramp"), problems);
     max_duration(fault.max_duration, path.then("max_duration"), problems);
     effect(&fault.effect, &path.then("effect"), problems);
     if let Guard::Policy(policy) = &fault.guard {
@@ -41,6 +42,27 @@ pub(super) fn check(fault: &Fault, path: &Path, problems: &mut Vec<Problem>) {
                 );
             }
         }
+    }
+}
+
+fn ramp(fault: &Fault, path: &Path, problems: &mut Vec<Problem>) {
+    let Some(last) = fault.ramp.steps().last() else { return };
+    if last.percentage >= fault.percentage {
+        let message =
+            format!("the ramp leads to {}, which is not below the fault's {}", last.percentage, fault.percentage);
+        let help = "leave the last step out: after the ramp, `percentage` holds";
+        problems.push(Problem::error("out_of_range", path.clone(), message).help(help));
+    }
+    let length = fault.ramp.length();
+    if length >= fault.max_duration {
+        let message = format!("the ramp takes {length}, and a run lasts {} at most", fault.max_duration);
+        let help = "shorten its steps, or raise `max_duration`";
+        problems.push(Problem::warning("endless_ramp", path.clone(), message).help(help));
+    }
+    if !fault.by.is_request() {
+        let message = "a ramped fault that draws by an attribute can be shown to be harmful, but never to be resilient";
+        let help = "leave `ramp` out, or draw by request";
+        problems.push(Problem::warning("inconclusive", path.clone(), message).help(help));
     }
 }
 

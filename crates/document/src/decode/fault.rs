@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use daybreak_model::{DrawBy, Fault, Guard, GuardPolicy, Key, Millis, Percentage, StopWhen};
+use daybreak_model::{DrawBy, Fault, Guard, GuardPolicy, Key, Millis, Percentage, Ramp, Schedule, StopWhen};
 
 use super::reader::Reader;
 use crate::fields::{FAULT, GUARD};
@@ -25,14 +25,28 @@ impl Reader<'_> {
             host: self.field(fields, "host", Self::words).or(fields.was_meant("host").then(String::new)),
             when: self.field(fields, "when", Self::condition),
             percentage: self.field(fields, "percentage", Self::percentage).unwrap_or(Percentage::ZERO),
+            ramp: self.field(fields, "ramp", Self::ramp).unwrap_or_default(),
             by: self.field(fields, "by", Self::draw_by).unwrap_or_default(),
             effect: self.field(fields, "effect", Self::effect).unwrap_or_default(),
             times: times.and_then(NonZeroU32::new),
             hours: self.field(fields, "hours", Self::key).unwrap_or_else(|| key.clone()),
             guard: self.field(fields, "guard", |reader, node| reader.guard(key, node)).unwrap_or(Guard::None),
             max_duration: self.field(fields, "max_duration", Self::duration).unwrap_or(Millis::ZERO),
+            schedule: self.field(fields, "schedule", Self::schedule),
             salt: self.field(fields, "salt", Self::salt),
         })
+    }
+
+    fn ramp(&mut self, node: &Node) -> Option<Ramp> {
+        self.parsed(node, "a ramp", "write its steps, as in `1% for 5m, then 2% for 5m`", "invalid_ramp")
+    }
+
+    fn schedule(&mut self, node: &Node) -> Option<Schedule> {
+        match self.text(node)?.as_str() {
+            "daily" => Some(Schedule::Daily),
+            "weekly" => Some(Schedule::Weekly),
+            _ => self.wrong(node, "how often it is started", "write `daily` or `weekly`"),
+        }
     }
 
     fn draw_by(&mut self, node: &Node) -> Option<DrawBy> {

@@ -282,7 +282,7 @@ impl Reader<'_> {
     }
 
     /// A text, or a number that lacks its sign or unit, which its parser says best.
-    fn parsed<T>(&mut self, node: &Node, what: &str, help: &str, code: &'static str) -> Option<T>
+    pub(crate) fn parsed<T>(&mut self, node: &Node, what: &str, help: &str, code: &'static str) -> Option<T>
     where
         T: std::str::FromStr,
         T::Err: std::fmt::Display,

@@ -1,6 +1,8 @@
 //! Writes faults, their effects and their guards.
 
-use daybreak_model::{Distribution, DrawBy, Effect, ErrorEffect, Fault, Guard, GuardPolicy, Latency, Millis, StopWhen};
+use daybreak_model::{
+    Distribution, DrawBy, Effect, ErrorEffect, Fault, Guard, GuardPolicy, Latency, Millis, Schedule, StopWhen,
+};
 use serde_json::{Value, json};
 
 use super::Object;
@@ -19,6 +21,7 @@ pub(super) fn fault(fault: &Fault) -> Value {
     object.maybe("host", fault.host.as_deref());
     object.maybe("when", fault.when.as_ref().map(condition));
     object.set("percentage", fault.percentage.to_string());
+    object.maybe("ramp", (!fault.ramp.is_none()).then(|| fault.ramp.to_string()));
     match &fault.by {
         DrawBy::Request => {}
         DrawBy::Attribute(name) if &**name == "request" => object.set("by", "context.request"),
@@ -29,6 +32,11 @@ pub(super) fn fault(fault: &Fault) -> Value {
     object.set("hours", fault.hours.as_str());
     object.set("guard", guard(&fault.guard));
     object.set("max_duration", fault.max_duration.to_string());
+    let schedule = |schedule| match schedule {
+        Schedule::Daily => "daily",
+        Schedule::Weekly => "weekly",
+    };
+    object.maybe("schedule", fault.schedule.map(schedule));
     object.maybe("salt", fault.salt.as_deref());
     object.into()
 }

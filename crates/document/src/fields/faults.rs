@@ -32,6 +32,11 @@ pub(crate) static FAULT: Noun = Noun {
             "The share of eligible requests that are treated.",
         ),
         optional(
+            "ramp",
+            Shape::Text,
+            "How a run grows to that share, as in `1% for 5m, then 2% for 5m`; at most 10 steps.",
+        ),
+        optional(
             "by",
             Shape::Attribute,
             "What is drawn: `request` (unless said), or an attribute, whose values then are drawn once each.",
@@ -64,6 +69,11 @@ pub(crate) static FAULT: Noun = Noun {
             Shape::Duration,
             "write how long a run lasts at most, as in `max_duration: 30m`",
             "The longest that one run of it lasts.",
+        ),
+        optional(
+            "schedule",
+            Shape::Words(&["daily", "weekly"]),
+            "How often Daybreak starts it by itself, at a random time inside its hours; never unless said.",
         ),
         optional("salt", Shape::Text, "What its draws are made with; fresh for each run unless said."),
     ],

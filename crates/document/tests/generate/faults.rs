@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use daybreak_model::{
     DateRange, Distribution, DrawBy, Effect, ErrorEffect, Fault, Good, Guard, GuardPolicy, Hang, Hours, Indicator,
-    Latency, Millis, OnCall, Percentage, Resources, Slo, StatusBound, StopWhen, TimeSpan, Weekdays, Window,
+    Latency, Millis, OnCall, Percentage, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen, TimeSpan, Weekdays,
+    Window,
 };
 use jiff::civil::Time;
 use proptest::collection::vec;
@@ -64,17 +65,25 @@ fn host() -> impl Strategy<Value = String> {
     select(&["pay.example", "pay.example:8443", "10.0.0.1", "[::1]"][..]).prop_map(str::to_owned)
 }
 
+/// A ramp of two steps, where there is room for them.
+fn ramp_below(percentage: Percentage) -> Ramp {
+    let steps = [percentage.thousandths() / 4, percentage.thousandths() / 2];
+    let steps = steps.map(|share| format!("{} for 7m", Percentage::from_thousandths(share).unwrap()));
+    steps.join(", then ").parse().unwrap_or_default()
+}
+
 fn fault() -> impl Strategy<Value = Fault> {
     let texts = (option::of(text()), option::of(text()), tags(), metadata(), option::of(words()));
     let place = (select(&["payment.gateway", "http.client"][..]), option::of(words()), host(), option::of(condition()));
     let by = prop_oneof![Just(DrawBy::Request), name().prop_map(|name| DrawBy::Attribute(name.into()))];
     let share = (percentage(), by, option::of(1..=u32::MAX), any::<bool>());
-    let run = (effect(), guard(), millis(1..=14_400_000));
+    let schedule = option::of(select(&[Schedule::Daily, Schedule::Weekly][..]));
+    let run = (effect(), guard(), millis(1..=14_400_000), schedule);
     (texts, place, share, run).prop_map(|(texts, place, share, run)| {
         let (description, owner, tags, metadata, salt) = texts;
         let (point, operation, host, when) = place;
         let (percentage, by, times, enabled) = share;
-        let (effect, guard, max_duration) = run;
+        let (effect, guard, max_duration, schedule) = run;
         let (point, host, hours) = (key(point), Some(host), key("office"));
         let times = times.and_then(NonZeroU32::new);
         Fault {
@@ -87,6 +96,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             operation,
             host,
             when,
+            ramp: ramp_below(percentage),
             percentage,
             by,
             effect,
@@ -94,6 +104,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             hours,
             guard,
             max_duration,
+            schedule,
             salt,
         }
     })
