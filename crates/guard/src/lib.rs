@@ -9,11 +9,13 @@
 //! * [`clients`]: what clients report, as counters that duplicates and reorderings cannot spoil;
 //! * [`traffic`]: how much of it there was over the last 15 minutes;
 //! * [`blast_radius`]: how much of the traffic runs may touch, and whether they touch more;
-//! * [`lease`]: whether a client may inject, and what.
+//! * [`lease`]: whether a client may inject, and what;
+//! * [`evidence`]: what a run shows: harm, resilience, or neither yet.
 
 pub mod admission;
 pub mod blast_radius;
 pub mod clients;
+pub mod evidence;
 #[cfg(test)]
 mod fixtures;
 pub mod hours;

@@ -47,6 +47,7 @@ const PURE_LIBRARIES: &[&str] = &[
     "hashbrown",
     "ipnet",
     "jiff",
+    "libm",
     "rand",
     "rand_distr",
     "regex",
