@@ -4,6 +4,7 @@
 //! I/O: control feeds it with facts and does what it says.
 //!
 //! * [`hours`]: is a calendar open, and does a run fit before it closes?
+//! * [`budget`]: how much of an error budget is left, and how fast it burns;
 //! * [`admission`]: every reason that stands against a start, at once;
 //! * [`run`]: the life of a run, from its start to its one end;
 //! * [`clients`]: what clients report, as counters that duplicates and reorderings cannot spoil;
@@ -14,6 +15,7 @@
 
 pub mod admission;
 pub mod blast_radius;
+pub mod budget;
 pub mod clients;
 pub mod evidence;
 #[cfg(test)]
