@@ -9,7 +9,8 @@
 //! * [`clients`]: what clients report, as counters that duplicates and reorderings cannot spoil;
 //! * [`traffic`]: how much of it there was over the last 15 minutes;
 //! * [`blast_radius`]: how much of the traffic runs may touch, and whether they touch more;
-//! * [`lease`]: whether a client may inject, and what.
+//! * [`lease`]: whether a client may inject, and what;
+//! * [`people`]: how often people were paged, and whether that leaves room for a run.
 
 pub mod admission;
 pub mod blast_radius;
@@ -18,6 +19,7 @@ pub mod clients;
 mod fixtures;
 pub mod hours;
 pub mod lease;
+pub mod people;
 pub mod run;
 mod span;
 pub mod traffic;

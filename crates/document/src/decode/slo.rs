@@ -112,6 +112,9 @@ impl Reader<'_> {
             off_hours_incidents_per_half_year: count(self, "off_hours_incidents_per_half_year").unwrap_or_default(),
             description: self.field(fields, "description", Self::text),
             hours: self.field(fields, "hours", Self::key).unwrap_or_else(|| key.clone()),
+            pages: None,
+            freeze: None,
+            require_source: None,
         })
     }
 }

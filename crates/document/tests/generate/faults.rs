@@ -153,6 +153,9 @@ pub(crate) fn all() -> impl Strategy<Value = Resources> {
             pages_per_week: pages,
             off_hours_incidents_per_half_year: incidents,
             hours: key("office"),
+            pages: None,
+            freeze: None,
+            require_source: None,
         };
         resources.on_call.insert(key("payments"), on_call);
         resources
