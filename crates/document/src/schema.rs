@@ -43,7 +43,7 @@ fn closed(noun: &'static Noun, definitions: &mut Map<String, Value>) -> Value {
     }
     // What must hold of several fields at once.
     match noun.id {
-        "effect" | "good" | "tests" => schema["minProperties"] = 1.into(),
+        "effect" | "good" | "match" | "tests" => schema["minProperties"] = 1.into(),
         "latency" => {
             let names = noun.names().filter(|name| *name != "max");
             let written = names.map(|name| match name {

@@ -78,6 +78,7 @@ fn it_refuses_what_is_broken_in_shape() {
         "104-sli-bounds",
         "105-sli-empty",
         "106-on-call-count",
+        "108-on-call-match",
     ];
     for name in names {
         let path = format!("{}/tests/bad/{name}.yaml", env!("CARGO_MANIFEST_DIR"));

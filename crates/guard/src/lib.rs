@@ -11,7 +11,8 @@
 //! * [`traffic`]: how much of it there was over the last 15 minutes;
 //! * [`blast_radius`]: how much of the traffic runs may touch, and whether they touch more;
 //! * [`lease`]: whether a client may inject, and what;
-//! * [`evidence`]: what a run shows: harm, resilience, or neither yet.
+//! * [`evidence`]: what a run shows: harm, resilience, or neither yet;
+//! * [`people`]: how often people were paged, and whether that leaves room for a run.
 
 pub mod admission;
 pub mod blast_radius;
@@ -22,6 +23,7 @@ pub mod evidence;
 mod fixtures;
 pub mod hours;
 pub mod lease;
+pub mod people;
 pub mod run;
 mod span;
 pub mod traffic;

@@ -90,3 +90,12 @@ pub const RESUME_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const OPERATIONS_MAX: usize = 200;
 /// Distinct fault points that one client reports by name.
 pub const FAULT_POINTS_MAX: usize = 500;
+
+/// Pages, and incidents, that are remembered of one on-call; more than that are too many for any objective.
+pub const PAGES_MAX: usize = 500;
+/// What tells one page from another, as its alerts do: of one page so many are remembered.
+pub const PAGE_KEYS_MAX: usize = 200;
+/// Works on one incident that are remembered.
+pub const WORKS_MAX: usize = 50;
+/// The key, the title and the person of a page, in bytes.
+pub const PAGE_TEXT_BYTES_MAX: usize = 500;

@@ -1,5 +1,7 @@
 //! Service level objectives: what users feel, and what people on call feel.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Key, Millis, Percentage};
@@ -68,4 +70,36 @@ pub struct OnCall {
     pub off_hours_incidents_per_half_year: u32,
     /// The rotation's working hours.
     pub hours: Key,
+    /// Which pages are its own, of those that Alertmanager and PagerDuty send; none where absent.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PageMatch>,
+    /// What else is frozen while its budget is spent, beside starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
+    /// What sends its pages must have been heard from within this time, or no run starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_source: Option<Millis>,
+}
+
+/// Which pages are an on-call's own. Receiver and labels are Alertmanager's: what is said of them must all hold.
+/// The service is PagerDuty's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageMatch {
+    /// One of these receivers of Alertmanager; any where there are none, if there are labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receiver: Vec<String>,
+    /// An alert has each of these labels, with one of its values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Vec<String>>,
+    /// One of these services of PagerDuty, by id or name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service: Vec<String>,
+}
+
+/// What a spent people budget freezes, beside starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Freeze {
+    /// Changes by hand that do not only turn things off.
+    Changes,
 }

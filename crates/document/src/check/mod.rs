@@ -54,6 +54,9 @@ pub(crate) fn check(resources: &Resources, unread: &Unread, today: Option<Date>)
     for (key, slo) in &resources.slos {
         objectives::check_slo(slo, &at(Kind::Slo, key), &mut problems);
     }
+    for (key, on_call) in &resources.on_call {
+        objectives::check_on_call(on_call, &at(Kind::OnCall, key), &mut problems);
+    }
     references::check(resources, unread, &mut problems);
     cycles::check(resources, &mut problems);
     problems

@@ -1,11 +1,12 @@
 //! What must hold within one calendar and one SLO.
 
-use daybreak_model::{Hours, Millis, Percentage, Slo, TimeSpan, Window};
+use daybreak_model::{Hours, Millis, OnCall, Percentage, Slo, TimeSpan, Window};
 use jiff::civil::Time;
 
 use crate::diagnostic::Problem;
 use crate::path::Path;
 
+const MINUTE: Millis = Millis::from_secs(60);
 const DAY: Millis = Millis::from_secs(86_400);
 /// The budget that may burn within an hour before people are paged: 2 % of the window's (SRE workbook, chapter 5).
 const FAST_BURN_SHARE: f64 = 0.02;
@@ -68,6 +69,15 @@ pub(super) fn check_slo(slo: &Slo, path: &Path, problems: &mut Vec<Problem>) {
         problems.push(Problem::error("out_of_range", objective, message).help("write more, as in `99.9%`"));
     } else if let Some(window) = window {
         burn_alert(slo.objective, window, objective, problems);
+    }
+}
+
+pub(super) fn check_on_call(on_call: &OnCall, path: &Path, problems: &mut Vec<Problem>) {
+    let within = on_call.require_source.unwrap_or(DAY);
+    if within < MINUTE || within.get() > 182 * DAY.get() {
+        let message = format!("a source is required within 1m to 182d, not {within}");
+        let help = "write how long it may be silent, as in `require_source: 15m`";
+        problems.push(Problem::error("out_of_range", path.then("require_source"), message).help(help));
     }
 }
 

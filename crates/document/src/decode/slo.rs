@@ -1,9 +1,13 @@
 //! Reads SLOs and on-call SLOs.
 
-use daybreak_model::{Good, Indicator, Key, Millis, MillisError, OnCall, Percentage, Slo, StatusBound, Window};
+use std::collections::BTreeMap;
+
+use daybreak_model::{
+    Freeze, Good, Indicator, Key, Millis, MillisError, OnCall, PageMatch, Percentage, Slo, StatusBound, Window,
+};
 
 use super::reader::Reader;
-use crate::fields::{GOOD, ON_CALL, SLI, SLO};
+use crate::fields::{GOOD, MATCH, ON_CALL, SLI, SLO};
 use crate::tree::{Node, Tree, shorten};
 
 impl Reader<'_> {
@@ -112,6 +116,60 @@ impl Reader<'_> {
             off_hours_incidents_per_half_year: count(self, "off_hours_incidents_per_half_year").unwrap_or_default(),
             description: self.field(fields, "description", Self::text),
             hours: self.field(fields, "hours", Self::key).unwrap_or_else(|| key.clone()),
+            pages: self.field(fields, "match", Self::page_match),
+            freeze: self.field(fields, "freeze", Self::freeze),
+            require_source: self.field(fields, "require_source", Self::duration),
         })
+    }
+
+    fn page_match(&mut self, node: &Node) -> Option<PageMatch> {
+        let fields = &self.fields(node, &MATCH)?;
+        if fields.is_empty() {
+            let help = "write `receiver`, `labels` or `service`, or leave the field out";
+            self.error("empty_value", fields.head, "nothing says which pages are its own", help);
+        }
+        Some(PageMatch {
+            receiver: self.field(fields, "receiver", Self::some_words).unwrap_or_default(),
+            labels: self.field(fields, "labels", Self::labels).unwrap_or_default(),
+            service: self.field(fields, "service", Self::some_words).unwrap_or_default(),
+        })
+    }
+
+    /// A text, or several of them.
+    fn some_words(&mut self, node: &Node) -> Option<Vec<String>> {
+        const HELP: &str = "write a text, or a list of texts";
+        match &node.tree {
+            Tree::List(items) if items.is_empty() => {
+                self.error("empty_value", node.head, "an empty list matches nothing", HELP);
+                None
+            }
+            Tree::List(_) => self.list(node, HELP, Self::words),
+            _ => self.words(node).map(|text| vec![text]),
+        }
+    }
+
+    fn labels(&mut self, node: &Node) -> Option<BTreeMap<String, Vec<String>>> {
+        let mut labels = BTreeMap::new();
+        self.entries(node, "write labels and their values, as in `{ team: payments }`", |reader, entry| {
+            let values = reader.some_words(&entry.value);
+            labels.insert(entry.key.clone(), values.unwrap_or_default());
+        })?;
+        if labels.is_empty() {
+            let help = "write labels and their values, as in `{ team: payments }`";
+            self.error("empty_value", node.head, "no label is no match", help);
+        }
+        Some(labels)
+    }
+
+    fn freeze(&mut self, node: &Node) -> Option<Freeze> {
+        const HELP: &str = "write `changes`, or leave the field out";
+        match self.formed(node, "a word", HELP)? {
+            "changes" => Some(Freeze::Changes),
+            other => {
+                let message = format!("`{}` cannot be frozen", shorten(other));
+                self.error("invalid_value", node.head, message, HELP);
+                None
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Writes calendars, SLOs and on-call SLOs.
 
-use daybreak_model::{Hours, OnCall, Slo, Window};
+use daybreak_model::{Freeze, Hours, OnCall, PageMatch, Slo, Window};
 use serde_json::Value;
 
 use super::Object;
@@ -44,5 +44,25 @@ pub(super) fn on_call(on_call: &OnCall) -> Value {
     object.set("pages_per_week", on_call.pages_per_week);
     object.set("off_hours_incidents_per_half_year", on_call.off_hours_incidents_per_half_year);
     object.set("hours", on_call.hours.as_str());
+    object.maybe("match", on_call.pages.as_ref().map(page_match));
+    object.maybe("freeze", on_call.freeze.map(|Freeze::Changes| "changes"));
+    object.maybe("require_source", on_call.require_source.map(|within| within.to_string()));
     object.into()
+}
+
+fn page_match(pages: &PageMatch) -> Value {
+    let mut object = Object::default();
+    let labels = pages.labels.iter().map(|(name, values)| (name.clone(), some(values)));
+    object.unless_empty("receiver", some(&pages.receiver));
+    object.unless_empty("labels", Value::Object(labels.collect()));
+    object.unless_empty("service", some(&pages.service));
+    object.into()
+}
+
+/// One text as it is, several as a list.
+fn some(texts: &[String]) -> Value {
+    match texts {
+        [one] => Value::from(one.as_str()),
+        several => several.iter().map(|text| Value::from(text.as_str())).collect(),
+    }
 }

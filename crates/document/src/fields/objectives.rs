@@ -130,5 +130,29 @@ pub(crate) static ON_CALL: Noun = Noun {
             "write `hours:` and the rotation's working hours",
             "The rotation's working hours.",
         ),
+        optional("match", Shape::Object(&MATCH), "Which pages of Alertmanager and PagerDuty are its own."),
+        optional(
+            "freeze",
+            Shape::Words(&["changes"]),
+            "What a spent budget freezes, beside starts: changes by hand that do not only turn things off.",
+        ),
+        optional(
+            "require_source",
+            Shape::Duration,
+            "Within which time its sources of pages must have been heard from; else no run starts.",
+        ),
+    ],
+};
+
+const SOME: Shape = Shape::OneOf(&[Shape::Text, Shape::Several(&Shape::Text)]);
+
+pub(crate) static MATCH: Noun = Noun {
+    name: "a match of pages",
+    id: "match",
+    doc: "Which pages are an on-call's own. What is said of receiver and labels must all hold. At least one is.",
+    fields: &[
+        optional("receiver", SOME, "Alertmanager's receiver, or several of them: `payments-pager`."),
+        optional("labels", Shape::Names(&SOME), "Labels of an alert, each with its value or several of them."),
+        optional("service", SOME, "PagerDuty's service by id or name, or several of them: `PABC123`."),
     ],
 };

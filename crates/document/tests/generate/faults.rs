@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 
 use daybreak_model::{
-    DateRange, Distribution, DrawBy, Effect, ErrorEffect, Fault, Good, Guard, GuardPolicy, Hang, Hours, Indicator,
-    Latency, Millis, OnCall, Percentage, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen, TimeSpan, Weekdays,
-    Window,
+    DateRange, Distribution, DrawBy, Effect, ErrorEffect, Fault, Freeze, Good, Guard, GuardPolicy, Hang, Hours,
+    Indicator, Latency, Millis, OnCall, PageMatch, Percentage, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen,
+    TimeSpan, Weekdays, Window,
 };
 use jiff::civil::Time;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -150,21 +150,33 @@ fn slo() -> impl Strategy<Value = Slo> {
     )
 }
 
+fn on_call() -> impl Strategy<Value = OnCall> {
+    let matched = (vec(words(), 0..3), btree_map(name(), vec(words(), 1..3), 0..3), vec(words(), 0..3));
+    let matched = matched.prop_map(|(receiver, labels, service)| PageMatch { receiver, labels, service });
+    let matched = option::of(matched.prop_filter("it matches something", |matched| *matched != PageMatch::default()));
+    let freeze = option::of(Just(Freeze::Changes));
+    let required = option::of(millis(60_000..=182 * 86_400_000));
+    (option::of(text()), any::<(u32, u32)>(), matched, freeze, required).prop_map(
+        |(description, (pages, incidents), matched, freeze, require_source)| OnCall {
+            description,
+            pages_per_week: pages,
+            off_hours_incidents_per_half_year: incidents,
+            hours: key("office"),
+            pages: matched,
+            freeze,
+            require_source,
+        },
+    )
+}
+
 /// Any faults, with the calendar and the objectives that they name.
 pub(crate) fn all() -> impl Strategy<Value = Resources> {
-    let on_call = (option::of(text()), any::<(u32, u32)>());
-    (vec(fault(), 0..3), hours(), slo(), on_call).prop_map(|(faults, hours, slo, (description, (pages, incidents)))| {
+    (vec(fault(), 0..3), hours(), slo(), on_call()).prop_map(|(faults, hours, slo, on_call)| {
         let mut resources = Resources::default();
         let named = faults.into_iter().enumerate().map(|(index, fault)| (key(&format!("fault-{index}")), fault));
         resources.faults = named.collect();
         resources.hours.insert(key("office"), hours);
         resources.slos.insert(key("checkout"), slo);
-        let on_call = OnCall {
-            description,
-            pages_per_week: pages,
-            off_hours_incidents_per_half_year: incidents,
-            hours: key("office"),
-        };
         resources.on_call.insert(key("payments"), on_call);
         resources
     })
