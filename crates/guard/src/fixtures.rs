@@ -91,6 +91,8 @@ pub(crate) fn run() -> Run {
         revision: 3,
         percentage: percentage("1%"),
         stage: 0,
+        ramp: Vec::new(),
+        guard: None,
         started_at: at(0),
         ends_at: at(600),
         hours_key: key("day"),

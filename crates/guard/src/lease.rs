@@ -81,7 +81,7 @@ fn grant(run: &Run, known: bool) -> Option<RunGrant> {
     Some(RunGrant {
         id: run.id,
         stage: run.stage,
-        percentage: run.percentage,
+        percentage: run.percentage_of(run.stage),
         cap: FAULTS_IN_FLIGHT_MAX,
         ends_at: run.ends_at,
         spec,

@@ -12,7 +12,8 @@
 //! * [`blast_radius`]: how much of the traffic runs may touch, and whether they touch more;
 //! * [`lease`]: whether a client may inject, and what;
 //! * [`evidence`]: what a run shows: harm, resilience, or neither yet;
-//! * [`people`]: how often people were paged, and whether that leaves room for a run.
+//! * [`people`]: how often people were paged, and whether that leaves room for a run;
+//! * [`watch`]: what all of that means for a run that is active.
 
 pub mod admission;
 pub mod blast_radius;
@@ -27,3 +28,4 @@ pub mod people;
 pub mod run;
 mod span;
 pub mod traffic;
+pub mod watch;

@@ -4,13 +4,14 @@
 //! stays as it is whatever happens, and one whose time is up has ended at the next event at the latest.
 
 use daybreak_model::wire::RunSpec;
-use daybreak_model::{Cause, Ended, Hours, Key, Percentage, RunId};
+use daybreak_model::{Cause, Ended, GuardPolicy, Hours, Key, Millis, Percentage, Ramp, RunId, Slo};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::RefusalCode;
 use crate::blast_radius::OVERRIDE_MAX;
 use crate::hours::is_open;
+use crate::span::after;
 
 /// One activation of a fault, with everything that it pinned when it started: edits act on the next run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,10 +22,16 @@ pub struct Run {
     pub spec: RunSpec,
     /// The revision that it started with.
     pub revision: u64,
-    /// The share of eligible requests to treat; never more than the fault's.
+    /// The share of eligible requests to treat in the end; never more than the fault's.
     pub percentage: Percentage,
     /// The ramp stage, from 0.
     pub stage: u32,
+    /// The stages before the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ramp: Vec<Stage>,
+    /// What watches over it; nothing where the fault says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guarded>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ends at the latest.
@@ -45,6 +52,26 @@ pub struct Run {
     /// How it ended, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+/// One stage of a ramp, but the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The share of eligible requests that it treats.
+    pub percentage: Percentage,
+    /// When the next one begins.
+    pub until: Timestamp,
+}
+
+/// The guard of a run, as it was when it started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Guarded {
+    /// What must hold.
+    pub policy: GuardPolicy,
+    /// The SLO.
+    pub slo: Slo,
+    /// So many treated requests may be bad: `max_spend` of what the window's budget was at the start.
+    pub spend_max: f64,
 }
 
 /// The end of a run.
@@ -98,6 +125,15 @@ pub enum Event {
         /// With the numbers.
         reason: String,
     },
+    /// The guard ends it: see [`Watch`](crate::watch::Watch).
+    Guard {
+        /// Why.
+        cause: Cause,
+        /// With the numbers.
+        reason: String,
+    },
+    /// Resilience is shown, and the fault says to stop then.
+    Resilient,
     /// The server restarted, or another one leads.
     ServerRestarted,
 }
@@ -110,6 +146,8 @@ pub enum Effect {
     Record,
     /// Tell clients that it ended: they stop.
     AnnounceEnded,
+    /// Tell clients that its next stage begins: they report, and get leave for it.
+    AnnounceStage,
 }
 
 impl Run {
@@ -117,6 +155,37 @@ impl Run {
     #[must_use]
     pub const fn is_active(&self) -> bool {
         self.end.is_none()
+    }
+
+    /// The stages of a ramp that begins now, as far as they are below the share that was asked for.
+    #[must_use]
+    pub fn planned(ramp: &Ramp, asked: Percentage, now: Timestamp) -> Vec<Stage> {
+        let below = ramp.steps().iter().take_while(|step| step.percentage < asked);
+        let mut passed = Millis::ZERO;
+        let stages = below.map(|step| {
+            passed = Millis::new(passed.get().saturating_add(step.length.get()));
+            Stage { percentage: step.percentage, until: after(now, passed) }
+        });
+        stages.collect()
+    }
+
+    /// The share that a stage treats.
+    #[must_use]
+    pub fn percentage_of(&self, stage: u32) -> Percentage {
+        let ramped = usize::try_from(stage).ok().and_then(|stage| self.ramp.get(stage));
+        ramped.map_or(self.percentage, |stage| stage.percentage)
+    }
+
+    /// How many stages it has begun.
+    #[must_use]
+    pub fn stages(&self) -> std::ops::RangeInclusive<u32> {
+        0..=self.stage
+    }
+
+    /// The stage that the time has come for; it never goes back, whatever the clock does.
+    fn stage_at(&self, now: Timestamp) -> u32 {
+        let passed = self.ramp.iter().take_while(|stage| stage.until <= now).count();
+        self.stage.max(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
     /// Whether a refusal of this kind was waived for it.
@@ -138,7 +207,9 @@ impl Run {
             return Vec::new();
         }
         let Some((ended, actor, reason)) = self.ends(event, now) else {
-            return Vec::new();
+            let stage = self.stage_at(now);
+            let grows = std::mem::replace(&mut self.stage, stage) != stage;
+            return if grows { vec![Effect::AnnounceStage] } else { Vec::new() };
         };
         self.end = Some(End { ended, at: now, actor, reason });
         vec![Effect::AnnounceEnded, Effect::Record]
@@ -157,6 +228,8 @@ impl Run {
             Event::ClientsLost { clients } => {
                 aborted(Cause::ClientsLost, None, Some(format!("{clients} clients that had struck went silent")))
             }
+            Event::Guard { cause, reason } => aborted(cause, None, Some(reason)),
+            Event::Resilient => Some((Ended::Completed, None, Some("resilience was shown".to_owned()))),
             Event::BlastRadiusExceeded { reason } => aborted(Cause::BlastRadius, None, Some(reason)),
             Event::Tick if !waives_hours && !is_open(&self.hours, now) => {
                 aborted(Cause::OutsideHours, None, Some(format!("the hours `{}` closed", self.hours_key)))

@@ -1,19 +1,19 @@
 //! The reasons, one by one.
 
 use daybreak_model::limits::COOL_DOWN;
-use daybreak_model::{DrawBy, Guard, RunId};
+use daybreak_model::{DrawBy, RunId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Facts, PRODUCTION, Refusal, RefusalCode, Warning, WarningCode, hours_key};
+use super::{Facts, Refusal, RefusalCode, Warning, WarningCode, guard, hours_key};
 use crate::blast_radius::{OVERRIDE_MAX, REQUESTS_MIN, Share};
 use crate::hours::{self, Misfit};
 use crate::span::after;
 
 pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
-    let single =
-        [halted(facts), disabled(facts), percentage(facts), guard(facts), insufficient_data(facts), no_clients(facts)];
+    let single = [halted(facts), disabled(facts), percentage(facts), insufficient_data(facts), no_clients(facts)];
     let mut all: Vec<_> = single.into_iter().flatten().collect();
+    all.extend(guard::refusals(facts));
     all.extend(duration(facts));
     all.extend(hours(facts));
     all.extend([blast_radius(facts), point_busy(facts), cooling_down(facts)].into_iter().flatten());
@@ -21,7 +21,7 @@ pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
     all
 }
 
-fn refusal(code: RefusalCode, sentence: impl Into<String>, clears: impl Into<String>) -> Refusal {
+pub(super) fn refusal(code: RefusalCode, sentence: impl Into<String>, clears: impl Into<String>) -> Refusal {
     Refusal { code, sentence: sentence.into(), clears: clears.into(), clears_at: None, waivable: false }
 }
 
@@ -72,22 +72,6 @@ fn duration(facts: &Facts<'_>) -> Vec<Refusal> {
         ));
     }
     refusals
-}
-
-fn guard(facts: &Facts<'_>) -> Option<Refusal> {
-    match facts.fault.guard {
-        Guard::None if facts.environment == PRODUCTION => Some(refusal(
-            RefusalCode::GuardRequired,
-            format!("the fault says `guard: none`, which `{PRODUCTION}` does not allow"),
-            "give the fault a guard",
-        )),
-        Guard::None => None,
-        Guard::Policy(_) => Some(refusal(
-            RefusalCode::GuardUnavailable,
-            "the fault has a guard, and this version of Daybreak cannot watch error budgets yet",
-            format!("outside of `{PRODUCTION}`, write `guard: none`"),
-        )),
-    }
 }
 
 fn hours(facts: &Facts<'_>) -> Vec<Refusal> {
@@ -266,5 +250,6 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
         ),
     ];
     let stands = candidates.into_iter().filter(|(stands, ..)| *stands);
-    stands.map(|(_, code, sentence)| Warning { code, sentence }).collect()
+    let stands = stands.map(|(_, code, sentence)| Warning { code, sentence });
+    stands.chain(guard::cannot_conclude(facts)).collect()
 }

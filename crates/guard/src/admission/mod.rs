@@ -1,6 +1,7 @@
 //! Admission: everything that stands against a start, at once.
 
 mod checks;
+mod guard;
 mod refusal;
 
 use daybreak_model::{Fault, Hours, Key, Millis, Percentage, RunId};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use crate::blast_radius::Share;
 use crate::clients::FaultPoint;
 
+pub use guard::GuardFacts;
 pub use refusal::{Refusal, RefusalCode, Warning, WarningCode};
 
 /// The environment in which `guard: none` is refused.
@@ -43,6 +45,8 @@ pub struct Facts<'a> {
     pub busy: Vec<(RunId, Timestamp)>,
     /// When the last run on the same point ended, if one did since the server started.
     pub last_ended_at: Option<Timestamp>,
+    /// What is known of what its guard names; none where it has no guard.
+    pub guard: Option<GuardFacts<'a>>,
 }
 
 /// What was asked for.
@@ -52,6 +56,8 @@ pub struct Start<'a> {
     pub percentage: Option<Percentage>,
     /// A duration below the fault's.
     pub duration: Option<Millis>,
+    /// Draw and count, strike nothing.
+    pub shadow: bool,
     /// Why refusals that can be waived should be.
     pub override_reason: Option<&'a str>,
     /// Whether the one who asks may override: an admin.

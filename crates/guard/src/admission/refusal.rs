@@ -52,8 +52,6 @@ codes! {
         TooLong = "too_long",
         /// The fault says `guard: none`, and this is production.
         GuardRequired = "guard_required",
-        /// The fault has a guard, which this version cannot provide.
-        GuardUnavailable = "guard_unavailable",
         /// The calendar is closed.
         OutsideHours = "outside_hours",
         /// The calendar closes before the run would end.
@@ -62,6 +60,16 @@ codes! {
         CalendarEnds = "calendar_ends",
         /// What a limit of the run is measured by is not known.
         InsufficientData = "insufficient_data",
+        /// The error budget of the guard's SLO would not be left as the guard demands.
+        BudgetLow = "budget_low",
+        /// That error budget burns too fast.
+        Burning = "burning",
+        /// The people on call have had enough, or nobody knows whether they have.
+        PeopleBudget = "people_budget",
+        /// No client counts outcomes for the guard's SLO.
+        NoArms = "no_arms",
+        /// No shadow run on the point came first.
+        ShadowFirst = "shadow_first",
         /// No live client can be struck at the point.
         NoClients = "no_clients",
         /// The runs together would touch too much.
@@ -82,6 +90,8 @@ codes! {
         BlastRadiusUnmeasured = "blast_radius_unmeasured",
         /// Some clients that know the point forbid faults.
         FaultsForbidden = "faults_forbidden",
+        /// There is too little traffic for a verdict in that time.
+        CannotConclude = "cannot_conclude",
         /// Some passes happen outside of a request, and are never struck.
         Unscoped = "unscoped",
     }

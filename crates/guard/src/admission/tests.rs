@@ -26,6 +26,7 @@ fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
         shares: Vec::new(),
         busy: Vec::new(),
         last_ended_at: None,
+        guard: None,
     }
 }
 
@@ -77,7 +78,7 @@ fn nothing_stands_against_it() {
 
 #[test]
 fn state_of_the_server_and_the_fault() {
-    use RefusalCode::{FaultDisabled, GuardRequired, GuardUnavailable, Halted};
+    use RefusalCode::{FaultDisabled, GuardRequired, Halted, InsufficientData};
     let (plain, day, guarded) = (fault(), day(), guarded());
     let disabled = Fault { enabled: false, ..fault() };
     let facts = |fault| facts(fault, Some(&day));
@@ -91,7 +92,7 @@ fn state_of_the_server_and_the_fault() {
     );
     check(&Facts { halted: Some(""), ..facts(&plain) }, Halted, "everything is halted", "lift", None, false);
     check(&facts(&disabled), FaultDisabled, "disabled", "enable", None, false);
-    check(&facts(&guarded), GuardUnavailable, "error budgets", "guard: none", None, false);
+    check(&facts(&guarded), InsufficientData, "nothing is known", "ask again", None, false);
     let production = Facts { environment: "production", ..facts(&plain) };
     check(&production, GuardRequired, "guard: none", "give the fault a guard", None, false);
 }
@@ -253,6 +254,7 @@ fn all_reasons_at_once() {
     let start = |may_override, override_reason| Start {
         percentage: Some(percentage("2%")),
         duration: Some(Millis::from_secs(7_200)),
+        shadow: false,
         override_reason,
         may_override,
     };
@@ -271,9 +273,9 @@ fn all_reasons_at_once() {
         "percentage_raised",
         "duration_raised",
         "too_long",
-        "guard_unavailable",
         "outside_hours",
         "calendar_ends",
+        "insufficient_data",
         "no_clients",
         "blast_radius",
         "point_busy",

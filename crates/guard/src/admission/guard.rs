@@ -1,0 +1,189 @@
+//! What the fault's guard has against a start: budgets of customers and of people, and what nobody could watch.
+
+use daybreak_model::limits::RUN_DURATION_MAX;
+use daybreak_model::{Guard, GuardPolicy, Key, Slo};
+
+use super::checks::refusal;
+use super::{Facts, PRODUCTION, Refusal, RefusalCode, Warning, WarningCode};
+use crate::budget::{State, Status};
+use crate::evidence::resilience::{Plan, treated_needed};
+use crate::people::PeopleState;
+use crate::span::after;
+
+/// What is known of what a fault's guard names.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardFacts<'a> {
+    /// The SLO; none where there is none of that key.
+    pub slo: Option<&'a Slo>,
+    /// Where its budget stands.
+    pub budget: Option<&'a Status>,
+    /// The share of that budget that is set aside for active runs, from 0 up.
+    pub reserved: f64,
+    /// Whether the source of the SLO's indicator has brought something lately.
+    pub fresh: bool,
+    /// How the on-call stands; none where the guard names none, or there is none of that key.
+    pub people: Option<&'a PeopleState>,
+    /// Whether a live client counts outcomes for the SLO as it is now.
+    pub arms_reported: bool,
+    /// Whether a shadow run on the point has run its course.
+    pub shadow_done: bool,
+    /// Requests per second that could be eligible; none where that is not known.
+    pub eligible_per_second: Option<f64>,
+}
+
+pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
+    let policy = match &facts.fault.guard {
+        Guard::Policy(policy) => policy,
+        Guard::None if facts.environment == PRODUCTION => return vec![required()],
+        Guard::None => return Vec::new(),
+    };
+    let Some(guard) = &facts.guard else {
+        let sentence = "nothing is known of what its guard names, and what is not known is not fine";
+        return vec![refusal(RefusalCode::InsufficientData, sentence, "ask again")];
+    };
+    let mut all = people(facts, policy, guard);
+    all.extend(telemetry(policy, guard));
+    all.extend(budget(facts, policy, guard));
+    all.extend(shadow_first(facts, guard));
+    all
+}
+
+fn required() -> Refusal {
+    let sentence = format!("the fault says `guard: none`, which `{PRODUCTION}` does not allow");
+    refusal(RefusalCode::GuardRequired, sentence, "give the fault a guard")
+}
+
+/// Budgets of people: refusals of theirs may be waived.
+fn people(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
+    let Some(on_call) = &policy.on_call else { return Vec::new() };
+    let Some(people) = guard.people else {
+        let sentence = format!("the on-call `{on_call}` or its hours are not there, so nobody knows how it fares");
+        return vec![refusal(RefusalCode::PeopleBudget, sentence, format!("define the on-call `{on_call}`"))];
+    };
+    let ends_at = after(facts.now, facts.start.duration(facts.fault).min(RUN_DURATION_MAX));
+    let reasons = people.refuses_start(ends_at).into_iter();
+    let refused = reasons.map(|reason| Refusal {
+        clears_at: reason.clears_at,
+        waivable: true,
+        ..refusal(RefusalCode::PeopleBudget, reason.sentence, reason.clears)
+    });
+    refused.collect()
+}
+
+/// What cannot be seen cannot be guarded; that is never waived.
+fn telemetry(policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
+    let slo = &policy.slo;
+    let Some(status) = guard.budget.filter(|_| guard.slo.is_some()) else {
+        let sentence = format!("the SLO `{slo}` is not there, so nothing says what users feel");
+        return vec![refusal(RefusalCode::InsufficientData, sentence, format!("define the SLO `{slo}`"))];
+    };
+    let mut all = Vec::new();
+    if !guard.arms_reported {
+        let operation = guard.slo.map(|slo| slo.sli.operation.as_str()).unwrap_or_default();
+        all.push(refusal(
+            RefusalCode::NoArms,
+            format!(
+                "no live client counts what its requests of `{operation}` come to, so the arms could not be told apart"
+            ),
+            "open a scope around the root's requests: the SDK's middleware does",
+        ));
+    }
+    if !guard.fresh {
+        let sentence = format!("the source of the SLO `{slo}` has brought nothing that can be read lately");
+        all.push(refusal(RefusalCode::InsufficientData, sentence, "look at GET /api/v1/slos/{key}/status"));
+    } else if status.state == State::InsufficientData {
+        let lacking = status.alerts.iter().filter(|alert| !alert.enough_data);
+        let counted: Vec<_> =
+            lacking.map(|alert| format!("{} within {}", alert.long.total, alert.long.window)).collect();
+        let sentence =
+            format!("the SLO `{slo}` has too few requests to tell whether its budget burns: {}", counted.join(", "));
+        all.push(refusal(RefusalCode::InsufficientData, sentence, "wait for traffic, or send some"));
+    }
+    all
+}
+
+fn budget(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
+    let (slo, Some(status)) = (&policy.slo, guard.budget) else { return Vec::new() };
+    let mut all = Vec::new();
+    if status.is_burning() {
+        let firing = status.alerts.iter().filter(|alert| alert.firing);
+        let rates: Vec<_> = firing
+            .map(|alert| {
+                let rate = alert.long.rate.unwrap_or_default();
+                format!(
+                    "{rate:.1} times as fast as it lasts over {}, where {:.1} is too fast",
+                    alert.long.window, alert.factor
+                )
+            })
+            .collect();
+        let sentence = format!("the error budget of `{slo}` is burning: {}", rates.join("; "));
+        all.push(refusal(RefusalCode::Burning, sentence, "mend what burns it; then wait until it does no more"));
+    }
+    let own = if facts.start.shadow { 0.0 } else { policy.max_spend.ratio() };
+    let left = status.remaining_after(guard.reserved + own);
+    // What is below a hundred-thousandth is rounding.
+    if status.state != State::InsufficientData && left + 1e-5 < policy.min_budget.ratio() {
+        all.push(low(slo, status, guard.reserved, own, policy));
+    }
+    all
+}
+
+fn low(slo: &Key, status: &Status, reserved: f64, own: f64, policy: &GuardPolicy) -> Refusal {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let sentence = format!(
+        "{} of the error budget of `{slo}` are left; {} are set aside for active runs and {} for this one, and {} must be left \
+         after that",
+        percent(status.remaining),
+        percent(reserved),
+        percent(own),
+        policy.min_budget
+    );
+    let clears = if reserved > 0.0 {
+        "wait until other runs end, or until bad requests leave the window"
+    } else {
+        "wait until bad requests leave the window"
+    };
+    Refusal { waivable: true, ..refusal(RefusalCode::BudgetLow, sentence, clears) }
+}
+
+/// A run that strikes nothing comes first: it shows that the arms can be told apart, and what they are like.
+fn shadow_first(facts: &Facts<'_>, guard: &GuardFacts<'_>) -> Option<Refusal> {
+    (!facts.start.shadow && !guard.shadow_done).then(|| {
+        refusal(
+            RefusalCode::ShadowFirst,
+            format!("no shadow run on the fault point `{}` has run its course yet", facts.fault.point),
+            "start one: `{\"shadow\": true}`; it draws and counts, and strikes nothing",
+        )
+    })
+}
+
+/// Too little traffic for a verdict in that time.
+pub(super) fn cannot_conclude(facts: &Facts<'_>) -> Option<Warning> {
+    let (Guard::Policy(policy), Some(guard)) = (&facts.fault.guard, &facts.guard) else { return None };
+    let (status, rate) = (guard.budget?, guard.eligible_per_second?);
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    let base_rate = if status.total == 0 { 0.0 } else { status.bad as f64 / status.total as f64 };
+    let rho = facts.start.percentage(facts.fault).ratio();
+    if rho <= 0.0 || facts.start.shadow {
+        return None;
+    }
+    let odds = if rho < 1.0 { rho / (1.0 - rho) } else { 0.0 };
+    let needed = treated_needed(&Plan { base_rate, odds, struck_share: 1.0, harm: policy.harm.ratio() });
+    let treated = rate * rho * facts.start.duration(facts.fault).to_duration().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a forecast")]
+    let enough = needed.is_some_and(|needed| treated >= needed as f64);
+    (!enough).then(|| {
+        let needs = needed.map_or_else(|| "more than there could be".to_owned(), |needed| format!("about {needed}"));
+        Warning {
+            code: WarningCode::CannotConclude,
+            sentence: format!(
+                "about {treated:.0} requests would be treated, and to rule out harm of {} takes {needs}: the run may find harm, \
+                 but will hardly show resilience",
+                policy.harm
+            ),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

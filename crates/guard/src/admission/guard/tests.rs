@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+
+use daybreak_model::{Fault, Good, Hours, Indicator, Millis, OnCall, StatusBound, Window};
+
+use super::*;
+use crate::admission::{Start, admit};
+use crate::blast_radius::LIMIT_DEFAULT;
+use crate::budget::Budgets;
+use crate::clients::FaultPoint;
+use crate::fixtures::{at, day, fault, key, percentage};
+use crate::people::{Page, People, Repeat, Source, Urgency};
+
+/// Everything that a guard can name, and what stands against nothing.
+struct Bench {
+    fault: Fault,
+    slo: Slo,
+    day: Hours,
+    on_call: OnCall,
+    budgets: Budgets,
+    people: People,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let policy = GuardPolicy {
+            slo: key("checkout"),
+            min_budget: percentage("20%"),
+            max_spend: GuardPolicy::MAX_SPEND_DEFAULT,
+            harm: GuardPolicy::HARM_DEFAULT,
+            on_call: Some(key("payments")),
+            stop_when: None,
+        };
+        let good = Good { status: Some(StatusBound(500)), latency: None };
+        let slo = Slo {
+            description: None,
+            owner: None,
+            objective: percentage("99.9%"),
+            window: Window::Rolling(Millis::from_secs(28 * 86_400)),
+            sli: Indicator { operation: "POST /checkout".to_owned(), good },
+        };
+        let on_call = OnCall {
+            description: None,
+            pages_per_week: 2,
+            off_hours_incidents_per_half_year: 1,
+            hours: key("day"),
+            pages: None,
+            freeze: None,
+            require_source: None,
+        };
+        let mut bench = Self {
+            fault: Fault { guard: Guard::Policy(policy), ..fault() },
+            slo,
+            day: day(),
+            on_call,
+            budgets: Budgets::default(),
+            people: People::default(),
+        };
+        bench.count(100_000, 10);
+        bench
+    }
+
+    fn count(&mut self, good: u64, bad: u64) {
+        self.budgets.add(&key("checkout"), 1, good, bad, at(-4 * 3_600));
+        self.budgets.add(&key("checkout"), 1, 1_000, 0, at(-60));
+    }
+
+    fn page(&mut self, number: i64) {
+        let page = Page {
+            source: Source::Plain,
+            on_call: key("payments"),
+            keys: [number.to_string()].into(),
+            repeat: Repeat::AnyKnown,
+            at: at(-number),
+            title: None,
+            urgency: Urgency::High,
+        };
+        let _ = self.people.page(page, at(0));
+    }
+
+    /// The codes of what stands against a start with these changes to what is known; and of the warnings.
+    fn codes(
+        &self,
+        start: Start<'_>,
+        change: impl FnOnce(&mut GuardFacts<'_>),
+    ) -> (Vec<&'static str>, Vec<&'static str>) {
+        let budget = self.budgets.status(&key("checkout"), &self.slo, at(0));
+        let people = self.people.state(&key("payments"), &self.on_call, &self.day, at(0));
+        let mut guard = GuardFacts {
+            slo: Some(&self.slo),
+            budget: Some(&budget),
+            reserved: 0.0,
+            fresh: true,
+            people: Some(&people),
+            arms_reported: true,
+            shadow_done: true,
+            eligible_per_second: Some(1_000.0),
+        };
+        change(&mut guard);
+        let point = FaultPoint { clients: 1, permitting: 1, passes: 10, unscoped: 0, services: BTreeMap::new() };
+        let admission = admit(&Facts {
+            now: at(0),
+            environment: PRODUCTION,
+            max_run: Millis::from_secs(3_600),
+            max_blast_radius: LIMIT_DEFAULT,
+            fault: &self.fault,
+            hours: Some(&self.day),
+            start,
+            halted: None,
+            point,
+            shares: Vec::new(),
+            busy: Vec::new(),
+            last_ended_at: None,
+            guard: Some(guard),
+        });
+        let codes = admission.refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+        (codes, admission.warnings.iter().map(|warning| warning.code.as_str()).collect())
+    }
+
+    fn refused(&self, change: impl FnOnce(&mut GuardFacts<'_>)) -> Vec<&'static str> {
+        self.codes(Start::default(), change).0
+    }
+}
+
+const OVERRIDE: Start<'_> =
+    Start { percentage: None, duration: None, shadow: false, override_reason: Some("I must"), may_override: true };
+
+#[test]
+fn nothing_stands_against_a_guarded_start() {
+    assert_eq!(Bench::new().codes(Start::default(), |_| {}), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn invariant_5_what_is_not_known_refuses_and_is_never_waived() {
+    let bench = Bench::new();
+    let cases: [(&str, fn(&mut GuardFacts<'_>)); 5] = [
+        ("insufficient_data", |guard| guard.slo = None),
+        ("insufficient_data", |guard| guard.budget = None),
+        ("insufficient_data", |guard| guard.fresh = false),
+        ("no_arms", |guard| guard.arms_reported = false),
+        ("shadow_first", |guard| guard.shadow_done = false),
+    ];
+    for (code, change) in cases {
+        assert_eq!(bench.refused(change), [code]);
+        assert_eq!(bench.codes(OVERRIDE, change).0, [code], "never waived");
+    }
+    let nobody = Bench { budgets: Budgets::default(), ..Bench::new() };
+    assert_eq!(nobody.refused(|_| {}), ["insufficient_data"], "no traffic is no good sign");
+}
+
+#[test]
+fn a_budget_must_be_left_after_all_reservations() {
+    // 1,000 of 1,002,000 may be bad, and the run may spend 2 % of that.
+    for (bad, reserved, expected) in
+        [(780, 0.0, true), (790, 0.0, false), (0, 0.78, true), (0, 0.79, false), (500, 0.3, false), (1_100, 0.0, false)]
+    {
+        let mut bench = Bench { budgets: Budgets::default(), ..Bench::new() };
+        bench.budgets.add(&key("checkout"), 1, 999_000 - bad, bad, at(-20 * 86_400));
+        bench.count(1_000, 0);
+        let refused = bench.refused(|guard| guard.reserved = reserved);
+        assert_eq!(refused, if expected { vec![] } else { vec!["budget_low"] }, "{bad} bad, {reserved} reserved");
+        assert_eq!(bench.codes(OVERRIDE, |guard| guard.reserved = reserved).0, [] as [&str; 0], "it may be waived");
+    }
+}
+
+#[test]
+fn a_burning_budget_refuses_and_is_not_waived() {
+    let mut bench = Bench::new();
+    bench.budgets.add(&key("checkout"), 1, 10, 200, at(-60));
+    let refused = bench.refused(|_| {});
+    assert!(refused.contains(&"burning"), "{refused:?}");
+    assert!(bench.codes(OVERRIDE, |_| {}).0.contains(&"burning"));
+}
+
+#[test]
+fn people_that_were_paged_enough_refuse() {
+    let mut bench = Bench::new();
+    bench.page(1);
+    assert_eq!(bench.refused(|_| {}), [] as [&str; 0], "one of two");
+    bench.page(2);
+    assert_eq!(bench.refused(|_| {}), ["people_budget"], "one more would be too many");
+    assert_eq!(bench.codes(OVERRIDE, |_| {}).0, [] as [&str; 0], "it may be waived");
+    assert_eq!(Bench::new().refused(|guard| guard.people = None), ["people_budget"], "nobody knows");
+}
+
+#[test]
+fn a_shadow_run_needs_no_shadow_run_and_spends_nothing() {
+    let shadow = Start { shadow: true, ..Start::default() };
+    let (refused, warnings) = Bench::new().codes(shadow, |guard| {
+        guard.shadow_done = false;
+        guard.reserved = 0.69;
+    });
+    assert_eq!((refused, warnings), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn too_little_traffic_for_a_verdict_deserves_a_word() {
+    let warned = |rate| Bench::new().codes(Start::default(), |guard| guard.eligible_per_second = Some(rate)).1;
+    // 1 % for ten minutes, of which some 640 must be treated.
+    assert_eq!(warned(200.0), [] as [&str; 0]);
+    assert_eq!(warned(50.0), ["cannot_conclude"]);
+}

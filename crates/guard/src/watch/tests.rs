@@ -1,0 +1,255 @@
+use std::collections::BTreeSet;
+
+use daybreak_model::wire::{Metric, Report};
+use daybreak_model::{Arm, Good, GuardPolicy, Indicator, Millis, Slo, StatusBound, Window};
+
+use super::*;
+use crate::clients::Clients;
+use crate::fixtures::{RUN, arm, at, key, percentage, report, run};
+
+/// A run of half an hour that treats a tenth, and may spend 50 bad requests.
+fn guarded() -> Run {
+    let policy = GuardPolicy {
+        slo: key("checkout"),
+        min_budget: percentage("20%"),
+        max_spend: GuardPolicy::MAX_SPEND_DEFAULT,
+        harm: GuardPolicy::HARM_DEFAULT,
+        on_call: Some(key("payments")),
+        stop_when: None,
+    };
+    let slo = Slo {
+        description: None,
+        owner: None,
+        objective: percentage("99.9%"),
+        window: Window::Rolling(Millis::from_secs(28 * 86_400)),
+        sli: Indicator {
+            operation: "POST /checkout".to_owned(),
+            good: Good { status: Some(StatusBound(500)), latency: None },
+        },
+    };
+    let guard = Some(Guarded { policy, slo, spend_max: 50.0 });
+    Run { percentage: percentage("10%"), ends_at: at(1_800), guard, ..run() }
+}
+
+/// A client whose counts grow, and the watch that looks at them.
+struct Scene {
+    run: Run,
+    watch: Watch,
+    clients: Clients,
+    sequence: u64,
+    /// Requests, struck and failed of treated and of control.
+    treated: [u64; 3],
+    control: [u64; 3],
+    pages: usize,
+    budget: BudgetSight,
+    speaks: bool,
+}
+
+impl Scene {
+    fn new(run: Run) -> Self {
+        let mut clients = Clients::default();
+        clients.open_run(RUN);
+        Self {
+            run,
+            watch: Watch::default(),
+            clients,
+            sequence: 0,
+            treated: [0; 3],
+            control: [0; 3],
+            pages: 0,
+            budget: BudgetSight::default(),
+            speaks: true,
+        }
+    }
+
+    /// One second: requests come, so many of each arm fail, and the guard looks.
+    fn second(&mut self, second: i64, requests: [u64; 2], failed: [u64; 2]) -> Option<Event> {
+        for (counts, (requests, failed)) in
+            [&mut self.treated, &mut self.control].into_iter().zip(requests.into_iter().zip(failed))
+        {
+            counts[0] += requests;
+            counts[2] += failed;
+        }
+        self.treated[1] = self.treated[0];
+        if self.speaks {
+            self.report(second);
+        }
+        let silent = self.clients.silent(at(second));
+        let last_report = self.clients.iter().map(|client| client.last_heard).max();
+        let sight = Sight {
+            now: at(second),
+            counts: self.clients.run(RUN),
+            silent: &silent,
+            over: false,
+            last_report,
+            budget: Some(self.budget),
+            pages: self.pages,
+        };
+        self.watch.look(&self.run, &sight)
+    }
+
+    fn report(&mut self, second: i64) {
+        self.sequence += 1;
+        let counted = |side, [requests, struck, failed]: [u64; 3]| {
+            let mut counts = arm(side, requests, struck);
+            counts.stage = self.run.stage;
+            counts.counts.extend([(Metric::Settled, requests), (Metric::Error, failed)]);
+            counts
+        };
+        let arms = vec![counted(Arm::Treated, self.treated), counted(Arm::Control, self.control)];
+        let report = Report { runs: vec![RUN], arms, ..report(1, self.sequence) };
+        self.clients.report(&report, at(second)).unwrap();
+    }
+
+    /// The end that the guard comes to within so many seconds of the same traffic: when, and why.
+    fn within(&mut self, seconds: i64, requests: [u64; 2], failed: [u64; 2]) -> Option<(i64, Cause)> {
+        (1..=seconds).find_map(|second| match self.second(second, requests, failed)? {
+            Event::Guard { cause, .. } => Some((second, cause)),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn invariant_1_a_run_that_harms_is_ended() {
+    let mut scene = Scene::new(guarded());
+    let (second, cause) = scene.within(1_800, [10, 90], [1, 0]).unwrap();
+    assert_eq!((second, cause), (4, Cause::Harm), "four bad requests at a tenth, none in control, and three metrics looked at");
+    assert!(Scene::new(Run { guard: None, ..guarded() }).within(1_800, [10, 90], [5, 0]).is_none(), "nothing guards");
+}
+
+#[test]
+fn a_run_that_does_no_harm_goes_on() {
+    let mut scene = Scene::new(guarded());
+    assert_eq!(scene.within(400, [10, 90], [0, 1]), None);
+    let moments = scene.watch.timeline().len();
+    assert!((50..=60).contains(&moments), "{moments} in 400 s of a run of 1,800 s");
+    assert_eq!(scene.watch.timeline().last().map(|moment| moment.treated.requests), Some(4_000));
+}
+
+#[test]
+fn invariant_4_a_run_spends_no_more_than_its_share() {
+    // As many bad ones in proportion: no harm, but spent all the same.
+    let mut scene = Scene::new(guarded());
+    assert_eq!(scene.within(1_800, [10, 90], [1, 9]), Some((50, Cause::BudgetSpent)));
+    let shadow = |run: Run| Run { spec: daybreak_model::wire::RunSpec { shadow: true, ..run.spec }, ..run };
+    assert_eq!(Scene::new(shadow(guarded())).within(300, [10, 90], [1, 9]), None, "a shadow run spends nothing");
+    let unlike = Scene::new(shadow(guarded())).within(300, [10, 90], [1, 0]);
+    assert_eq!(unlike.map(|(_, cause)| cause), Some(Cause::InstrumentationBroken), "harm without a strike");
+}
+
+#[test]
+fn arms_that_do_not_come_out_as_drawn_end_a_run() {
+    let ended = Scene::new(guarded()).within(600, [20, 80], [0, 0]);
+    assert_eq!(ended.map(|(_, cause)| cause), Some(Cause::InstrumentationBroken));
+}
+
+#[test]
+fn invariant_5_a_run_that_nobody_reports_of_is_ended() {
+    let mut scene = Scene::new(guarded());
+    assert_eq!(scene.within(100, [10, 90], [0, 0]), None);
+    scene.speaks = false;
+    let ends = (101..200).find_map(|second| scene.second(second, [10, 90], [0, 0]).map(|event| (second, event)));
+    let (second, event) = ends.unwrap();
+    assert_eq!(second, 105, "after 5 s");
+    assert!(matches!(event, Event::Guard { cause: Cause::StaleReports, .. }), "{event:?}");
+    // From the beginning: it may settle.
+    let mut mute = Scene { speaks: false, ..Scene::new(guarded()) };
+    assert_eq!(mute.within(100, [10, 90], [0, 0]), Some((15, Cause::StaleReports)));
+}
+
+#[test]
+fn invariant_5_traffic_that_dwindles_ends_a_run() {
+    let mut scene = Scene::new(guarded());
+    assert_eq!(scene.within(120, [1, 9], [0, 0]), None);
+    let ends = (121..400).find(|second| scene.second(*second, [u64::from(second % 4 == 0), 4], [0, 0]).is_some());
+    assert!(ends.is_some_and(|second| (150..=200).contains(&second)), "{ends:?}");
+    // Hardly any traffic says nothing by being less.
+    let mut quiet = Scene::new(guarded());
+    assert!((1..300).all(|second| quiet.second(second, [0, u64::from(second < 60)], [0, 0]).is_none()));
+}
+
+#[test]
+fn budgets_and_people_end_a_run() {
+    let cases: [(fn(&mut Scene), Option<Cause>); 6] = [
+        (|scene| scene.budget.burning = true, Some(Cause::Burning)),
+        (|scene| scene.budget.burns_fast = true, Some(Cause::Burning)),
+        (|scene| scene.budget.stale = true, Some(Cause::StaleReports)),
+        (|scene| scene.pages = 1, Some(Cause::Paged)),
+        (
+            |scene| {
+                scene.pages = 1;
+                scene.run.waived = vec![RefusalCode::PeopleBudget];
+            },
+            None,
+        ),
+        (|_| {}, None),
+    ];
+    for (change, expected) in cases {
+        let mut scene = Scene::new(guarded());
+        assert_eq!(scene.within(30, [10, 90], [0, 0]), None);
+        change(&mut scene);
+        let event = scene.second(31, [10, 90], [0, 0]);
+        let cause = event.and_then(|event| match event {
+            Event::Guard { cause, .. } => Some(cause),
+            _ => None,
+        });
+        assert_eq!(cause, expected);
+    }
+}
+
+#[test]
+fn a_run_that_is_to_stop_when_resilient_does() {
+    let mut run = guarded();
+    if let Some(guard) = &mut run.guard {
+        guard.policy.stop_when = Some(StopWhen::Resilient);
+    }
+    let mut scene = Scene::new(run);
+    let ends = (1..1_800).find(|second| scene.second(*second, [10, 90], [0, 0]) == Some(Event::Resilient));
+    // 569 treated requests rule out one percentage point where nothing is bad.
+    assert!(ends.is_some_and(|second| (55..=65).contains(&second)), "{ends:?}");
+    assert_eq!(Scene::new(guarded()).within(300, [10, 90], [0, 0]), None, "unless said, it goes on");
+}
+
+#[test]
+fn what_is_open_at_a_lost_client_counts_as_bad() {
+    let mut clients = Clients::default();
+    clients.open_run(RUN);
+    let mut open = arm(Arm::Treated, 30, 30);
+    open.counts.extend([(Metric::Settled, 20)]);
+    let report = Report { runs: vec![RUN], arms: vec![open], ..report(1, 1) };
+    clients.report(&report, at(0)).unwrap();
+    let slow = |second, over| {
+        let silent = clients.silent(at(second));
+        let (counts, pages, budget, last_report) = (clients.run(RUN), 0, None, None);
+        let sight = Sight { now: at(second), counts, silent: &silent, over, last_report, budget, pages };
+        sight.arms(&guarded()).treated().slow
+    };
+    assert_eq!((slow(4, false), slow(5, false), slow(4, true)), (0, 10, 10));
+    assert_eq!(clients.silent(at(5)), BTreeSet::from([daybreak_model::InstanceId::new(1)]));
+}
+
+#[test]
+fn invariant_4_a_ramp_grows_by_time_and_each_stage_counts_by_its_own_share() {
+    let ramp = "1% for 1m, then 5% for 2m".parse().unwrap();
+    let plan = Run::planned(&ramp, percentage("10%"), at(0));
+    let mut run = Run { ramp: plan, ..guarded() };
+    let stage = |run: &mut Run, second| {
+        let effects = run.step(Event::Tick, at(second));
+        (run.stage, run.percentage_of(run.stage).to_string(), !effects.is_empty())
+    };
+    assert_eq!(stage(&mut run, 59), (0, "1%".to_owned(), false));
+    assert_eq!(stage(&mut run, 60), (1, "5%".to_owned(), true));
+    assert_eq!(stage(&mut run, 30), (1, "5%".to_owned(), false), "a clock that is put back undoes nothing");
+    assert_eq!(stage(&mut run, 200), (2, "10%".to_owned(), true));
+    assert_eq!(Run::planned(&ramp, percentage("5%"), at(0)).len(), 1, "no stage treats as much as the last");
+    let sight_at = |stage: u32, percentage: &str| {
+        let silent = BTreeSet::new();
+        let sight =
+            Sight { now: at(0), counts: None, silent: &silent, over: false, last_report: None, budget: None, pages: 0 };
+        let stages = sight.arms(&run).stages;
+        assert_eq!(stages[stage as usize].percentage.to_string(), percentage);
+        stages.len()
+    };
+    assert_eq!((sight_at(0, "1%"), sight_at(1, "5%"), sight_at(2, "10%")), (3, 3, 3));
+}
