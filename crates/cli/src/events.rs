@@ -1,5 +1,7 @@
 //! `daybreak events`: who changed what, when, why; as it happens with `--follow`.
 
+mod text;
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -134,25 +136,10 @@ fn print(format: Format, event: &Value) -> anyhow::Result<()> {
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let read = match format {
         Format::Json => out::print(&format!("{event}\n"))?,
-        Format::Text => out::print(&(line(event, color) + "\n"))?,
+        Format::Text => out::print(&text::text(event, color))?,
     };
     // Whoever follows for nobody need not go on.
     if read { Ok(()) } else { std::process::exit(0) }
-}
-
-/// An event as a line for people: when, what, to what, by whom, why.
-fn line(event: &Value, color: bool) -> String {
-    let text = |name: &str| event[name].as_str().unwrap_or_default();
-    let (bold, dim, plain) = if color { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-    let at: String = text("at").chars().take(19).map(|letter| if letter == 'T' { ' ' } else { letter }).collect();
-    let mut line = format!("{dim}{at}{plain}  {bold}{:<16}{plain}  {}", text("kind"), text("subject"));
-    if !text("actor").is_empty() {
-        line += &format!("  by {}", text("actor"));
-    }
-    if !text("reason").is_empty() {
-        line += &format!("  \"{}\"", text("reason"));
-    }
-    line
 }
 
 /// A moment: so long ago, or in RFC 3339.
@@ -168,19 +155,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn lines_for_people() {
-        let event = json!({"id": 7, "at": "2026-11-25T09:41:07.5Z", "kind": "flag.disabled",
-                           "subject": "flags/new-checkout", "actor": "ada", "reason": "too slow"});
-        let expected = "2026-11-25 09:41:07  flag.disabled     flags/new-checkout  by ada  \"too slow\"";
-        assert_eq!(line(&event, false), expected);
-        let bare = json!({"at": "2026-11-25T09:41:07Z", "kind": "halt.set"});
-        assert_eq!(line(&bare, false).trim_end(), "2026-11-25 09:41:07  halt.set");
-    }
 
     #[test]
     fn moments() {

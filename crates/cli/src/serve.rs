@@ -70,6 +70,7 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     if let Some(file) = &options.webhooks {
         control.watch_webhooks(file).await?;
     }
+    control.note_started(env!("CARGO_PKG_VERSION")).await;
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));
@@ -82,7 +83,12 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
         }
     };
     daybreak_server::serve(listener, shared, tls, end).await?;
-    if control.is_to_restart() { Err(start_anew(address)) } else { Ok(ExitCode::SUCCESS) }
+    if control.is_to_restart() {
+        // What is recorded from a restore on is in no log: the store's place has been taken.
+        return Err(start_anew(address));
+    }
+    control.note_stopped().await;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Becomes a new server with the same options on the same address: whatever this one knew is forgotten. It returns only

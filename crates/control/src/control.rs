@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::events::RefusedStarts;
+use crate::events::{Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
@@ -73,6 +73,7 @@ pub(crate) struct Inner {
     pub(crate) files: Mutex<Option<FilesStatus>>,
     /// Told of whatever brings events.
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
+    pub(crate) recorder: Recorder,
     pub(crate) refused: Mutex<RefusedStarts>,
     pub(crate) webhooks: Mutex<Webhooks>,
     pub(crate) shutting_down: AtomicBool,
@@ -142,6 +143,7 @@ impl Control {
             vitals: Mutex::default(),
             files: Mutex::new(None),
             recorded: tokio::sync::watch::Sender::new(()),
+            recorder: Recorder::default(),
             refused: Mutex::default(),
             webhooks: Mutex::default(),
             shutting_down: AtomicBool::new(false),

@@ -51,4 +51,4 @@ pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
-pub use webhooks::{Template, WebhookStatus, WebhookTest, WebhooksError};
+pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError};

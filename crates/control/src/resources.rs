@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_document::{Difference, Overridden, diff};
 use daybreak_model::wire::{Change, Position};
-use daybreak_model::{Key, Kind, Resources};
+use daybreak_model::{EventKind, Key, Kind, Resources, Verb};
 use daybreak_store as store;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -119,9 +119,9 @@ pub(crate) fn events(
     actor: &Actor,
     at: Timestamp,
 ) -> Vec<store::Event> {
-    let event = |kind: String, subject: String, before: Option<Value>, after: Option<Value>| store::Event {
+    let event = |kind: EventKind, subject: String, before: Option<Value>, after: Option<Value>| store::Event {
         at,
-        kind,
+        kind: kind.into(),
         subject: Some(subject),
         actor: actor.name.clone(),
         reason: actor.reason.clone(),
@@ -133,12 +133,12 @@ pub(crate) fn events(
             let document = |resources| daybreak_document::encode_resource(resources, *kind, key.as_str());
             let (was, is) = (document(before), document(after));
             let verb = verb(before, after, *kind, key);
-            event(format!("{}.{verb}", word(*kind)), subject(*kind, key.as_str()), was, is)
+            event(EventKind::Resource(*kind, verb), subject(*kind, key.as_str()), was, is)
         })
         .collect();
     if before.protect != after.protect {
         let (was, is) = (json!(before.protect), json!(after.protect));
-        events.push(event("protect.changed".to_owned(), PROTECT.to_owned(), Some(was), Some(is)));
+        events.push(event(EventKind::ProtectChanged, PROTECT.to_owned(), Some(was), Some(is)));
     }
     events
 }
@@ -154,32 +154,20 @@ pub(crate) fn say_overridden(events: &mut [store::Event], overridden: &[Overridd
     }
 }
 
-fn verb(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> &'static str {
+fn verb(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> Verb {
     let enabled = |resources: &Resources| match kind {
         Kind::Flag => resources.flags.get(key).map(|flag| flag.enabled),
         Kind::Fault => resources.faults.get(key).map(|fault| fault.enabled),
         _ => None,
     };
     match (before.contains(kind, key.as_str()), after.contains(kind, key.as_str())) {
-        (false, _) => "created",
-        (_, false) => "deleted",
+        (false, _) => Verb::Created,
+        (_, false) => Verb::Deleted,
         _ => match (enabled(before), enabled(after)) {
-            (Some(false), Some(true)) => "enabled",
-            (Some(true), Some(false)) => "disabled",
-            _ => "changed",
+            (Some(false), Some(true)) => Verb::Enabled,
+            (Some(true), Some(false)) => Verb::Disabled,
+            _ => Verb::Changed,
         },
-    }
-}
-
-/// A kind's word in events.
-const fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Flag => "flag",
-        Kind::Segment => "segment",
-        Kind::Fault => "fault",
-        Kind::Hours => "hours",
-        Kind::Slo => "slo",
-        Kind::OnCall => "on_call",
     }
 }
 

@@ -11,6 +11,7 @@ use actix_web::http::header::{
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
+use daybreak_control::tokens::AdminCall;
 use daybreak_control::{Control, Right, Token};
 
 use crate::admission::{self, Admitted};
@@ -55,7 +56,7 @@ pub async fn pass<B: MessageBody + 'static>(
             request.extensions_mut().insert(admitted.caller);
             let response = mend(next.call(request).await?, head);
             if let (Some(usage), Some(control)) = (usage, &control) {
-                control.record_use(&usage.token, &usage.method, &usage.path, response.status().as_u16());
+                control.record_use(&usage.token, &usage.call, response.status().as_u16());
             }
             response
         }
@@ -94,15 +95,15 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
 /// An admin's call, to be recorded.
 struct Usage {
     token: Arc<Token>,
-    method: String,
-    path: String,
+    call: AdminCall,
 }
 
 fn usage(request: &ServiceRequest, admitted: &Admitted) -> Option<Usage> {
-    let token =
-        admitted.caller.token().filter(|_| admitted.row.is_some_and(|row| row.right == Some(Right::Administer)))?;
+    let row = admitted.row.filter(|row| row.right == Some(Right::Administer))?;
+    let token = admitted.caller.token()?;
     let path = request.path().chars().take(PATH_LENGTH_MAX).collect();
-    Some(Usage { token: Arc::clone(token), method: request.method().to_string(), path })
+    let call = AdminCall { method: request.method().to_string(), path, only_reads: row.only_reads() };
+    Some(Usage { token: Arc::clone(token), call })
 }
 
 /// What browsers are not to do with an answer.

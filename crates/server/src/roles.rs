@@ -10,6 +10,9 @@ use crate::routes::fits;
 /// The pages that show the API's description.
 const DOCS: &str = "/docs";
 
+/// It hands out the hashes of tokens.
+const BACKUP: &str = "/api/v1/backup";
+
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -21,6 +24,14 @@ pub struct Row {
     pub right: Option<Right>,
     /// Whether it comes at any rate: what takes risk away, reports, without which leases lapse, and probes.
     pub unlimited: bool,
+}
+
+impl Row {
+    /// Whether it changes nothing, and hands out nothing secret.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.method == "GET" && self.template != BACKUP
+    }
 }
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(rows);
@@ -77,8 +88,7 @@ fn rows() -> Vec<Row> {
         asks("GET", "/api/v1/export", Read),
         asks("POST", "/api/v1/apply", Administer),
         asks("GET", "/api/v1/origins", Read),
-        // It holds the hashes of tokens.
-        asks("GET", "/api/v1/backup", Administer),
+        asks("GET", BACKUP, Administer),
         asks("POST", "/api/v1/restore", Administer),
         asks("GET", "/api/v1/events", Read),
         asks("GET", "/api/v1/webhooks", Read),

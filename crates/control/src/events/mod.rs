@@ -1,6 +1,8 @@
 //! The log as it grows: who appends to it, and who follows it.
 
+mod recorder;
 mod refused;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::{Control, EVENTS_PAGE_MAX, Refusal};
 
+pub(crate) use recorder::Recorder;
 pub(crate) use refused::RefusedStarts;
 
 /// Reads the log as it grows: each event once, in order. It holds nothing but its place, so a slow one costs nothing.
@@ -28,18 +31,21 @@ impl Follower {
         loop {
             // Before reading: what is recorded while it reads wakes it.
             self.recorded.mark_unchanged();
+            let latest = self.control.last_event().await?;
             let EventPage { events, .. } = self.control.events(self.filter.clone(), EVENTS_PAGE_MAX).await?;
             if let Some(last) = events.last() {
                 self.filter.after = Some(last.id);
                 return Ok(events);
             }
+            // What is not wanted is not looked at again.
+            self.filter.after = self.filter.after.max(Some(latest));
             if self.recorded.changed().await.is_err() {
                 return Err(Refusal::ShuttingDown);
             }
         }
     }
 
-    /// The number of the last event that it has read.
+    /// The number of the last event that it has looked at.
     #[must_use]
     pub fn read_to(&self) -> Option<u64> {
         self.filter.after

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use daybreak_guard::admission::Refusal as Reason;
-use daybreak_model::{Key, Kind};
+use daybreak_model::{EventKind, Key, Kind};
 use daybreak_store::Event;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -59,18 +59,13 @@ impl Control {
         }
         let event = Event {
             at: now,
-            kind: "start.refused".to_owned(),
+            kind: EventKind::StartRefused.into(),
             subject: Some(subject(Kind::Fault, fault.as_str())),
             actor: actor.name.clone(),
             reason: actor.reason.clone(),
             data,
         };
-        let control = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = control.note_event(event).await {
-                tracing::warn!(%error, "a refused start is not recorded");
-            }
-        });
+        self.note_soon(event);
     }
 }
 

@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use daybreak_document::{self as document, Diagnostic, Draft, Source};
+use daybreak_model::EventKind;
 use daybreak_model::wire::Position;
+use daybreak_store::Event;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::change::Proposal;
 use crate::{Actor, Changed, Control, Refusal};
@@ -26,6 +29,8 @@ pub use watch::FilesWatch;
 
 /// Who changes things in the log when it is the files.
 const ACTOR: &str = "files";
+/// Diagnostics of a refused edit that the log keeps.
+const DIAGNOSTICS_RECORDED_MAX: usize = 20;
 
 /// What became of the files' last edits.
 #[derive(Clone, Debug, Serialize)]
@@ -156,9 +161,26 @@ impl Control {
             }
         };
         log_refused(&refused.summary, &refused.diagnostics);
-        if let Some(files) = self.inner.files.lock().as_mut() {
-            files.last_refused = Some(refused);
+        self.note_refused_edit(refused);
+    }
+
+    /// Keeps a refused edit in the status; and in the log, unless the edit before was refused for the same.
+    fn note_refused_edit(&self, refused: RefusedFiles) {
+        let same = |last: &RefusedFiles| last.summary == refused.summary && last.diagnostics == refused.diagnostics;
+        let mut files = self.inner.files.lock();
+        let Some(files) = files.as_mut() else { return };
+        if !files.last_refused.as_ref().is_some_and(same) {
+            let shown: Vec<_> = refused.diagnostics.iter().take(DIAGNOSTICS_RECORDED_MAX).collect();
+            self.note_soon(Event {
+                at: refused.at,
+                kind: EventKind::FilesRefused.into(),
+                subject: Some(ACTOR.to_owned()),
+                actor: Some(ACTOR.to_owned()),
+                reason: None,
+                data: json!({"summary": refused.summary, "found": refused.diagnostics.len(), "diagnostics": shown}),
+            });
         }
+        files.last_refused = Some(refused);
     }
 
     /// Merges what the files say with what was changed here since they were applied last.

@@ -1,15 +1,17 @@
 //! The big red button.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use daybreak_guard::run::Event;
-use daybreak_model::RunId;
 use daybreak_model::wire::{Message, Position, RunsChanged};
+use daybreak_model::{EventKind, RunId};
 use daybreak_store::{self as store, Halt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
+use super::reason::HeldBack;
 use super::record::RECORD_WAIT;
 use crate::{Actor, Control, Refusal};
 
@@ -19,7 +21,7 @@ pub(super) struct Held {
     halt: Halt,
     durable: bool,
     ended: Vec<RunId>,
-    /// The number of what is to be recorded of it.
+    /// Its number among what is to be recorded.
     event: u64,
 }
 
@@ -116,10 +118,9 @@ impl Control {
         actor: Actor,
         reason: impl Future<Output = Option<String>>,
     ) -> Result<HaltView, Refusal> {
-        let pressed = self.press(&actor);
-        if let (Some(reason), Some(ended)) = (reason.await, &pressed) {
-            self.explain_halt(&actor.because(Some(reason)), ended);
-        }
+        let (pressed, held) = self.press(&actor).unzip();
+        let reason = reason.await;
+        held.into_iter().for_each(|held| held.explain(reason.as_deref()));
         let kept = async {
             match tokio::time::timeout(RECORD_WAIT, self.keep_halt()).await {
                 Ok(kept) => kept,
@@ -153,8 +154,9 @@ impl Control {
         tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.halt_view())
     }
 
-    /// Halts in memory, and tells clients: the runs that this ended, or none where everything was halted already.
-    fn press(&self, actor: &Actor) -> Option<Vec<RunId>> {
+    /// Halts in memory, and tells clients: the runs that this ended, and what is not recorded before its reason may be
+    /// known; none where everything was halted already.
+    fn press(&self, actor: &Actor) -> Option<(Vec<RunId>, HeldBack)> {
         let now = self.inner.clock.now();
         let mut runs = self.inner.runs.lock();
         let lifting = runs.lifting;
@@ -168,33 +170,17 @@ impl Control {
         }
         runs.stop_starting(|_| true);
         let event = || Some(Event::Halt { actor: actor.name.clone(), reason: actor.reason.clone() });
+        let first = runs.next + 1;
         let ended = runs.end_where(now, |_| event());
         let halt = Halt { at: Some(now), actor: actor.name.clone(), reason: actor.reason.clone() };
         runs.halt_changes += 1;
-        let event = runs.push_pending(None, event_of("halt.set", now, actor, &ended));
+        let event = runs.push_pending(None, event_of(EventKind::HaltSet, now, actor, &ended));
+        let held = self.hold_back(&mut runs, first);
         runs.halt = Some(Held { halt, durable: false, ended: ended.clone(), event });
         let message = RunsChanged { ended: ended.clone(), halted: true, ..RunsChanged::default() };
         self.inner.hub.send(&Message::Runs(message));
         tracing::warn!(actor = actor.name, reason = actor.reason, runs = ended.len(), "everything is halted");
-        Some(ended)
-    }
-
-    /// Writes down why, after the deed. What was stored meanwhile without it is stored once more.
-    fn explain_halt(&self, actor: &Actor, ended: &[RunId]) {
-        let Some(reason) = &actor.reason else { return };
-        let mut runs = self.inner.runs.lock();
-        runs.explain(ended, reason);
-        let lifting = runs.lifting;
-        // It may have been lifted meanwhile, and somebody else may have halted for a reason of their own.
-        let own = |held: &&mut Held| held.ended == ended && held.halt.reason.is_none();
-        let Some(held) = runs.halt.as_mut().filter(own) else { return };
-        held.halt.reason = Some(reason.clone());
-        held.durable &= lifting;
-        let (event, at) = (held.event, held.halt.at.unwrap_or_else(|| self.inner.clock.now()));
-        runs.halt_changes += u64::from(!lifting);
-        runs.pending.remove(&event);
-        let event = runs.push_pending(None, event_of("halt.set", at, actor, ended));
-        runs.halt.iter_mut().for_each(|held| held.event = event);
+        Some((ended, held))
     }
 
     /// Has the store keep the halt, to the end, also when nobody waits for it any more.
@@ -244,7 +230,9 @@ impl Control {
                 }
                 runs.halt = None;
                 runs.halt_changes += 1;
-                runs.push_pending(None, event_of("halt.lifted", control.inner.clock.now(), &actor, &[]));
+                // The log has the halt before its lift, also where its reason has not come yet.
+                runs.release_all();
+                runs.push_pending(None, event_of(EventKind::HaltLifted, control.inner.clock.now(), &actor, &[]));
             }
             tracing::warn!(actor = actor.name, reason = actor.reason, "the halt is lifted");
             // A halt that is pressed from now on waits for nobody. What is not recorded now is tried again at
@@ -265,16 +253,26 @@ impl super::RunTable {
         self.halt.as_ref().is_some_and(|held| !held.durable)
     }
 
+    /// Writes down why everything is halted, where it is by one of these events. What was stored meanwhile without it is
+    /// stored once more.
+    pub(super) fn explain_halt(&mut self, events: &Range<u64>, reason: &str) {
+        let lifting = self.lifting;
+        let Some(held) = self.halt.as_mut().filter(|held| events.contains(&held.event)) else { return };
+        held.halt.reason = Some(reason.to_owned());
+        held.durable &= lifting;
+        self.halt_changes += u64::from(!lifting);
+    }
+
     /// Why everything is halted, if it is; empty where nobody said why.
     pub(super) fn halt_reason(&self) -> Option<&str> {
         self.halt.as_ref().map(|held| held.halt.reason.as_deref().unwrap_or_default())
     }
 }
 
-fn event_of(kind: &str, at: Timestamp, actor: &Actor, ended: &[RunId]) -> store::Event {
+fn event_of(kind: EventKind, at: Timestamp, actor: &Actor, ended: &[RunId]) -> store::Event {
     store::Event {
         at,
-        kind: kind.to_owned(),
+        kind: kind.into(),
         subject: Some("halt".to_owned()),
         actor: actor.name.clone(),
         reason: actor.reason.clone(),

@@ -1,6 +1,7 @@
 //! Runs: which are active, which ended, and what still has to be recorded of them.
 
 mod halt;
+mod reason;
 mod record;
 mod reply;
 mod start;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use daybreak_guard::blast_radius::Reach;
 use daybreak_guard::run::{Event, Run};
-use daybreak_model::{Key, RunId};
+use daybreak_model::{EventKind, Key, RunId};
 use daybreak_store::{self as store, Halt};
 use jiff::Timestamp;
 use serde_json::json;
@@ -75,6 +76,8 @@ struct Starting {
 struct Pending {
     run: Option<Arc<Run>>,
     event: store::Event,
+    /// Its reason may still come: until then it is not recorded.
+    held: bool,
 }
 
 impl Active {
@@ -167,7 +170,7 @@ impl RunTable {
         });
         let event = store::Event {
             at: end.at,
-            kind: "run.ended".to_owned(),
+            kind: EventKind::RunEnded.into(),
             subject: Some(subject(run.id)),
             actor: end.actor.clone(),
             reason: end.reason.clone(),
@@ -179,7 +182,7 @@ impl RunTable {
     /// Notes something to be recorded; its number.
     fn push_pending(&mut self, run: Option<Arc<Run>>, event: store::Event) -> u64 {
         self.next += 1;
-        self.pending.insert(self.next, Pending { run, event });
+        self.pending.insert(self.next, Pending { run, event, held: false });
         self.next
     }
 

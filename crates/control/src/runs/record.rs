@@ -51,8 +51,11 @@ impl Control {
     pub(crate) fn add_pending(&self, change: &mut Change, recording: &mut Recording) {
         let (pending, forgotten) = {
             let runs = self.inner.runs.lock();
-            let pending = runs.pending.iter().filter(|(number, _)| !recording.numbers.contains(number));
-            let forgotten = runs.forgotten.iter().filter(|id| !recording.forgotten.contains(id));
+            let held = runs.pending.values().any(|one| one.held);
+            let pending = runs.pending.iter().filter(|(_, one)| !one.held);
+            let pending = pending.filter(|(number, _)| !recording.numbers.contains(number));
+            // A run is not forgotten before its end is recorded.
+            let forgotten = runs.forgotten.iter().filter(|id| !held && !recording.forgotten.contains(id));
             (
                 pending.map(|(number, one)| (*number, one.clone())).collect::<Vec<_>>(),
                 forgotten.copied().collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use daybreak_guard::blast_radius::{Reach, shares};
 use daybreak_guard::clients::fault_point;
 use daybreak_guard::run::{Event, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
-use daybreak_model::{Condition, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_model::{Condition, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
 use daybreak_store::{self as store, Change, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -264,7 +264,7 @@ fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor
     let waived: Vec<RefusalCode> = admission.waived_codes();
     store::Event {
         at: run.started_at,
-        kind: "run.started".to_owned(),
+        kind: EventKind::RunStarted.into(),
         subject: Some(subject(run.id)),
         actor: actor.name.clone(),
         reason: actor.reason.clone(),

@@ -1,8 +1,6 @@
 //! Stopping: it waits for nothing.
 
-use std::sync::Arc;
-
-use daybreak_guard::run::{Event, Run};
+use daybreak_guard::run::Event;
 use daybreak_model::wire::Position;
 use daybreak_model::{Kind, RunId};
 use serde::Serialize;
@@ -45,7 +43,7 @@ impl Control {
     ) -> Result<Stopped, Refusal> {
         let starting = self.inner.runs.lock().stop_starting(|key| key.as_str() == fault);
         let event = || Event::Stop { actor: actor.name.clone(), reason: actor.reason.clone() };
-        let ended = self.end_where(|run| (run.spec.fault.as_str() == fault).then(event));
+        let (ended, held) = self.end_and_hold(|run| (run.spec.fault.as_str() == fault).then(event));
         if ended.is_empty() {
             let state = self.state();
             if !starting && !state.resources().faults.contains_key(fault) {
@@ -54,9 +52,7 @@ impl Control {
             return Ok(Stopped { position: state.position(), changed: starting, ended });
         }
         tracing::info!(fault, actor = actor.name, "stopped");
-        if let Some(reason) = reason.await {
-            self.inner.runs.lock().explain(&ended, &reason);
-        }
+        held.explain(reason.await.as_deref());
         match self.record_soon().await {
             Ok(()) => Ok(Stopped { position: self.position(), changed: true, ended }),
             Err(why) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
@@ -65,21 +61,6 @@ impl Control {
 }
 
 impl super::RunTable {
-    /// Writes down why runs ended, after they have. What was recorded meanwhile without it is recorded once more.
-    pub(super) fn explain(&mut self, ended: &[RunId], reason: &str) {
-        let unexplained =
-            |run: &Run| ended.contains(&run.id) && run.end.as_ref().is_some_and(|end| end.reason.is_none());
-        self.pending.retain(|_, pending| !pending.run.as_ref().is_some_and(|run| unexplained(run)));
-        let mut explained = Vec::new();
-        for finished in self.ended.iter_mut().filter(|finished| unexplained(&finished.run)) {
-            if let Some(end) = Arc::make_mut(&mut finished.run).end.as_mut() {
-                end.reason = Some(reason.to_owned());
-            }
-            explained.push(Arc::clone(&finished.run));
-        }
-        explained.iter().for_each(|run| self.push_ended(run));
-    }
-
     /// Marks the starts of some faults that are under way as stopped; whether there were any.
     pub(crate) fn stop_starting(&mut self, which: impl Fn(&daybreak_model::Key) -> bool) -> bool {
         let mut found = false;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use daybreak_model::wire::{Message, RunsChanged};
-use daybreak_model::{Key, Millis};
+use daybreak_model::{EventKind, Key, Millis};
 use daybreak_store::{Change, Contents, Event, Expected, Store};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -64,6 +64,17 @@ pub enum TokenRefusal {
         "the token is refused from now on, but a restart would forget that, as the store failed ({0}); revoke it again"
     )]
     RevokedNotRecorded(String),
+}
+
+/// A call that only admins may make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminCall {
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Whether it changes nothing, and hands out nothing secret.
+    pub only_reads: bool,
 }
 
 /// The tokens of a running server.
@@ -171,22 +182,22 @@ impl Control {
         .await
     }
 
-    /// Records that an admin's token was used, for what, and how it was answered. The answer waits for nothing.
-    pub fn record_use(&self, token: &Token, method: &str, path: &str, status: u16) {
+    /// Records that a token was used for an admin's call, for what, and how it was answered. One that only reads is
+    /// recorded once an hour for each token. The answer waits for nothing.
+    pub fn record_use(&self, token: &Token, call: &AdminCall, status: u16) {
+        let now = self.inner.clock.now();
+        if call.only_reads && !token.is_read_due(now) {
+            return;
+        }
         let event = Event {
-            at: self.inner.clock.now(),
-            kind: "token.used".to_owned(),
+            at: now,
+            kind: EventKind::TokenUsed.into(),
             subject: Some(format!("tokens/{}", token.id())),
             actor: Some(token.name().to_owned()),
             reason: None,
-            data: json!({ "method": method, "path": path, "status": status }),
+            data: json!({ "method": call.method, "path": call.path, "status": status }),
         };
-        let control = self.clone();
-        self.inner.runtime.spawn(async move {
-            if let Err(error) = control.note_event(event).await {
-                tracing::error!(%error, "the use of a token could not be recorded");
-            }
-        });
+        self.note_soon(event);
     }
 
     /// The caller holds the writer's lock.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use daybreak_model::{Key, Millis};
+use daybreak_model::{EventKind, Key, Millis};
 use daybreak_store::{Change, Contents, Event};
 use jiff::Timestamp;
 use rand::Rng;
@@ -116,7 +116,7 @@ impl Table {
         change.meta.insert(format!("{STORED}{id}"), Some(document));
         change.meta.insert(REQUIRED.to_owned(), Some(json!(true)));
         let token = Arc::new(Token::new(id, stored, None));
-        change.events.push(event("token.created", &token.view(now), actor, now));
+        change.events.push(event(EventKind::TokenCreated, &token.view(now), actor, now));
         let mut after = self.clone();
         after.required = true;
         after.tokens.insert(id, Arc::clone(&token));
@@ -132,7 +132,7 @@ impl Table {
         }
         let mut change = Change::default();
         change.meta.insert(format!("{STORED}{id}"), None);
-        change.events.push(event("token.revoked", &token.view(now), actor, now));
+        change.events.push(event(EventKind::TokenRevoked, &token.view(now), actor, now));
         let mut after = self.clone();
         after.tokens.remove(&id);
         Ok(Planned { token, change, after })
@@ -191,10 +191,10 @@ fn expiry(now: Timestamp, lifetime: Millis) -> Result<Timestamp, Refusal> {
     now.checked_add(lifetime.to_duration()).map_err(|_| refused())
 }
 
-fn event(kind: &str, token: &TokenView, actor: &Actor, at: Timestamp) -> Event {
+fn event(kind: EventKind, token: &TokenView, actor: &Actor, at: Timestamp) -> Event {
     Event {
         at,
-        kind: kind.to_owned(),
+        kind: kind.into(),
         subject: Some(format!("tokens/{}", token.id)),
         actor: actor.name.clone(),
         reason: actor.reason.clone(),

@@ -14,6 +14,9 @@ use super::{Right, Role, TokenId};
 /// How often a token's use is noted at most, in seconds.
 const NOTED_EVERY: i64 = 60;
 
+/// How often it is recorded at most that a token only read what admins may, in seconds.
+const READS_RECORDED_EVERY: i64 = 3_600;
+
 /// What the store keeps. Of the token itself it keeps a hash.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Stored {
@@ -34,6 +37,8 @@ pub struct Token {
     /// In seconds since 1970; 0 where it was never used.
     used: AtomicI64,
     noted: AtomicI64,
+    /// When it was last recorded that it read, since the server started: in seconds since 1970.
+    read_recorded: AtomicI64,
     streams: AtomicUsize,
     /// Read with each request, where a lock would be shared by all.
     blocked: AtomicBool,
@@ -91,6 +96,7 @@ impl Token {
             stored,
             used: AtomicI64::new(used),
             noted: AtomicI64::new(used),
+            read_recorded: AtomicI64::new(i64::MIN),
             streams: AtomicUsize::new(0),
             blocked: AtomicBool::new(false),
             ended: watch::Sender::new(false),
@@ -176,6 +182,13 @@ impl Token {
 
     pub(super) fn noted(&self, used: i64) {
         self.noted.store(used, Ordering::Relaxed);
+    }
+
+    /// Whether it is to be recorded that it reads what admins may: then it is not for the next hour.
+    pub(super) fn is_read_due(&self, now: Timestamp) -> bool {
+        let now = now.as_second();
+        let due = |last: i64| (now.saturating_sub(last) >= READS_RECORDED_EVERY).then_some(now);
+        self.read_recorded.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
     }
 
     pub(super) fn view(&self, now: Timestamp) -> TokenView {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use daybreak_model::Key;
+use daybreak_model::{EventKind, Key};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -66,12 +66,6 @@ struct Entry {
     dataset: Option<String>,
     events: Option<Vec<String>>,
 }
-
-/// What the kinds of events begin with.
-const KINDS: [&str; 13] = [
-    "flag", "fault", "segment", "hours", "slo", "on_call", "protect", "run", "start", "halt", "token", "store",
-    "webhook",
-];
 
 /// Where secrets are.
 pub(super) trait Secrets {
@@ -173,9 +167,8 @@ fn webhook(name: &str, entry: Entry, secrets: &dyn Secrets) -> Result<Webhook, S
         return Err("its `events` are none; leave them out for all".to_owned());
     }
     for kind in entry.events.iter().flatten() {
-        let first = kind.split('.').next().unwrap_or_default();
-        if !KINDS.contains(&first) {
-            return Err(format!("there are no events `{kind}`; they begin with {}", KINDS.join(", ")));
+        if !EventKind::is_named(kind) {
+            return Err(format!("there are no events `{kind}`; they begin with {}", EventKind::families().join(", ")));
         }
     }
     match entry.template {
@@ -238,6 +231,7 @@ mod tests {
             (format!("{url}, secret_file: 'https://hooks.example/s3cret'"), "no path"),
             (format!("{url}, template: slack, events: []"), "leave them out for all"),
             (format!("{url}, template: slack, events: [runs]"), "there are no events `runs`; they begin with flag, "),
+            (format!("{url}, template: slack, events: [run.stopped]"), "there are no events `run.stopped`"),
             (format!("{url}, secret: s3cret"), "unknown field `secret`"),
             (format!("{url}, template: teams"), "unknown variant `teams`"),
         ];

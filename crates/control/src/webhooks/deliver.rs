@@ -7,85 +7,45 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybreak_store::{Event, EventFilter, RecordedEvent};
+use daybreak_model::EventKind;
+use daybreak_store::{Event, EventFilter, EventOrder, RecordedEvent};
 use rand::RngExt;
-use reqwest::header::RETRY_AFTER;
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
-use serde_json::json;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::backoff::{GIVE_UP_AFTER, wait};
+use super::backoff::Tries;
 use super::config::Webhook;
-use super::template::outgoing;
+use super::send::{Failed, How, send};
+use super::status::{GivenUp, WebhookStatus};
 use crate::{Control, Refusal};
 
-/// How long a receiver may take for its answer.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// Events that a webhook does not want and may have to look at again after a restart.
+/// Events that a webhook does not want and may have to look at again after a restart, at most.
 const UNWANTED_MAX: u64 = 1_000;
+/// How long they may be all that it looks at, before its place is kept.
+const UNWANTED_TIME_MAX: Duration = Duration::from_secs(60);
 /// The wait after the store failed.
 const STORE_WAIT: Duration = Duration::from_secs(1);
 /// What the places are kept under.
 const PLACE: &str = "webhooks/";
 
-/// Why an event has not arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failed {
-    /// Without the URL, which may be a secret.
-    pub(super) why: String,
-    asked_to_wait: Option<Duration>,
-    /// The receiver wants no more.
-    gone: bool,
-}
-
-/// The client of all webhooks.
-pub(super) fn client() -> Result<Client, String> {
-    let builder = Client::builder().timeout(DEADLINE).redirect(Policy::none());
-    let builder = builder.user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
-    builder.build().map_err(|error| error.to_string())
-}
-
-/// Sends one event once.
-pub(super) async fn send(
-    control: &Control,
-    client: &Client,
-    hook: &Webhook,
-    event: &RecordedEvent,
-    id: &str,
-) -> Result<(), Failed> {
-    let outgoing = outgoing(hook, event, id, &control.options().environment, control.inner.clock.now());
-    let url =
-        format!("{}{}", hook.url.0.trim_end_matches(if outgoing.path.is_empty() { '\0' } else { '/' }), outgoing.path);
-    let mut request = client.post(url).header("content-type", "application/json").body(outgoing.body);
-    for (name, value) in outgoing.headers {
-        request = request.header(name, value);
-    }
-    let failed = |why: String| Failed { why, asked_to_wait: None, gone: false };
-    let answer = request.send().await.map_err(|error| failed(cause(&error.without_url())))?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let asked_to_wait = asked.map(Duration::from_secs);
-    Err(Failed { why: format!("it answered {status}"), asked_to_wait, gone: status == StatusCode::GONE })
-}
-
-/// The innermost cause: what the system said.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if error.is_timeout() { format!("it did not answer within {} s", DEADLINE.as_secs()) } else { cause.to_string() }
-}
-
-/// One webhook, for as long as the server runs.
+/// One webhook, for as long as it is as it is.
 pub(super) struct Delivery {
     pub(super) control: Control,
     pub(super) client: Client,
     pub(super) hook: Arc<Webhook>,
 }
+
+/// Where a webhook is in the log.
+struct Place {
+    /// The last event that needs no more looking at, as it is known here.
+    at: u64,
+    /// The same, as the store knows it, and since when.
+    kept: (u64, Instant),
+}
+
+/// The receiver wants no more.
+struct Gone;
 
 impl Delivery {
     /// Tells the webhook of everything that it wants, from its place in the log on; or from now on, where it has none.
@@ -93,8 +53,7 @@ impl Delivery {
         let mut place = None;
         loop {
             match self.follow(&mut place).await {
-                // The receiver wants no more.
-                Ok(()) => return,
+                Ok(Gone) => return,
                 Err(error) => {
                     tracing::debug!(webhook = self.hook.name, %error, "the log cannot be read; it is tried on");
                     tokio::time::sleep(STORE_WAIT).await;
@@ -103,99 +62,169 @@ impl Delivery {
         }
     }
 
-    /// `place` is the last event that has arrived, also where the store could not keep that: then it is not sent again.
-    async fn follow(&self, place: &mut Option<u64>) -> Result<(), Refusal> {
-        let mut kept = match *place {
+    /// The place lasts also where the store could not keep it: what has arrived is not sent again.
+    async fn follow(&self, place: &mut Option<Place>) -> Result<Gone, Refusal> {
+        let place = match place {
             Some(place) => place,
-            None => match self.place().await? {
-                Some(place) => place,
-                None => {
-                    let now = self.control.last_event().await?;
-                    self.keep(now).await?;
-                    now
-                }
-            },
+            None => place.insert(self.first_place().await?),
         };
-        let filter = EventFilter { after: Some(kept), ..EventFilter::default() };
+        let filter = EventFilter { after: Some(place.at), ..EventFilter::default() };
         let mut follower = self.control.follow(filter).await?;
         loop {
-            for event in follower.next().await? {
-                if self.hook.wants(&event.event.kind) {
-                    let arrived = self.deliver(&event).await;
-                    (kept, *place) = (event.id, Some(event.id));
-                    self.keep(kept).await?;
-                    if !arrived {
-                        return Ok(());
-                    }
-                } else if event.id > kept + UNWANTED_MAX {
-                    kept = event.id;
-                    self.keep(kept).await?;
+            let events = follower.next().await?;
+            if let Some(first) = events.first()
+                && self.is_missing(place.at, first.id).await?
+                && self.tell_missed(place, first.id).await?.is_err()
+            {
+                return Ok(Gone);
+            }
+            for recorded in events {
+                let wanted = self.wants(&recorded.event);
+                if wanted && self.deliver(&recorded, &recorded.id.to_string()).await.is_err() {
+                    return Ok(Gone);
+                }
+                place.at = recorded.id;
+                let (kept, since) = place.kept;
+                if wanted || recorded.id > kept + UNWANTED_MAX || since.elapsed() >= UNWANTED_TIME_MAX {
+                    self.keep(place).await?;
                 }
             }
         }
     }
 
-    /// Sends an event until it has arrived or is given up. False where the receiver wants no more.
-    async fn deliver(&self, event: &RecordedEvent) -> bool {
+    /// Whether it is to be told. Of what it missed it has been told already.
+    fn wants(&self, event: &Event) -> bool {
+        let own = || event.subject.as_ref() == Some(&self.subject());
+        self.hook.wants(&event.kind) && !(event.kind == EventKind::WebhookMissed.to_string() && own())
+    }
+
+    /// Whether events were dropped from the log before it was their turn. Numbers may have gaps without that.
+    async fn is_missing(&self, at: u64, next: u64) -> Result<bool, Refusal> {
+        if next <= at + 1 {
+            return Ok(false);
+        }
+        let filter = EventFilter { order: EventOrder::OldestFirst, ..EventFilter::default() };
+        let oldest = self.control.events(filter, 1).await?;
+        Ok(oldest.events.first().is_some_and(|oldest| oldest.id > at + 1))
+    }
+
+    /// Tells everybody, the receiver included, that events were dropped between its place and the next event.
+    async fn tell_missed(&self, place: &mut Place, next: u64) -> Result<Result<(), Gone>, Refusal> {
+        let (first, last) = (place.at + 1, next - 1);
+        let missed = next - first;
+        tracing::error!(
+            webhook = self.hook.name,
+            missed,
+            "the log has dropped events that the webhook was not told of; `--events-max` and `--events-age` keep more"
+        );
+        self.told(|status| status.missed += missed);
+        // Which of them it would have wanted nobody knows any more.
+        let event = self.event(EventKind::WebhookMissed, json!({"at_most": missed, "first": first, "last": last}));
+        self.control.note_soon(event.clone());
+        let recorded = RecordedEvent { id: last, revision: None, event };
+        if self.deliver(&recorded, &format!("missed-{first}-{last}")).await.is_err() {
+            return Ok(Err(Gone));
+        }
+        place.at = last;
+        self.keep(place).await?;
+        Ok(Ok(()))
+    }
+
+    /// Sends an event until it has arrived or is given up.
+    async fn deliver(&self, recorded: &RecordedEvent, id: &str) -> Result<(), Gone> {
         // Of another store, as after a restore, the same number is another event.
-        let id = format!("{}-{}", self.control.position().store, event.id);
-        let mut failures = 0;
-        let begun = tokio::time::Instant::now();
+        let id = format!("{}-{id}", self.control.position().store);
+        let (mut tries, begun) = (Tries::default(), Instant::now());
         loop {
-            let failed = match send(&self.control, &self.client, &self.hook, event, &id).await {
-                Ok(()) => {
-                    self.told(|status| status.arrived(self.control.inner.clock.now()));
-                    return true;
-                }
-                Err(failed) => failed,
+            let Err(failed) = send(&self.control, &self.client, &self.hook, recorded, &id).await else {
+                self.told(|status| status.arrived(self.control.inner.clock.now()));
+                return Ok(());
             };
-            failures += 1;
-            tracing::debug!(webhook = self.hook.name, event = event.id, failures, why = failed.why, "not delivered");
-            self.told(|status| status.failed(self.control.inner.clock.now(), failures, &failed.why));
-            if failed.gone || begun.elapsed() >= GIVE_UP_AFTER {
-                self.give_up(event, failures, &failed).await;
-                return !failed.gone;
-            }
             let share = self.control.inner.entropy.lock().random();
-            tokio::time::sleep(wait(failures, share, failed.asked_to_wait)).await;
+            let refused = failed.how == How::Refused;
+            let wait = tries.failed(refused, begun.elapsed(), share, failed.asked_to_wait);
+            let (event, failures) = (recorded.id, tries.failures);
+            tracing::debug!(webhook = self.hook.name, event, failures, why = failed.why, "not delivered");
+            self.told(|status| status.failed(self.control.inner.clock.now(), failures, &failed.why));
+            if failed.how == How::Gone {
+                self.pause(recorded, &failed);
+                return Err(Gone);
+            }
+            let Some(wait) = wait else {
+                self.give_up(recorded, failures, &failed);
+                return Ok(());
+            };
+            tokio::time::sleep(wait).await;
         }
     }
 
-    async fn give_up(&self, event: &RecordedEvent, tries: u32, failed: &Failed) {
-        tracing::warn!(webhook = self.hook.name, event = event.id, tries, why = failed.why, "given up");
-        self.told(|status| status.gave_up(failed.gone));
+    fn pause(&self, recorded: &RecordedEvent, failed: &Failed) {
+        let name = &self.hook.name;
+        tracing::error!(
+            webhook = name,
+            why = failed.why,
+            "the receiver wants no more: nothing is sent until it is changed"
+        );
+        self.told(|status| status.gone = true);
+        let data = json!({"event": recorded.id, "kind": recorded.event.kind, "why": failed.why});
+        self.control.note_soon(self.event(EventKind::WebhookPaused, data));
+    }
+
+    fn give_up(&self, recorded: &RecordedEvent, tries: u32, failed: &Failed) {
+        let (event, kind, why) = (recorded.id, &recorded.event.kind, &failed.why);
+        tracing::error!(
+            webhook = self.hook.name,
+            event,
+            kind,
+            tries,
+            why,
+            "an event is given up, and the next one is sent"
+        );
+        let at = self.control.inner.clock.now();
+        self.told(|status| status.gave_up(GivenUp { at, event, kind: kind.clone(), tries, why: why.clone() }));
         // It would only be told of its own failure.
-        if event.event.kind.starts_with("webhook.") {
-            return;
-        }
-        let given_up = Event {
-            at: self.control.inner.clock.now(),
-            kind: "webhook.given_up".to_owned(),
-            subject: Some(format!("webhooks/{}", self.hook.name)),
-            actor: None,
-            reason: None,
-            data: json!({"event": event.id, "kind": event.event.kind, "tries": tries, "why": failed.why, "gone": failed.gone}),
-        };
-        if let Err(error) = self.control.note_event(given_up).await {
-            tracing::warn!(%error, "that a webhook was given up is not recorded");
+        if !kind.starts_with("webhook.") {
+            let data = json!({"event": event, "kind": kind, "tries": tries, "why": why});
+            self.control.note_soon(self.event(EventKind::WebhookGivenUp, data));
         }
     }
 
-    fn told(&self, tell: impl FnOnce(&mut super::WebhookStatus)) {
-        if let Some(status) = self.control.inner.webhooks.lock().status.get_mut(&self.hook.name) {
+    /// An event of this webhook.
+    fn event(&self, kind: EventKind, data: Value) -> Event {
+        let (at, subject) = (self.control.inner.clock.now(), Some(self.subject()));
+        Event { at, kind: kind.into(), subject, actor: None, reason: None, data }
+    }
+
+    fn subject(&self) -> String {
+        format!("webhooks/{}", self.hook.name)
+    }
+
+    fn told(&self, tell: impl FnOnce(&mut WebhookStatus)) {
+        if let Some(status) = self.control.inner.webhooks.lock().status_mut(&self.hook.name) {
             tell(status);
         }
     }
 
-    /// Its place in the log: the last event that has arrived.
-    async fn place(&self) -> Result<Option<u64>, Refusal> {
-        let name = format!("{PLACE}{}", self.hook.name);
+    /// Its place in the log, as the store keeps it; the end of the log where it has none yet.
+    async fn first_place(&self) -> Result<Place, Refusal> {
+        let name = self.note();
         let notes = self.control.inner.store.notes(name.clone()).await?;
-        Ok(notes.get(&name).and_then(serde_json::Value::as_u64))
+        if let Some(at) = notes.get(&name).and_then(Value::as_u64) {
+            return Ok(Place { at, kept: (at, Instant::now()) });
+        }
+        let at = self.control.last_event().await?;
+        let mut place = Place { at, kept: (at, Instant::now()) };
+        self.keep(&mut place).await?;
+        Ok(place)
     }
 
-    async fn keep(&self, place: u64) -> Result<(), Refusal> {
-        let note = BTreeMap::from([(format!("{PLACE}{}", self.hook.name), Some(json!(place)))]);
-        Ok(self.control.inner.store.put_notes(note).await?)
+    async fn keep(&self, place: &mut Place) -> Result<(), Refusal> {
+        self.control.inner.store.put_notes(BTreeMap::from([(self.note(), Some(json!(place.at)))])).await?;
+        place.kept = (place.at, Instant::now());
+        Ok(())
+    }
+
+    fn note(&self) -> String {
+        format!("{PLACE}{}", self.hook.name)
     }
 }

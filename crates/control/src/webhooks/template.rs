@@ -74,6 +74,9 @@ fn sentence(recorded: &RecordedEvent, environment: &str) -> String {
     if let Some(ended) = event.data["ended"].as_str() {
         text.extend([", ", ended]);
     }
+    if let Some(missed) = event.data["at_most"].as_u64() {
+        text += &format!(", up to {missed} events: the log no longer has them");
+    }
     text
 }
 

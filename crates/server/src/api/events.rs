@@ -114,7 +114,7 @@ pub(crate) async fn list(
         Wanted::Lines => Ok(HttpResponse::Ok()
             .content_type("application/x-ndjson")
             .insert_header((CACHE_CONTROL, "no-store"))
-            .streaming(lines(control.get_ref().clone(), filter))),
+            .streaming(lines(control.get_ref().clone(), filter, caller.ends(&control)))),
         Wanted::Follow => {
             let place = Arc::clone(&followers.0).try_acquire_owned().map_err(|_| too_many())?;
             let after = last_event_id(&request)?.or(filter.after);
@@ -152,17 +152,34 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
     id.map(Some).ok_or_else(|| Problem::new(Code::BadRequest, detail))
 }
 
-/// Every event that matches, the oldest first, read page by page as the client takes them.
-fn lines(control: Control, filter: EventFilter) -> impl Stream<Item = Result<Bytes, Refusal>> {
+/// Why lines break off, so that nobody takes the part for the whole.
+#[derive(Debug, thiserror::Error)]
+enum BrokenOff {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the token was revoked or has expired")]
+    LetInNoLonger,
+}
+
+/// Every event that matches, the oldest first, read page by page as the client takes them, until they are let in no longer.
+fn lines(
+    control: Control,
+    filter: EventFilter,
+    ended: watch::Receiver<bool>,
+) -> impl Stream<Item = Result<Bytes, BrokenOff>> {
     let filter = EventFilter { order: EventOrder::OldestFirst, ..filter };
     futures_util::stream::unfold(Some(filter), move |filter| {
-        let control = control.clone();
+        let (control, mut ended) = (control.clone(), ended.clone());
         async move {
             let filter = filter?;
-            let page = match control.events(filter.clone(), EVENTS_PAGE_MAX).await {
+            let read = tokio::select! {
+                biased;
+                _ = ended.wait_for(|ended| *ended) => Err(BrokenOff::LetInNoLonger),
+                read = control.events(filter.clone(), EVENTS_PAGE_MAX) => read.map_err(BrokenOff::from),
+            };
+            let page = match read {
                 Ok(page) => page,
-                // The body breaks off, so that nobody takes the part for the whole.
-                Err(refusal) => return Some((Err(refusal), None)),
+                Err(why) => return Some((Err(why), None)),
             };
             let text = page.events.iter().map(line).collect::<String>();
             let next = page.next.map(|next| EventFilter { after: Some(next), ..filter });

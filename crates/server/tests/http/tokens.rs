@@ -8,7 +8,7 @@ use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service};
 use daybreak_control::tokens::{NewToken, Role, Secret, TokenId};
-use daybreak_control::{Actor, EventFilter};
+use daybreak_control::{Actor, EVENTS_PAGE_MAX, EventFilter};
 use daybreak_server::caller::Caller;
 use daybreak_server::{RateLimits, app, rates, roles};
 use governor::Quota;
@@ -203,6 +203,33 @@ async fn invariant_10_streams_end_with_their_token() {
     assert!(next(&mut bodies[2]).await.is_some(), "the viewer's goes on");
 }
 
+/// So do all events as lines: what breaks off is not taken for the whole.
+#[actix_web::test]
+async fn invariant_10_lines_end_with_their_token() {
+    let shut = Shut::start().await;
+    let control = shut.server.shared.control();
+    let event = |number: usize| daybreak_control::Event {
+        at: "2026-11-23T10:00:00Z".parse().unwrap(),
+        kind: "e".to_owned(),
+        subject: Some(format!("n/{number}")),
+        actor: None,
+        reason: None,
+        data: serde_json::Value::Null,
+    };
+    for number in 0..EVENTS_PAGE_MAX {
+        control.note_event(event(number)).await.unwrap();
+    }
+    let service = init_service(app(&shut.server.shared)).await;
+    let bearer = ("authorization", format!("Bearer {}", shut.secret(Role::Viewer)));
+    let request = TestRequest::get().uri("/api/v1/events?format=jsonl").insert_header(bearer).to_request();
+    let mut body = Box::pin(call_service(&service, request).await.into_body());
+    assert!(next(&mut body).await.is_some_and(|page| page.lines().count() == EVENTS_PAGE_MAX));
+    control.revoke_token(shut.tokens[&Role::Viewer].0, false, Actor::default()).await.unwrap();
+    let rest = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await;
+    let why: Box<dyn std::error::Error> = rest.expect("there is more").expect_err("it breaks off").into();
+    assert!(why.to_string().contains("revoked"), "{why}");
+}
+
 async fn next(body: &mut std::pin::Pin<Box<impl MessageBody>>) -> Option<String> {
     let bytes = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await?;
     Some(String::from_utf8_lossy(&bytes.ok()?).into_owned())
@@ -288,6 +315,24 @@ async fn who_asks_is_recorded() {
     for role in Role::ALL {
         assert!(!events.text.contains(shut.secret(role)));
     }
+    // What only reads is recorded once an hour, what hands out secrets or changes something each time.
+    let used_after = async |calls: &[(&str, &str)], expected: usize| {
+        for (method, path) in calls {
+            shut.send(Role::Admin, method, path, "").await;
+        }
+        loop {
+            let count = control.events(used.clone(), 100).await.unwrap().events.len();
+            assert!(count <= expected, "{calls:?}");
+            if count == expected {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (tokens, backup) = ("/api/v1/tokens", "/api/v1/backup");
+    used_after(&[("GET", tokens), ("GET", backup), ("POST", tokens), ("GET", tokens), ("GET", backup)], 4).await;
+    shut.server.clock.advance(Duration::from_secs(3_600));
+    used_after(&[("GET", tokens), ("GET", tokens), ("DELETE", "/api/v1/tokens/zzz")], 6).await;
     let debug = format!("{:?}", shut.server.shared);
     assert!(!debug.contains(shut.secret(Role::Admin)));
 }

@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use daybreak_model::EventKind;
 use daybreak_model::wire::StoreId;
 use jiff::Timestamp;
 use redb::WriteTransaction;
@@ -64,7 +65,7 @@ pub fn restore(backup: &mut dyn BufRead, options: RestoreOptions<'_>) -> Result<
 /// What the log says of it.
 #[must_use]
 pub fn restored_event(actor: Option<String>, reason: Option<String>, now: Timestamp) -> Event {
-    Event { at: now, kind: "store.restored".to_owned(), subject: None, actor, reason, data: Value::Null }
+    Event { at: now, kind: EventKind::StoreRestored.into(), subject: None, actor, reason, data: Value::Null }
 }
 
 /// Builds what a backup holds as a whole file, which the next who opens the folder puts in its place.

@@ -209,10 +209,10 @@ async fn invariant_3_halt_waits_for_nothing() {
     assert!(again.halted && again.durable);
 }
 
-/// Invariant 3: nor does it wait for its reason, which may come after; and both are on record.
+/// Invariant 3: nor does it wait for its reason, which may come after; and both are on record, once.
 #[tokio::test]
 async fn invariant_3_the_reason_may_come_after_the_deed() {
-    // The guard's tick may record the end before its reason is known.
+    // The guard's tick records what it can before the reason is known.
     for (halts, ticks) in [(false, false), (false, true), (true, false), (true, true)] {
         let bench = Bench::new().await;
         TestClient::new(1).report(&bench.control);
@@ -240,9 +240,37 @@ async fn invariant_3_the_reason_may_come_after_the_deed() {
             let events = bench.control.events(filter, 10).await.unwrap().events;
             let last = (events[0].event.actor.as_deref(), events[0].event.reason.as_deref());
             assert_eq!(last, (Some("ada"), Some("smoke")), "{halts} {ticks} {kind}");
+            assert_eq!(events.len(), 1, "{halts} {ticks} {kind}");
         }
         let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap();
         assert_eq!(stored.document["end"]["reason"], "smoke", "{halts} {ticks}");
+    }
+}
+
+/// Whoever goes away before the reason has come has stopped all the same, and it is recorded; and a lift comes after its halt.
+#[tokio::test]
+async fn a_reason_that_never_comes_holds_nothing_up() {
+    for (halts, lifts) in [(false, false), (true, false), (true, true)] {
+        let bench = Bench::new().await;
+        TestClient::new(1).report(&bench.control);
+        bench.start("gateway-slow").await.unwrap();
+        let (control, ada) = (&bench.control, Actor::named("ada"));
+        if halts {
+            let mut halt = Box::pin(control.halt_first(ada, std::future::pending()));
+            assert!(!is_ready(&mut halt));
+            if lifts {
+                control.lift(Actor::default()).await.unwrap();
+            }
+        } else {
+            assert!(!is_ready(&mut Box::pin(control.stop_first("gateway-slow", ada, std::future::pending()))));
+        }
+        control.tick().await;
+        let events = control.events(Default::default(), 10).await.unwrap().events;
+        let kinds =
+            events.iter().rev().map(|event| event.event.kind.as_str()).skip_while(|kind| *kind != "run.started");
+        let expected = ["run.started", "run.ended", "halt.set", "halt.lifted"];
+        let expected = &expected[..2 + usize::from(halts) + usize::from(lifts)];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected, "{halts} {lifts}");
     }
 }
 
