@@ -21,6 +21,8 @@ pub struct Row {
     pub right: Option<Right>,
     /// Whether it comes at any rate: what takes risk away, reports, without which leases lapse, and probes.
     pub unlimited: bool,
+    /// Whether pages of origins that an operator names may ask.
+    pub browsers: bool,
 }
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(rows);
@@ -45,16 +47,17 @@ pub fn find(method: &str, path: &str) -> Option<&'static Row> {
 }
 
 fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
-    Row { method, template: template.to_owned(), right, unlimited: false }
+    Row { method, template: template.to_owned(), right, unlimited: false, browsers: false }
 }
 
 fn rows() -> Vec<Row> {
     use Right::{Administer, Evaluate, Follow, Halt, Operate, Read, Report};
     let asks = |method, template: &str, right| row(method, template, Some(right));
     let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
+    let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
     let mut rows = vec![
-        asks("POST", "/ofrep/v1/evaluate/flags", Evaluate),
-        asks("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
+        browsers("POST", "/ofrep/v1/evaluate/flags", Evaluate),
+        browsers("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
         asks("GET", "/api/v1/stream", Follow),

@@ -49,7 +49,7 @@ fn request(bytes: &[u8]) -> TestRequest {
 fn headers_that_are_read_by_hand() {
     bolero::check!().with_test_time(Duration::from_secs(1)).for_each(|bytes: &[u8]| {
         let request = request(bytes).to_srv_request();
-        let _ = access::check(request.head(), false);
+        let _ = access::check(request.head(), false, false);
         for current in [None, Some(0), Some(42), Some(u64::MAX)] {
             let _ = precondition(request.headers(), current);
         }
