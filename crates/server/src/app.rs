@@ -132,6 +132,7 @@ pub fn app(
 /// Every route that the document describes; the first that fits answers.
 fn routes(config: &mut ServiceConfig<'_>) {
     config
+        .service(api::root::root)
         .service(api::health::live)
         .service(api::health::ready)
         .service(openapi_json)

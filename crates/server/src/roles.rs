@@ -65,6 +65,7 @@ fn rows() -> Vec<Row> {
         Row { unlimited: true, ..row("GET", "/healthz", None) },
         // Without the right to read it says no more than yes or no.
         Row { unlimited: true, ..row("GET", "/readyz", None) },
+        row("GET", "/", None),
         row("GET", "/openapi.json", None),
         unlimited("PUT", "/api/v1/halt", Halt),
         asks("GET", "/api/v1/halt", Read),
@@ -118,6 +119,8 @@ mod tests {
             ("GET", "/docs/swagger-ui.css", Some(None)),
             ("GET", "/docsy", None),
             ("POST", "/docs/", None),
+            ("GET", "/", Some(None)),
+            ("GET", "//", None),
             ("GET", "/api/v1/flags/a/b", None),
             ("GET", "/api/v1/flags/", None),
             ("GET", "/api/v1//flags", None),
