@@ -91,6 +91,14 @@ impl HttpAnswer {
         let text = self.body["position"].as_str().with_context(|| format!("no answer to a change: {:#}", self.body))?;
         Ok(position(text)?.1)
     }
+
+    /// The entity tag of what a change made, if nobody changed it since.
+    ///
+    /// # Errors
+    /// When the answer is to no change.
+    pub fn made_tag(&self) -> Result<String> {
+        Ok(format!("\"{}:{}\"", self.position.0, self.made()?))
+    }
 }
 
 /// Reads `store:revision`.

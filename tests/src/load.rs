@@ -114,9 +114,9 @@ impl Shared {
             let path = format!("/api/v1/flags/toggle-{number}/{}", if enabled { "enable" } else { "disable" });
             let asked = Instant::now();
             // Nobody else changes it: were its revision another, a change had been lost.
-            let revision = self.http.send("POST", &path, tag.as_deref(), "").await?.ok()?.made()?;
+            let answer = self.http.send("POST", &path, tag.as_deref(), "").await?.ok()?;
             took.push(asked.elapsed());
-            tag = Some(format!("\"{revision}\""));
+            tag = Some(answer.made_tag()?);
         }
         let flag = self.http.get(&format!("/api/v1/flags/toggle-{number}")).await?.ok()?.body;
         ensure!((flag["enabled"] != false) == enabled, "toggle-{number} was left as {enabled}: {flag:#}");

@@ -1,10 +1,12 @@
 //! `daybreak apply`: has a server serve what files say.
 
+use std::io::{IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
-use daybreak_document::{Decoded, Draft, Severity, Source, diff, renames, render};
+use daybreak_document::{Change, Decoded, Difference, Draft, Severity, Source, diff, renames, render};
 use daybreak_model::Resources;
 
 use crate::folder;
@@ -20,9 +22,12 @@ pub(crate) struct Apply {
     /// Print what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Remove what the files do not name.
+    /// Remove what the files do not name. It shows what that is, and asks.
     #[arg(long)]
     prune: bool,
+    /// Remove without asking; needed where nobody could answer.
+    #[arg(long)]
+    yes: bool,
     /// Leave enabled and disabled what is so: an operator's toggle stays.
     #[arg(long)]
     keep_state: bool,
@@ -49,12 +54,24 @@ pub(crate) fn run(options: &Apply) -> anyhow::Result<ExitCode> {
 
 async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Result<ExitCode> {
     let remote = Remote::new(&options.target)?;
-    let mut done = None;
+    let (mut done, mut agreed, mut shown) = (None, Vec::new(), false);
     for _ in 0..ATTEMPTS {
         let served = Served::read(&remote).await?;
         let decoded = read(draft, &served.resources, options);
         if decoded.has_errors() {
             return broken(&decoded, sources);
+        }
+        let differences = diff(&served.resources, &decoded.resources);
+        let removed = removed(&differences);
+        // Asked once: again only where others brought something else that would go.
+        if !options.dry_run && !options.yes && !removed.iter().all(|one| agreed.contains(one)) {
+            out::print(&describe(&differences, color()))?;
+            if !confirm(&removed)? {
+                out::print("nothing is changed\n")?;
+                return Ok(ExitCode::FAILURE);
+            }
+            agreed = removed;
+            shown = true;
         }
         let sending = Sending { dry_run: options.dry_run, reason: options.reason.as_deref() };
         let sent = served.change(&remote, &decoded.resources, sending).await?;
@@ -62,13 +79,37 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             let mut warnings = decoded.diagnostics;
             warnings.extend(renames(&served.resources, &decoded.resources));
             eprint!("{}", render(&warnings, sources, false));
-            out::print(&describe(&diff(&served.resources, &decoded.resources), color()))?;
+            if !shown {
+                out::print(&describe(&differences, color()))?;
+            }
             done = Some(sent);
             break;
         }
     }
     served::report(done.as_ref(), options.dry_run)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What goes: `flag old`, each.
+fn removed(differences: &[Difference]) -> Vec<String> {
+    let removed = differences.iter().filter(|difference| difference.change == Change::Removed);
+    removed.map(|Difference { kind, key, .. }| format!("{kind} `{key}`")).collect()
+}
+
+/// Asks whether these are to be removed.
+///
+/// # Errors
+/// When nobody is there to be asked.
+fn confirm(removed: &[String]) -> anyhow::Result<bool> {
+    let number = removed.len();
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        let them = removed.join(", ");
+        bail!("`--prune` would remove {them}; nothing is sent. Add `--yes` to remove, or `--dry-run` to see it only");
+    }
+    eprint!("remove what is marked with `-` ({number} in all)? [y/N] ");
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// What the server is to serve.

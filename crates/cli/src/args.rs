@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_MAX, RUN_DURATION_MAX_DEFAULT};
 use daybreak_model::{Millis, Percentage};
+use daybreak_server::Origin;
 use daybreak_server::limits::{RATE_ADDRESS, RATE_TOKEN, STREAMS_PER_TOKEN};
 use daybreak_store::Retention;
 use jiff::Timestamp;
@@ -90,6 +91,10 @@ pub(crate) struct Serve {
     /// in. It has to show its token all the same.
     #[arg(long, env = "DAYBREAK_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+    /// An origin whose pages may evaluate flags by OFREP, as browsers write it: `https://app.example`. Give it once for
+    /// each; without it no page of another origin gets anywhere.
+    #[arg(long, env = "DAYBREAK_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub(crate) cors_origin: Vec<Origin>,
     /// The environment: nothing done here reaches the clients of another.
     #[arg(long, env = "DAYBREAK_ENVIRONMENT", value_name = "NAME", default_value = "development")]
     pub(crate) environment: String,
@@ -217,6 +222,9 @@ mod tests {
             ("--events-age 30d", None),
             ("--events-age 30", Some("unit")),
             ("--listen 8080", Some("socket address")),
+            ("--cors-origin https://a.example,http://localhost:3000 --cors-origin https://b.example", None),
+            ("--cors-origin *", Some("write out each origin: `https://app.example`")),
+            ("--cors-origin https://a.example/", Some("write `https://a.example`")),
         ];
         for (options, expected) in cases {
             let line = format!("daybreak serve {options}");

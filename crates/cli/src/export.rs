@@ -16,7 +16,8 @@ use crate::served::Served;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Export {
-    /// Where to write it: a file, or a folder that is there, which gets a file for each kind. Else it is printed.
+    /// Where to write it: a file, if the name ends in `.yaml` or `.yml`; else a folder, which gets a file for each kind and is
+    /// made if it is not there. Unless said, it is printed.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -27,14 +28,21 @@ pub(crate) fn run(options: &Export) -> anyhow::Result<ExitCode> {
     let served = remote::block_on(async { Served::read(&Remote::new(&options.target)?).await })?;
     match &options.output {
         None => drop(out::print(&to_yaml(&served.resources))?),
-        Some(folder) if folder.is_dir() => write_folder(folder, &served.resources)?,
+        Some(folder) if is_folder(folder) => write_folder(folder, &served.resources)?,
         Some(file) => write(file, &to_yaml(&served.resources))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether a path is, or is to become, a folder. What is there already stays what it is, as a pipe does.
+fn is_folder(path: &Path) -> bool {
+    let document = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    path.is_dir() || !path.exists() && !document
+}
+
 /// Writes a file for each kind. Those of an older export are replaced.
 fn write_folder(folder: &Path, resources: &Resources) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let files = files(resources);
     let ours = Kind::ALL.map(|kind| folder.join(name(kind)));
     match read_documents(folder) {
@@ -76,4 +84,30 @@ fn files(resources: &Resources) -> Vec<(Kind, Value)> {
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_and_folders() {
+        let here = tempfile::TempDir::new().unwrap();
+        std::fs::write(here.path().join("there"), "").unwrap();
+        std::fs::create_dir(here.path().join("folder.yaml")).unwrap();
+        let cases = [
+            ("", true),
+            ("new", true),
+            ("new/", true),
+            ("a/b/new", true),
+            ("v1.2", true),
+            ("folder.yaml", true),
+            ("new.yaml", false),
+            ("new.yml", false),
+            ("there", false),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(is_folder(&here.path().join(name)), expected, "{name}");
+        }
+    }
 }

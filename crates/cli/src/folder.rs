@@ -54,7 +54,9 @@ pub(crate) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> St
     known.sort_by_key(|key| strsim::osa_distance(key, wanted));
     match known.first() {
         None => "; there are none at all".to_owned(),
-        Some(near) if strsim::osa_distance(near, wanted) * 2 <= wanted.len() => format!("; did you mean `{near}`?"),
+        Some(near) if strsim::osa_distance(near, wanted) <= (wanted.len() / 3).max(1) => {
+            format!("; did you mean `{near}`?")
+        }
         Some(_) => format!("; there are {}", known.join(", ")),
     }
 }

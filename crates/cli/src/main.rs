@@ -16,6 +16,7 @@ mod remote;
 mod serve;
 mod served;
 mod token;
+mod unreached;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,11 +3,17 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use reqwest::{IntoUrl, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+
+use crate::unreached;
+
+/// The time in which a server has to take a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which server to ask, and as whom.
 #[derive(Clone, Debug, Args)]
@@ -54,7 +60,9 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When no client can be made.
     pub(crate) fn new(target: &'a Target) -> anyhow::Result<Self> {
-        let mut builder = reqwest::Client::builder().user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = &target.client_cert {
             let unusable = || format!("the client certificate {} cannot be used", path.display());
             let pem = std::fs::read(path).with_context(unusable)?;
@@ -96,8 +104,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// When the server cannot be reached.
     pub(crate) async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let unreached = || format!("{} does not answer; is the server running?", self.target.url);
-        request.send().await.with_context(unreached)
+        request.send().await.map_err(|error| unreached::explain(&self.target.url, error))
     }
 
     /// The error that an answer is.

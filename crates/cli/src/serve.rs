@@ -74,7 +74,9 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));
-    let shared = Shared::new(control.clone(), offload).limited(&limits);
+    let shared = Shared::new(control.clone(), offload)
+        .limited(&limits)
+        .asked_from(options.cors_origin.iter().cloned().collect());
     let (signal, asked) = (stop_signal()?, control.clone());
     let end = async move {
         tokio::select! {

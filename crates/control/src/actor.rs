@@ -17,7 +17,7 @@ pub enum Precondition {
     /// Nothing.
     #[default]
     None,
-    /// `If-Match: "7"`: the resource was last changed by this revision.
+    /// `If-Match: "store:7"`, of this store: the resource was last changed by this revision.
     Revision(u64),
     /// `If-Match: *`: it exists.
     Exists,

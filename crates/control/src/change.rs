@@ -329,7 +329,11 @@ fn existing(state: &State, kind: Kind, key: &str) -> Result<Key, Refusal> {
 
 pub(crate) fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {
     let revision = state.revision(kind, key);
-    if precondition.holds(revision) { Ok(()) } else { Err(Refusal::PreconditionFailed { revision }) }
+    if precondition.holds(revision) {
+        return Ok(());
+    }
+    let store = state.position().store;
+    Err(Refusal::PreconditionFailed { at: revision.map(|revision| Position { store, revision }) })
 }
 
 /// Nothing names what is not there.

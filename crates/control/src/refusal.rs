@@ -27,10 +27,10 @@ pub enum Refusal {
         nearest: Option<Key>,
     },
     /// The resource is not as the caller expects it.
-    #[error("{}", precondition(*.revision))]
+    #[error("{}", precondition(*.at))]
     PreconditionFailed {
-        /// The revision that last changed it; none where it does not exist.
-        revision: Option<u64>,
+        /// Where it was last changed; none where it does not exist.
+        at: Option<Position>,
     },
     /// It is in use: others name it.
     #[error("it is in use by {}", users(.0))]
@@ -171,9 +171,9 @@ fn did_you_mean(nearest: Option<&Key>) -> String {
     nearest.map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
 }
 
-fn precondition(revision: Option<u64>) -> String {
-    match revision {
-        Some(revision) => format!("it was last changed by revision {revision}, which is not the one expected"),
+fn precondition(at: Option<Position>) -> String {
+    match at {
+        Some(at) => format!("it was last changed at {at}, which is not what was expected; its `ETag` is \"{at}\""),
         None => "it does not exist".to_owned(),
     }
 }

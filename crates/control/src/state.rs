@@ -37,7 +37,7 @@ pub struct State {
 pub struct Resource {
     /// Its key.
     pub key: Key,
-    /// The revision that last changed it: its ETag.
+    /// The revision that last changed it: with the store before it, its ETag.
     pub revision: u64,
     /// The resource in its document form.
     #[serde(flatten)]

@@ -10,33 +10,45 @@ use crate::diagnostic::DIAGNOSTICS_MAX;
 /// not exist costs little more than one such name.
 const CELLS_MAX: usize = 4_000_000;
 
+/// Bytes of a word that may stand for a longer one which begins with it.
+const SHORTENED_MIN: usize = 3;
+
 /// Whether the nearest of so many known words may be searched, where so many problems were found before.
 pub(crate) fn is_affordable(word: &str, known: usize, found: usize) -> bool {
     let table = word.len().min(KEY_LENGTH_MAX).pow(2);
     found < DIAGNOSTICS_MAX && known.saturating_mul(table) <= CELLS_MAX / (1 + found)
 }
 
-/// The nearest of the known words, where one is near enough to be meant.
+/// How many letters may be wrong in a word, where another is meant: one in three of the longer, and never more than three.
+/// So in a word of two one may be missing, and none be another: too many would be as near.
+fn wrong_letters(word: usize, known: usize) -> usize {
+    (word.max(known) / 3).min(3).min(word.saturating_sub(1))
+}
+
+/// The nearest of the known words, where one is near enough to be meant; or the only one that is written out where the
+/// word is its beginning: `desc` for `description`.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let canonical = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
     let wanted = canonical(word);
     if wanted.is_empty() || wanted.len() > KEY_LENGTH_MAX {
         return None;
     }
-    // Of a word of one or two letters, nothing may be left.
-    let most = (wanted.len() / 3).max(1).min(wanted.len() - 1);
-    let distance = |known: &str| {
-        let known = canonical(known);
-        let begins =
-            known.len() >= 3 && wanted.len() >= 3 && (known.starts_with(&wanted) || wanted.starts_with(&known));
-        match known.len().abs_diff(wanted.len()) {
-            _ if begins => Some(1),
-            // Two words are at least as far apart as they differ in length.
-            difference if difference > most => None,
-            _ => Some(strsim::damerau_levenshtein(&wanted, &known)).filter(|distance| *distance <= most),
+    let letters = wanted.chars().count();
+    let (mut near, mut longer, mut longer_ones) = (None, None, 0);
+    for known in known {
+        let canonical = canonical(known);
+        if wanted.len() >= SHORTENED_MIN && canonical.starts_with(&wanted) {
+            (longer, longer_ones) = (Some(known), longer_ones + 1);
         }
-    };
-    known.into_iter().filter_map(|known| Some((distance(known)?, known))).min().map(|(_, known)| known)
+        let known_letters = canonical.chars().count();
+        let most = wrong_letters(letters, known_letters);
+        // Two words are at least as far apart as they differ in length.
+        if known_letters.abs_diff(letters) <= most {
+            let distance = strsim::damerau_levenshtein(&wanted, &canonical);
+            near = near.into_iter().chain((distance <= most).then_some((distance, known))).min();
+        }
+    }
+    near.map(|(_, known)| known).or(longer.filter(|_| longer_ones == 1))
 }
 
 /// `write NEAREST`, or else what there is to choose from: so many names. `found` is how many problems were found
@@ -64,7 +76,13 @@ pub(crate) fn choose<'k>(
     }
 }
 
-/// The nearest key to a text that is none.
+/// The key that is to be written for a text that is none, where it says the same: no letter is lost.
+pub(crate) fn key_for(text: &str) -> Option<Key> {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+    as_key(text).filter(|key| letters(key.as_str()) == letters(text))
+}
+
+/// The nearest key to a text that is none. It may have lost most of it: it stands in for the text, nobody is told it.
 pub(crate) fn as_key(text: &str) -> Option<Key> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let replaced: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
@@ -90,6 +108,36 @@ mod tests {
         for (word, near) in cases {
             assert_eq!(nearest(word, known), near, "{word}");
         }
+        // The word, what there is, and what is near.
+        let cases: [(&str, &[&str], Option<&str>); 21] = [
+            ("Checkout_V2", &["checkout-v2"], Some("checkout-v2")),
+            ("chekcout", &["checkout"], Some("checkout")),
+            ("checkout-banner", &["checkout-button"], None),
+            ("layout", &["output"], None),
+            ("vip", &["zip"], Some("zip")),
+            ("vip", &["pro"], None),
+            // Short words are near to everything.
+            ("eu", &["us", "uk"], None),
+            ("on", &["off", "no"], None),
+            ("of", &["off", "on"], Some("off")),
+            ("aa", &["a"], None),
+            ("EU", &["eu"], Some("eu")),
+            ("a", &["b"], None),
+            // Another word that begins alike is another word; a shortened one is meant if there is one alone.
+            ("flagship", &["flag"], None),
+            ("tenant-b-eu", &["ten"], None),
+            ("desc", &["description", "default"], Some("description")),
+            ("checkout", &["checkout-banner", "checkout-button"], None),
+            ("checkout", &["checkout-banner"], Some("checkout-banner")),
+            ("checkout", &["checkouts", "checkout-banner"], Some("checkouts")),
+            ("de", &["default"], None),
+            // Letters are counted, not bytes.
+            ("größe", &["grosse"], None),
+            ("größen", &["größe"], Some("größe")),
+        ];
+        for (word, known, near) in cases {
+            assert_eq!(nearest(word, known.iter().copied()), near, "{word} among {known:?}");
+        }
     }
 
     #[test]
@@ -110,6 +158,10 @@ mod tests {
     fn the_nearest_key() {
         for (text, key) in [("new checkout", Some("new-checkout")), ("$service", Some("service")), ("ü", None)] {
             assert_eq!(as_key(text).as_ref().map(Key::as_str), key, "{text}");
+            assert_eq!(key_for(text), as_key(text), "{text}");
+        }
+        for text in ["café", "Über-checkout", "日本-1"] {
+            assert!(as_key(text).is_some() && key_for(text).is_none(), "{text}");
         }
     }
 }

@@ -105,7 +105,10 @@ fn invariant_9_what_patches_are_refused() {
         assert!(refused.iter().any(|said| said.starts_with(error) || said.contains(error)), "{body}: {refused:#?}");
     }
     let nobody = patch(Kind::Flag, &key("aa"), &current(), &Source::new("body", "{}")).unwrap_err();
-    assert_eq!(nobody[0].to_string(), "error[unknown_reference]: there is no flag `aa` to patch; write `a`");
+    assert_eq!(
+        nobody[0].to_string(),
+        "error[unknown_reference]: there is no flag `aa` to patch; write one of `a`, `b`"
+    );
 }
 
 #[test]

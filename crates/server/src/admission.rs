@@ -8,6 +8,7 @@ use daybreak_control::{Control, Right};
 
 use crate::access;
 use crate::caller::Caller;
+use crate::cors::Crossing;
 use crate::credentials;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
@@ -23,7 +24,8 @@ pub struct Admitted {
     pub row: Option<&'static Row>,
 }
 
-/// Lets somebody in, or says why not. `path` is the one by which the request is routed.
+/// Lets somebody in, or says why not. `path` is the one by which the request is routed. A preflight shows no token, is
+/// answered out of what is configured, and is counted as little as a probe: behind a proxy all browsers share an address.
 ///
 /// # Errors
 /// 401 without a valid token, 403 where its role may not, 404 and 405 where there is no such route, 429 where it is
@@ -31,16 +33,19 @@ pub struct Admitted {
 pub fn admit(
     request: &ServiceRequest,
     path: &str,
+    crossing: &Crossing,
     control: &Control,
     rates: &Rates,
     routes: &Routes,
 ) -> Result<Admitted, Problem> {
     let row = roles::find(request.method().as_str(), path);
-    let caller = if control.tokens_required() {
-        identify(request, row, control, rates)?
-    } else {
-        access::check(request.head(), request.app_config().secure())?;
+    let caller = if !control.tokens_required() {
+        access::check(request.head(), request.app_config().secure(), crossing.is_named())?;
         Caller::Local
+    } else if matches!(crossing, Crossing::Preflight(..)) {
+        Caller::Anonymous
+    } else {
+        identify(request, row, control, rates)?
     };
     if row.is_none() && request.method() != Method::OPTIONS {
         return Err(routes.unrouted(request.method(), path));

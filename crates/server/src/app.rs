@@ -12,6 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
 
 use crate::api::events::Followers;
+use crate::cors::Origins;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
@@ -28,6 +29,7 @@ pub struct Shared {
     offload: Offload,
     rates: web::Data<Rates>,
     routes: web::Data<Routes>,
+    origins: web::Data<Origins>,
     document: web::Data<OpenApiText>,
 }
 
@@ -47,6 +49,7 @@ impl Shared {
             offload,
             rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
+            origins: web::Data::default(),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
     }
@@ -55,6 +58,12 @@ impl Shared {
     #[must_use]
     pub fn limited(self, limits: &RateLimits) -> Self {
         Self { rates: web::Data::new(Rates::new(limits)), ..self }
+    }
+
+    /// The same, where pages of these origins may ask what is for browsers.
+    #[must_use]
+    pub fn asked_from(self, origins: Origins) -> Self {
+        Self { origins: web::Data::new(origins), ..self }
     }
 
     /// What was asked lately.
@@ -102,6 +111,7 @@ pub fn app(
         .app_data(web::Data::new(shared.offload.clone()))
         .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
+        .app_data(shared.origins.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
             let detail = format!("the query `{}` is not understood: {error}", request.query_string());
@@ -122,6 +132,7 @@ pub fn app(
 /// Every route that the document describes; the first that fits answers.
 fn routes(config: &mut ServiceConfig<'_>) {
     config
+        .service(api::root::root)
         .service(api::health::live)
         .service(api::health::ready)
         .service(openapi_json)

@@ -1,8 +1,10 @@
-//! Entity tags: the revision that last changed a resource, and the preconditions on it.
+//! Entity tags: the position at which a resource was last changed, and the preconditions on it. Each names the store: another
+//! that stands at the same revision holds something else.
 
 use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 use daybreak_control::Precondition;
+use daybreak_model::wire::Position;
 
 use crate::problem::{Code, Problem};
 
@@ -38,7 +40,7 @@ impl Tags {
         let mut tags = Vec::new();
         for value in headers.get_all(name) {
             let malformed = || {
-                let detail = format!("`{name}` holds entity tags in double quotes, as in `\"42\"`, or `*`");
+                let detail = format!("`{name}` holds entity tags in double quotes, as `ETag` has them, or `*`");
                 Problem::new(Code::BadRequest, detail)
             };
             let text = value.to_str().map_err(|_| malformed())?.trim();
@@ -63,21 +65,20 @@ impl Tags {
     }
 }
 
-/// What a change asks of the resource: `If-Match`, or `If-None-Match: *` which creates. `current` is the
-/// revision that last changed it.
+/// What a change asks of the resource: `If-Match`, or `If-None-Match: *` which creates. `current` is where
+/// it was last changed.
 ///
 /// # Errors
 /// When a header is malformed, or asks for what no resource can have.
-pub fn precondition(headers: &HeaderMap, current: Option<u64>) -> Result<Precondition, Problem> {
+pub fn precondition(headers: &HeaderMap, current: Option<Position>) -> Result<Precondition, Problem> {
     match (Tags::if_match(headers)?, Tags::if_none_match(headers)?) {
         (Tags::Absent, Tags::Absent) => Ok(Precondition::None),
         (Tags::Absent, Tags::Any) => Ok(Precondition::Absent),
         (Tags::Any, Tags::Absent) => Ok(Precondition::Exists),
         (Tags::OneOf(tags), Tags::Absent) => {
-            // A tag that is no revision is none of ours: it equals nothing.
-            let mut revisions = tags.iter().map(|tag| tag.parse().unwrap_or(u64::MAX));
-            let wanted = revisions.clone().find(|revision| Some(*revision) == current).or_else(|| revisions.next());
-            Ok(wanted.map_or(Precondition::None, Precondition::Revision))
+            let known = current.filter(|current| tags.iter().any(|tag| tag.parse() == Ok(*current)));
+            // What is none of ours, or of another store, equals nothing.
+            Ok(Precondition::Revision(known.map_or(u64::MAX, |known| known.revision)))
         }
         (_, Tags::OneOf(_)) => {
             let detail = "a change takes `If-Match`, or `If-None-Match: *` to create and never replace";

@@ -16,6 +16,7 @@ use daybreak_control::{Control, Right, Token};
 
 use crate::admission::{self, Admitted};
 use crate::caller::Caller;
+use crate::cors::{Crossing, Origins};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::routes::Routes;
@@ -48,10 +49,12 @@ pub async fn pass<B: MessageBody + 'static>(
     }
     let page = request.path().starts_with("/docs");
     let (upgrade, secure) = (request.head().upgrade(), request.app_config().secure());
-    let admitted = no_web_socket(&request).and_then(|()| admit(&request));
+    let crossing = crossing(&request);
+    let admitted = no_web_socket(&request).and_then(|()| admit(&request, &crossing));
     let tells = admitted.as_ref().is_ok_and(|admitted| !matches!(admitted.caller, Caller::Anonymous));
-    let mut response = match admitted {
-        Ok(admitted) => {
+    let mut response = match (admitted, crossing.preflight()) {
+        (Ok(_), Some(answer)) => request.into_response(answer).map_into_right_body(),
+        (Ok(admitted), None) => {
             let usage = usage(&request, &admitted);
             request.extensions_mut().insert(admitted.caller);
             let response = mend(next.call(request).await?, head);
@@ -60,12 +63,13 @@ pub async fn pass<B: MessageBody + 'static>(
             }
             response
         }
-        Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
+        (Err(problem), _) => request.into_response(problem.error_response()).map_into_right_body(),
     };
     if upgrade {
         // Nothing is upgraded to; the framework would say that something is.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    crossing.tell(response.headers_mut());
     secure_headers(response.headers_mut(), page, secure);
     if let Some(control) = control.filter(|control| tells || !control.tokens_required()) {
         let own = [(POSITION, control.position().to_string()), (ENVIRONMENT, control.options().environment.clone())];
@@ -77,8 +81,15 @@ pub async fn pass<B: MessageBody + 'static>(
     Ok(response)
 }
 
+/// What the request is by where its page comes from.
+fn crossing(request: &ServiceRequest) -> Crossing {
+    let path = request.match_info().unprocessed();
+    let origins = request.app_data::<web::Data<Origins>>();
+    origins.map_or(Crossing::No, |origins| Crossing::of(request.head(), path, origins))
+}
+
 /// Lets somebody in, or says why not.
-fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
+fn admit(request: &ServiceRequest, crossing: &Crossing) -> Result<Admitted, Problem> {
     // The path that the router looks at, which is not always written as the URL's.
     let path = request.match_info().unprocessed();
     let (control, rates, routes) = (
@@ -89,7 +100,7 @@ fn admit(request: &ServiceRequest) -> Result<Admitted, Problem> {
     let (Some(control), Some(rates), Some(routes)) = (control, rates, routes) else {
         return Err(Problem::new(Code::Internal, "the server does not know whom to let in"));
     };
-    admission::admit(request, path, control, rates, routes)
+    admission::admit(request, path, crossing, control, rates, routes)
 }
 
 /// An admin's call, to be recorded.

@@ -10,6 +10,7 @@ pub mod api;
 pub mod app;
 pub mod body;
 pub mod caller;
+pub mod cors;
 pub mod credentials;
 pub mod etag;
 pub mod front;
@@ -27,6 +28,7 @@ pub mod stream;
 pub mod tls;
 
 pub use app::{Shared, app, document};
+pub use cors::{Origin, Origins};
 pub use offload::Offload;
 pub use problem::{Code, Problem};
 pub use rates::RateLimits;

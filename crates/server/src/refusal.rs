@@ -1,5 +1,6 @@
 //! Refusals of control as problems: the one place where they meet HTTP.
 
+use actix_web::http::header::ETAG;
 use daybreak_control::Refusal;
 use daybreak_control::tokens::TokenRefusal;
 use daybreak_model::Reference;
@@ -26,12 +27,10 @@ impl From<Refusal> for Problem {
                 let problem = Self::new(Code::NotFound, detail);
                 nearest.iter().fold(problem, |problem, nearest| problem.with("nearest", nearest))
             }
-            Refusal::PreconditionFailed { revision } => {
+            Refusal::PreconditionFailed { at } => {
                 let problem = Self::new(Code::PreconditionFailed, detail);
-                match revision {
-                    Some(revision) => {
-                        problem.with("revision", revision).header(actix_web::http::header::ETAG, &quoted(revision))
-                    }
+                match at {
+                    Some(at) => problem.with("revision", at.revision).header(ETAG, &quoted(at)),
                     None => problem,
                 }
             }

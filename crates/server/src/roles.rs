@@ -24,6 +24,8 @@ pub struct Row {
     pub right: Option<Right>,
     /// Whether it comes at any rate: what takes risk away, reports, without which leases lapse, and probes.
     pub unlimited: bool,
+    /// Whether pages of origins that an operator names may ask.
+    pub browsers: bool,
 }
 
 impl Row {
@@ -56,16 +58,17 @@ pub fn find(method: &str, path: &str) -> Option<&'static Row> {
 }
 
 fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
-    Row { method, template: template.to_owned(), right, unlimited: false }
+    Row { method, template: template.to_owned(), right, unlimited: false, browsers: false }
 }
 
 fn rows() -> Vec<Row> {
     use Right::{Administer, Evaluate, Follow, Halt, Operate, Read, Report};
     let asks = |method, template: &str, right| row(method, template, Some(right));
     let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
+    let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
     let mut rows = vec![
-        asks("POST", "/ofrep/v1/evaluate/flags", Evaluate),
-        asks("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
+        browsers("POST", "/ofrep/v1/evaluate/flags", Evaluate),
+        browsers("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
         asks("GET", "/api/v1/stream", Follow),
@@ -73,6 +76,7 @@ fn rows() -> Vec<Row> {
         Row { unlimited: true, ..row("GET", "/healthz", None) },
         // Without the right to read it says no more than yes or no.
         Row { unlimited: true, ..row("GET", "/readyz", None) },
+        row("GET", "/", None),
         row("GET", "/openapi.json", None),
         unlimited("PUT", "/api/v1/halt", Halt),
         asks("GET", "/api/v1/halt", Read),
@@ -125,6 +129,8 @@ mod tests {
             ("GET", "/docs/swagger-ui.css", Some(None)),
             ("GET", "/docsy", None),
             ("POST", "/docs/", None),
+            ("GET", "/", Some(None)),
+            ("GET", "//", None),
             ("GET", "/api/v1/flags/a/b", None),
             ("GET", "/api/v1/flags/", None),
             ("GET", "/api/v1//flags", None),

@@ -11,14 +11,17 @@ use actix_web::test::TestRequest;
 use daybreak_control::clock::ManualClock;
 use daybreak_control::tokens::{NewToken, Role};
 use daybreak_control::{Actor, Control, Options};
-use daybreak_model::wire::StoreId;
+use daybreak_model::wire::{Position, StoreId};
 use daybreak_server::etag::{Tags, precondition, quoted};
 use daybreak_server::{access, credentials};
 use daybreak_store::{MemoryOptions, MemoryStore};
 
 /// Headers that are read by hand, each with values that mean something in it.
 const HEADERS: [(HeaderName, &[&str]); 5] = [
-    (IF_MATCH, &["*", "W/", "\"42\"", "\"", ",", "W/\"18446744073709551616\"", " ", "42"]),
+    (
+        IF_MATCH,
+        &["*", "W/", "\"0000000000000007:42\"", "\"", ",", "W/\"0000000000000007:18446744073709551616\"", " ", "42"],
+    ),
     (IF_NONE_MATCH, &["*", "W/\"7\"", "\"\"", ",", "\"a b\"", "w/\"7\""]),
     (HOST, &["localhost", ":8080", "127.0.0.1", "[::1]", "[", "127.1", "localhost.", "@", "\u{ff0e}"]),
     (ORIGIN, &["http://", "null", "localhost", ":8080", "https://", "/", "127.0.0.1", "[::1]"]),
@@ -49,8 +52,10 @@ fn request(bytes: &[u8]) -> TestRequest {
 fn headers_that_are_read_by_hand() {
     bolero::check!().with_test_time(Duration::from_secs(1)).for_each(|bytes: &[u8]| {
         let request = request(bytes).to_srv_request();
-        let _ = access::check(request.head(), false);
-        for current in [None, Some(0), Some(42), Some(u64::MAX)] {
+        let _ = access::check(request.head(), false, false);
+        for current in [None, Some(0), Some(42), Some(u64::MAX)]
+            .map(|revision| Some(Position { store: StoreId::new(7), revision: revision? }))
+        {
             let _ = precondition(request.headers(), current);
         }
         for tags in [Tags::if_match(request.headers()), Tags::if_none_match(request.headers())] {

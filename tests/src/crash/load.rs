@@ -188,12 +188,13 @@ impl Load {
             let (method, path, body, value) = track.next(&reason);
             track.in_flight = Some((reason.clone(), value.clone()));
             let Some(answer) = self.ask(method, &path, &reason, tag.as_deref(), &body).await? else { return Ok(track) };
-            let revision = answer.ok().with_context(|| format!("{method} {path}"))?.made()?;
+            let answer = answer.ok().with_context(|| format!("{method} {path}"))?;
+            let revision = answer.made()?;
             self.count();
             track.in_flight = None;
             track.value = value;
             track.acknowledged.push((reason, revision));
-            tag = (track.what == What::Edit).then(|| format!("\"{revision}\""));
+            tag = (track.what == What::Edit).then(|| answer.made_tag()).transpose()?;
         }
     }
 

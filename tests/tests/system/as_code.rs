@@ -44,6 +44,36 @@ fn revision(server: &Server) -> Result<u64> {
     Ok(position.split_once(':').context("a position")?.1.parse()?)
 }
 
+/// Runs a command at a terminal, where somebody types this and Enter.
+fn at_a_terminal(arguments: &[&str], typed: &str, status: i32, printed: &[&str]) -> Result<()> {
+    // The terminal shows what comes, and is typed into once it asks.
+    const TERMINAL: &str = "import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+text = b''
+asked = False
+while True:
+    try:
+        more = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not more:
+        break
+    text += more
+    if b'[y/N]' in text and not asked:
+        asked = True
+        os.write(terminal, sys.argv[1].encode() + b'\\n')
+print(text.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    let binary = binary()?;
+    let output = Command::new("python3").args(["-c", TERMINAL, typed]).arg(binary).args(arguments).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let all = printed.iter().all(|part| text.contains(part));
+    ensure!(output.status.code() == Some(status) && all, "{arguments:?} {typed}: {output:?}");
+    Ok(())
+}
+
 #[test]
 fn many_files_are_one_revision_or_nothing() -> Result<()> {
     let server = Server::start(DOCUMENT)?;
@@ -71,12 +101,24 @@ fn many_files_are_one_revision_or_nothing() -> Result<()> {
     check(&nobody, 1, &["more.yaml:2:", "nothing is sent"])?;
     std::fs::remove_file(folder.path().join("more.yaml"))?;
     assert_eq!(server.state()?, before);
-    check(&nobody, 1, &["does not answer"])?;
+    check(&nobody, 1, &["does not answer", "is the server running?"])?;
     server.post("/api/v1/flags/new/disable", "")?.expect_status(200)?;
     check(&[&apply[..], &["--keep-state"]].concat(), 0, &["nothing differs"])?;
     check(&[&apply[..], &["--dry-run"]].concat(), 0, &["enabled: false → (default)"])?;
     let pruned = ["- flag feature", "- flag more"];
-    check(&[&apply[..], &["--prune"]].concat(), 0, &pruned)?;
+    let before = server.state()?;
+    let prune = [&apply[..], &["--prune"]].concat();
+    // Nobody can be asked here.
+    check(&prune, 1, &["- flag feature", "would remove flag `feature`, flag `more`", "`--yes`", "nothing is sent"])?;
+    check(&[&prune[..], &["--dry-run"]].concat(), 0, &["- flag feature", "a dry run"])?;
+    for (answer, status) in [("", 1), ("n", 1), ("whatever", 1)] {
+        at_a_terminal(&prune, answer, status, &["- flag feature", "[y/N]", "nothing is changed"])?;
+    }
+    assert_eq!(server.state()?, before);
+    at_a_terminal(&prune, "y", 0, &[&pruned[..], &["[y/N]", "done, as one revision"]].concat())?;
+    check(&prune, 0, &["nothing differs"])?;
+    server.send("PUT", "/api/v1/flags/feature", "default: on")?.expect_status(201)?;
+    check(&[&prune[..], &["--yes"]].concat(), 0, &["- flag feature", "done, as one revision"])?;
     check(&["diff", &path(&folder, ""), &url, "--exit-code"], 0, &[])?;
     Ok(())
 }
@@ -89,6 +131,11 @@ fn applying_an_export_changes_nothing() -> Result<()> {
     assert_eq!(printed, before.0);
     check(&["export", "--url", &url, "-o", &path(&folder, "")], 0, &[])?;
     check(&["export", "--url", &url, "-o", &path(&folder, "")], 0, &[])?;
+    check(&["export", "--url", &url, "-o", &path(&folder, ".made/as/asked")], 0, &[])?;
+    check(&["check", &path(&folder, ".made/as/asked")], 0, &[])?;
+    check(&["export", "--url", &url, "-o", &path(&folder, ".made/one.yaml")], 0, &[])?;
+    check(&["check", &path(&folder, ".made/one.yaml")], 0, &[])?;
+    std::fs::remove_dir_all(folder.path().join(".made"))?;
     check(&["check", &path(&folder, "")], 0, &[])?;
     check(&["apply", "--prune", "-f", &path(&folder, ""), "--url", &url], 0, &["nothing differs"])?;
     check(&["diff", "--exit-code", &path(&folder, ""), &url], 0, &[])?;

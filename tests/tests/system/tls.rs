@@ -106,6 +106,13 @@ fn curl_the_sdk_and_the_command_line_speak_tls() -> Result<()> {
         .env("SSL_CERT_FILE", &ca)
         .output()?;
     ensure!(hours.status.success() && String::from_utf8_lossy(&hours.stdout).contains("\"open\": true"), "{hours:?}");
+    let (here, clear) = (server.url(""), server.url("").replace("https", "http"));
+    for (url, expected) in [(&here, "name a file with that authority in `SSL_CERT_FILE`"), (&clear, "write `https://`")]
+    {
+        let export = Command::new(binary()?).args(["export", "--url", url]).env_remove("SSL_CERT_FILE").output()?;
+        let said = String::from_utf8_lossy(&export.stderr);
+        ensure!(!export.status.success() && said.contains(expected) && !said.contains("running?"), "{url}: {said}");
+    }
     Ok(())
 }
 

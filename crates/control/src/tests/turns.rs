@@ -80,7 +80,9 @@ async fn each_is_checked_against_those_before_it() {
     bench.store.release();
     first.await.unwrap().unwrap();
     assert_eq!(one.await.unwrap().unwrap().position.revision, at + 2);
-    assert!(matches!(two.await.unwrap(), Err(Refusal::PreconditionFailed { revision: Some(seen) }) if seen == at + 2));
+    assert!(
+        matches!(two.await.unwrap(), Err(Refusal::PreconditionFailed { at: Some(seen) }) if seen.revision == at + 2)
+    );
     assert_eq!(three.await.unwrap().unwrap().position.revision, at + 3);
     let same = same.await.unwrap().unwrap();
     assert_eq!((same.position.revision, same.changed), (at + 3, false));

@@ -247,7 +247,7 @@ impl Reader<'_> {
             Ok(key) => Some(key),
             Err(error) => {
                 let code = if text.starts_with('$') { "reserved_name" } else { "invalid_key" };
-                let help = match suggest::as_key(text) {
+                let help = match suggest::key_for(text) {
                     Some(key) => format!("write `{key}`"),
                     None => "write letters and digits, with `-`, `_` or `.` between them".into(),
                 };

@@ -14,6 +14,7 @@ pub mod hours;
 pub mod origins;
 pub mod reason;
 pub mod resources;
+pub mod root;
 pub mod runs;
 pub mod tokens;
 pub mod webhooks;

@@ -7,8 +7,9 @@ use std::fmt::Display;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
-use daybreak_control::{Changed, Control, Precondition, Reached, Resource};
+use daybreak_control::{Changed, Control, Precondition, Reached, Resource, State};
 use daybreak_model::Kind;
+use daybreak_model::wire::Position;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::IntoParams;
@@ -47,7 +48,9 @@ pub(super) fn kind(word: &str) -> Result<Kind, Problem> {
 
 /// What the request's headers ask of a resource.
 pub(super) fn asked(control: &Control, request: &HttpRequest, kind: Kind, key: &str) -> Result<Precondition, Problem> {
-    precondition(request.headers(), control.state().revision(kind, key))
+    let state = control.state();
+    let store = state.position().store;
+    precondition(request.headers(), state.revision(kind, key).map(|revision| Position { store, revision }))
 }
 
 /// A change that was made, and how to answer it.
@@ -70,14 +73,20 @@ impl Done {
     pub(super) async fn answer(self, control: &Control, kind: Kind, key: &str) -> HttpResponse {
         let Self { changed, new, enabled, wait } = self;
         // Before others can change it while we wait.
-        let resource = control.state().resource(kind, key);
+        let state = control.state();
+        let resource = state.resource(kind, key);
         let reached = wait.reached(control, changed.position).await;
         let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
         if let Some(resource) = &resource {
-            response.insert_header((ETAG, quoted(resource.revision)));
+            response.insert_header((ETAG, quoted(tag(&state, resource))));
         }
         answer::finish(&mut response, &ChangedOne { enabled, changed, reached, resource })
     }
+}
+
+/// The tag of a resource.
+fn tag(state: &State, resource: &Resource) -> Position {
+    Position { store: state.position().store, revision: resource.revision }
 }
 
 /// Whether the client already has what this tag stands for.
@@ -165,9 +174,10 @@ pub(crate) async fn read(
     let kind = kind(&word)?;
     let state = control.state();
     let resource = state.resource(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
-    match has(&request, resource.revision)? {
+    let tag = tag(&state, &resource);
+    match has(&request, tag)? {
         Some(answer) => Ok(answer),
-        None => Ok(tagged(resource.revision, answer::pretty(&resource.document))),
+        None => Ok(tagged(tag, answer::pretty(&resource.document))),
     }
 }
 

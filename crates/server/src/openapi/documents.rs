@@ -136,7 +136,7 @@ fn with_revision(kind: Kind, schema: &Json) -> Option<Json> {
     resource["description"] = format!("The {} as it is now; absent where it is gone.", kind.noun()).into();
     let properties = resource.get_mut("properties")?.as_object_mut()?;
     properties.insert("key".to_owned(), json!({ "$ref": reference("Key") }));
-    let revision = "The revision that last changed it: its ETag.";
+    let revision = "The revision that last changed it: its ETag is `store:revision`.";
     properties.insert("revision".to_owned(), json!({ "description": revision, "type": "integer", "minimum": 0 }));
     let required = resource.get("required").and_then(Json::as_array).cloned().unwrap_or_default();
     resource["required"] = required.into_iter().chain(["key".into(), "revision".into()]).collect();

@@ -1,5 +1,8 @@
 //! TLS: certificates out of files, taken anew when the files change.
 //!
+//! Who must show a certificate shows it for each connection: a session that is resumed would be believed as long as it
+//! lasts, whatever became of its certificate and of the authorities. Clients keep their connections, so this costs little.
+//!
 //! A connection that stands keeps the certificate that it began with; the next one gets the new. Files that are
 //! changed to something unusable are refused, and what was served before is served on.
 
@@ -14,7 +17,7 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert};
+use rustls::server::{ClientHello, NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use files::{Loaded, Texts};
@@ -128,7 +131,9 @@ impl Tls {
             false => builder.with_no_client_auth().with_cert_resolver(certificate),
             true => {
                 let clients = Arc::new(Clients(Arc::clone(&self.now)));
-                builder.with_client_cert_verifier(clients).with_cert_resolver(certificate)
+                let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(certificate);
+                (config.session_storage, config.send_tls13_tickets) = (Arc::new(NoServerSessionStorage {}), 0);
+                config
             }
         })
     }

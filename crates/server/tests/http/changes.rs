@@ -74,11 +74,18 @@ async fn preconditions() {
     let second = server.get(path).await.header("etag").to_owned();
     assert_ne!(first, second);
 
+    let position = server.shared.control().position();
+    assert_eq!(second, format!("\"{position}\""), "it names the store");
+    let other = second.replace(&position.store.to_string(), "0000000000000008");
+    let bare = format!("\"{}\"", position.revision);
     let weak = format!("W/{second}");
     let several = format!("{first}, {second}");
     let cases = [
         ("if-match", first.as_str(), 412),
         ("if-match", "\"not-a-revision\"", 412),
+        // The same revision of another store, and of none.
+        ("if-match", &other, 412),
+        ("if-match", &bare, 412),
         ("if-match", "\"", 400),
         ("if-none-match", "*", 412),
         ("if-none-match", &second, 400),
@@ -94,7 +101,10 @@ async fn preconditions() {
     for (name, value, status) in absent {
         server.send("PUT", "/api/v1/flags/fresh", &[(name, value)], "default: on").await.expect(status);
     }
-    server.send("DELETE", path, &[("if-match", &first)], "").await.expect_problem(412, "precondition_failed", "");
+    let refused = server.send("DELETE", path, &[("if-match", &first)], "").await;
+    let now = server.get(path).await.header("etag").to_owned();
+    assert_eq!(refused.expect_problem(412, "precondition_failed", &now).header("etag"), now);
+    server.send("GET", path, &[("if-none-match", &other)], "").await.expect(200);
     server.send("GET", path, &[("if-none-match", &second)], "").await.expect(304);
     server.send("GET", path, &[("if-none-match", &first)], "").await.expect(200);
 }

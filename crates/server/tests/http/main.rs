@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod first;
 #[cfg(test)]
 mod harness;

@@ -46,6 +46,7 @@ async fn every_route_is_described() {
     let document = server.get("/openapi.json").await.json();
     let described = operations(&document);
     let mut wanted: BTreeSet<(String, String)> = [
+        ("GET", "/"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/openapi.json"),
@@ -112,6 +113,29 @@ async fn the_page_needs_no_network() {
         "{initializer}"
     );
     assert_eq!(server.get("/docs").await.expect(307).header("location"), "/docs/");
+}
+
+/// Who only knows the address finds the way: with a browser the page, with curl the paths. With tokens too.
+#[actix_web::test]
+async fn the_root_leads_on() {
+    let server = Server::start().await;
+    for tokens in [false, true] {
+        if tokens {
+            server.post("/api/v1/tokens", r#"{"name": "root", "role": "admin"}"#).await.expect(201);
+        }
+        let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+        let page = server.send("GET", "/", &browser, "").await.expect(303);
+        assert_eq!((page.header("location"), page.header("vary")), ("/docs/", "Accept"));
+        server.get(page.header("location")).await.expect(200);
+        for accept in [vec![], vec![("accept", "*/*")], vec![("accept", "application/json")]] {
+            let paths = server.send("GET", "/", &accept, "").await.expect(200);
+            assert_eq!(paths.header("vary"), "Accept");
+            for part in ["docs", "openapi", "live", "ready"] {
+                server.get(paths.json()[part].as_str().unwrap()).await.expect(200);
+            }
+        }
+        server.post("/", "").await.expect(if tokens { 401 } else { 405 });
+    }
 }
 
 fn operations(document: &Json) -> BTreeSet<(String, String)> {

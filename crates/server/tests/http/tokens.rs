@@ -239,14 +239,18 @@ async fn next(body: &mut std::pin::Pin<Box<impl MessageBody>>) -> Option<String>
 #[actix_web::test]
 async fn evaluate_sees_the_flags_for_clients() {
     let shut = Shut::start().await;
-    let apply = "flags: { public: { default: off, client: true, rules: [ { name: secret-rule, when: { plan: pro }, serve: on } ] } }";
+    let apply = "flags:
+  public: { default: off, client: true, rules: [ { name: secret-rule, when: { plan: pro }, serve: on } ] }
+  waits: { default: on, client: true, prerequisites: { retired: on } }";
     shut.send(Role::Admin, "POST", "/api/v1/apply", apply).await.expect(200);
     let context = r#"{"context": {"targetingKey": "ada", "plan": "pro"}}"#;
     let own = shut.send(Role::Evaluate, "POST", BULK, context).await.expect(200);
     let all = shut.send(Role::Sdk, "POST", BULK, context).await.expect(200);
     let flags = own.json()["flags"].as_array().unwrap().clone();
-    assert_eq!((flags.len(), &flags[0]["key"], &flags[0]["value"]), (1, &"public".into(), &true.into()));
-    assert!(!own.text.contains("secret-rule") && all.text.contains("secret-rule"));
+    assert_eq!((flags.len(), &flags[0]["key"], &flags[0]["value"]), (2, &"public".into(), &true.into()));
+    for secret in ["secret-rule", "retired"] {
+        assert!(!own.text.contains(secret) && all.text.contains(secret), "{secret}: {}", own.text);
+    }
     assert!(all.json()["flags"].as_array().unwrap().len() > 5);
     assert_ne!(own.header("etag"), all.header("etag"), "each is the tag of what was seen");
     let one = shut.send(Role::Evaluate, "POST", &format!("{BULK}/public"), context).await.expect(200);

@@ -148,6 +148,8 @@ async fn every_operation_answers_as_described() {
     }
     // The stream has no end; its test checks every event.
     seen.insert(("/api/v1/stream".to_owned(), "GET".to_owned(), "200".to_owned()));
+    server.send("GET", "/", &[("accept", "text/html")], "").await.expect(303);
+    seen.insert(("/".to_owned(), "GET".to_owned(), "303".to_owned()));
     seen.extend(ofrep_not_modified(&server).await);
     seen.extend(webhook_test(&server).await);
     seen.extend(tokens_and_restore(&server).await);
@@ -226,7 +228,8 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 29] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 30] = [
+        ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
