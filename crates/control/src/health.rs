@@ -11,12 +11,14 @@ use serde::Serialize;
 use crate::Control;
 
 /// When what must happen all the time last did, on the clock that never goes back.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Vitals {
     /// The guard finished a tick.
     pub(crate) ticked: Option<Duration>,
     /// The store was asked whether this server leads, and said yes.
     pub(crate) confirmed: Option<Duration>,
+    /// Why the store failed, until the log tells of it.
+    pub(crate) store_failed: Option<String>,
 }
 
 /// The facts of readiness.
@@ -44,7 +46,7 @@ impl Control {
     /// Whether the server is fit to be asked, and why not.
     #[must_use]
     pub fn health(&self) -> Health {
-        let (vitals, elapsed) = (*self.inner.vitals.lock(), self.inner.clock.elapsed());
+        let (vitals, elapsed) = (self.inner.vitals.lock().clone(), self.inner.clock.elapsed());
         let age = |at: Option<Duration>| {
             at.map(|at| Millis::new(u64::try_from(elapsed.saturating_sub(at).as_millis()).unwrap_or(u64::MAX)))
         };
@@ -59,8 +61,11 @@ impl Control {
             ),
             (shutting_down, "the server is shutting down"),
         ];
-        let problems: Vec<_> =
-            checks.iter().filter(|(stands, _)| *stands).map(|(_, what)| (*what).to_owned()).collect();
+        let failure = self.inner.store.failure().map(|why| {
+            format!("the store cannot be written to, so changes are refused, and what it has is served on: {why}")
+        });
+        let problems = checks.iter().filter(|(stands, _)| *stands).map(|(_, what)| (*what).to_owned());
+        let problems: Vec<_> = problems.chain(failure).collect();
         let files = self.inner.files.lock();
         let refused = files.as_ref().and_then(|files| files.last_refused.as_ref());
         let warnings = refused.map(|refused| format!("the files' last edit was refused: {}", refused.summary));

@@ -104,6 +104,9 @@ pub enum Refusal {
     /// The store failed.
     #[error("the store failed, and nothing changed: {0}")]
     Store(String),
+    /// The disk failed in the middle of it: perhaps it changed, perhaps not.
+    #[error("{0}")]
+    Unknown(String),
     /// What was to be restored is no backup, or not whole.
     #[error("the backup cannot be restored, and nothing changed: {0}")]
     Backup(String),
@@ -137,6 +140,7 @@ impl Refusal {
             Self::HaltedNotDurable { .. } => "halted_not_durable",
             Self::Conflict { .. } => "conflict",
             Self::Store(_) => "store_failed",
+            Self::Unknown(_) => "outcome_unknown",
             Self::Backup(_) => "bad_backup",
             Self::ShuttingDown => "shutting_down",
         }
@@ -153,6 +157,7 @@ impl From<&StoreError> for Refusal {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Conflict { at } => Self::Conflict { at: *at },
+            StoreError::Unknown(_) => Self::Unknown(error.to_string()),
             StoreError::Backup(why) => Self::Backup(why.clone()),
             other => Self::Store(other.to_string()),
         }

@@ -177,6 +177,10 @@ pub(crate) struct Flaky {
     inner: MemoryStore,
     hangs: AtomicBool,
     fails: AtomicBool,
+    /// The last that it was asked for failed.
+    failed: AtomicBool,
+    /// The halt is kept all the same, as by a file of its own.
+    keeps_halts: AtomicBool,
     released: tokio::sync::Notify,
     commits: AtomicUsize,
 }
@@ -188,6 +192,8 @@ impl Flaky {
             inner,
             hangs: AtomicBool::new(false),
             fails: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            keeps_halts: AtomicBool::new(false),
             released: tokio::sync::Notify::new(),
             commits: AtomicUsize::new(0),
         }
@@ -208,6 +214,12 @@ impl Flaky {
         self.fails.store(fails, Ordering::SeqCst);
     }
 
+    /// It fails from now on, as a full disk does: the halt has a place of its own.
+    pub(crate) fn fail_but_for_halts(&self) {
+        self.keeps_halts.store(true, Ordering::SeqCst);
+        self.fail(true);
+    }
+
     /// How often it was asked to commit something.
     pub(crate) fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
@@ -226,6 +238,7 @@ impl Flaky {
                 released.await;
             }
             if self.fails.load(Ordering::SeqCst) {
+                self.failed.store(true, Ordering::SeqCst);
                 return Err(StoreError::Unavailable("told to fail".to_owned()));
             }
             work(&self.inner).await
@@ -240,7 +253,10 @@ impl Store for Flaky {
 
     fn commit_all(&self, expected: Expected, changes: Vec<Change>) -> BoxFuture<'_, daybreak_model::wire::Position> {
         self.commits.fetch_add(1, Ordering::SeqCst);
-        self.then(move |store| store.commit_all(expected, changes))
+        self.then(move |store| {
+            self.failed.store(false, Ordering::SeqCst);
+            store.commit_all(expected, changes)
+        })
     }
 
     fn watch(&self, after: u64) -> BoxFuture<'_, Watch> {
@@ -248,7 +264,10 @@ impl Store for Flaky {
     }
 
     fn append(&self, events: Vec<Event>) -> BoxFuture<'_, ()> {
-        self.then(move |store| store.append(events))
+        self.then(move |store| {
+            self.failed.store(false, Ordering::SeqCst);
+            store.append(events)
+        })
     }
 
     fn events(&self, filter: EventFilter, limit: usize) -> BoxFuture<'_, EventPage> {
@@ -299,12 +318,19 @@ impl Store for Flaky {
         self.inner.stats()
     }
 
+    fn failure(&self) -> Option<String> {
+        self.failed.load(Ordering::SeqCst).then(|| "told to fail".to_owned())
+    }
+
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {
         self.then(|store| store.halt())
     }
 
     fn put_halt(&self, halt: Halt) -> BoxFuture<'_, ()> {
-        self.then(move |store| store.put_halt(halt))
+        match self.keeps_halts.load(Ordering::SeqCst) {
+            true => self.inner.put_halt(halt),
+            false => self.then(move |store| store.put_halt(halt)),
+        }
     }
 
     fn clear_halt(&self) -> BoxFuture<'_, ()> {

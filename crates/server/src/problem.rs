@@ -99,6 +99,8 @@ codes! {
     Overloaded => SERVICE_UNAVAILABLE, "overloaded", "The server has too much to do";
     /// The store cannot keep the change; nothing changed.
     StoreFailed => SERVICE_UNAVAILABLE, "store_failed", "The store failed, and nothing changed";
+    /// The disk failed in the middle of it: perhaps the change is there after a restart, perhaps not.
+    OutcomeUnknown => SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether the change lasts";
     /// Stopped, but the stop could not be stored.
     StoppedNotRecorded => SERVICE_UNAVAILABLE, "stopped_not_recorded", "Stopped, not recorded";
     /// A token is refused, but that could not be stored.

@@ -49,6 +49,7 @@ impl From<Refusal> for Problem {
             Refusal::NotCounted(_) => Self::new(Code::NotCounted, detail),
             Refusal::NotInHistory(_) => Self::new(Code::NotInHistory, detail),
             Refusal::Conflict { .. } => Self::new(Code::Conflict, detail),
+            Refusal::Unknown(_) => Self::new(Code::OutcomeUnknown, detail),
             Refusal::Store(_) => Self::new(Code::StoreFailed, detail),
             Refusal::Backup(_) => Self::new(Code::BadBackup, detail),
             Refusal::ShuttingDown => Self::new(Code::ShuttingDown, detail),

@@ -34,6 +34,13 @@ pub enum StoreError {
     /// What was to be restored is no backup, or not whole.
     #[error("the backup cannot be restored, and nothing was changed: {0}")]
     Backup(String),
+    /// The disk failed while something was made to last: perhaps it is there after a restart, perhaps not. The store
+    /// takes no more writes until it is opened anew.
+    #[error(
+        "it is not known whether it lasts: {0}; the store takes no more changes. See to the disk, then restart the \
+         server: what its file holds then is so"
+    )]
+    Unknown(String),
     /// The store cannot be reached, or has no quorum.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),

@@ -135,6 +135,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How much was written since it was opened.
     fn stats(&self) -> StoreStats;
 
+    /// Why nothing can be written: what was to be written last failed, and nothing was written since. None where the
+    /// store works.
+    fn failure(&self) -> Option<String>;
+
     /// Whether everything is halted, and why. A state that cannot be read is a halt whose reason says so.
     fn halt(&self) -> BoxFuture<'_, Option<Halt>>;
 

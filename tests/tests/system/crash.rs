@@ -77,7 +77,8 @@ fn invariant_8_a_full_disk_loses_nothing() -> Result<()> {
     acknowledged.sort();
     // It goes on with what it has, and what takes risk away still works.
     ensure!(keys(&address)? == acknowledged, "it serves something else than it acknowledged");
-    send("PUT", &format!("{address}/api/v1/halt"), "the disk is full")?;
+    let halted = send("PUT", &format!("{address}/api/v1/halt"), "the disk is full")?.expect_status(200)?.json()?;
+    ensure!(halted["durable"] == true, "the halt has its place: {halted}");
     full.kill()?;
 
     server.start_again()?;

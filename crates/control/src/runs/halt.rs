@@ -46,6 +46,9 @@ pub struct HaltView {
     pub reason: Option<String>,
     /// Whether it outlives the server, as far as the store lasts at all.
     pub durable: bool,
+    /// Why the log does not have it yet, where the store fails: it is tried on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_recorded: Option<String>,
     /// The runs that it ended.
     pub ended: Vec<RunId>,
     /// Live clients.
@@ -92,6 +95,7 @@ impl Control {
             actor: halt.as_ref().and_then(|halt| halt.actor.clone()),
             reason: halt.and_then(|halt| halt.reason),
             durable,
+            not_recorded: None,
             ended,
             clients,
             confirmed,
@@ -102,8 +106,9 @@ impl Control {
     /// anything else happens; then it is stored. A second halt changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::HaltedNotDurable`] and [`Refusal::StoppedNotRecorded`] when the store fails or takes too long:
-    /// everything is halted all the same.
+    /// [`Refusal::HaltedNotDurable`] when the store cannot keep it, or takes too long: everything is halted all the same.
+    /// What it keeps outlives the server, also where the log does not tell of it yet: then it says
+    /// [why](HaltView::not_recorded).
     pub async fn halt(&self, actor: Actor) -> Result<HaltView, Refusal> {
         self.halt_first(actor, std::future::ready(None)).await
     }
@@ -128,12 +133,10 @@ impl Control {
             }
         };
         let (kept, recorded) = tokio::join!(kept, self.record_soon());
-        let halt = HaltView { changed: Some(pressed.is_some()), ..self.halt_view() };
-        let ended = pressed.unwrap_or_default();
-        match (kept, recorded) {
-            (Err(why), _) => Err(Refusal::HaltedNotDurable { halt: Box::new(halt), why }),
-            (_, Err(why)) => Err(Refusal::StoppedNotRecorded { runs: ended, why }),
-            (Ok(()), Ok(())) => Ok(halt),
+        let halt = HaltView { changed: Some(pressed.is_some()), not_recorded: recorded.err(), ..self.halt_view() };
+        match kept {
+            Ok(()) => Ok(halt),
+            Err(why) => Err(Refusal::HaltedNotDurable { halt: Box::new(halt), why }),
         }
     }
 

@@ -27,7 +27,7 @@ impl Control {
         if reported != Reported::Old {
             inner.reported.notify_waiters();
         }
-        let vitals = *inner.vitals.lock();
+        let vitals = inner.vitals.lock().clone();
         let (halted, active) = {
             let runs = inner.runs.lock();
             (runs.halted(), runs.active().cloned().collect::<Vec<_>>())

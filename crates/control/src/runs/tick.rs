@@ -9,8 +9,9 @@ use daybreak_guard::blast_radius::exceeding;
 use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
 use daybreak_guard::run::{Event, Run};
 use daybreak_model::{Millis, Percentage, RunId};
-use daybreak_store::{Leadership, LeadershipRequest};
+use daybreak_store::{self as store, Leadership, LeadershipRequest};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::view::RunCounts;
 use crate::Control;
@@ -91,16 +92,33 @@ impl Control {
             let holder = control.inner.holder.clone();
             let request = LeadershipRequest { name: "guard".to_owned(), holder, now, hold: LEADERSHIP_HOLD };
             let answer = control.inner.store.lead(request).await;
-            let mut vitals = control.inner.vitals.lock();
             match answer {
-                Ok(Leadership::Leader { .. }) => vitals.confirmed = Some(asked),
+                Ok(Leadership::Leader { .. }) => control.inner.vitals.lock().confirmed = Some(asked),
                 Ok(Leadership::Follower { leader, .. }) => tracing::warn!(leader, "another server leads"),
                 Err(error) => tracing::warn!(%error, "the store does not confirm that this server leads"),
             }
-            drop(vitals);
+            control.record_failure().await;
             control.inner.confirming.store(false, Ordering::Release);
         });
         let _ = confirming.await;
+    }
+
+    /// Tries whether a store that failed works again: then the log tells of it, and the server is ready.
+    async fn record_failure(&self) {
+        let why = {
+            let mut vitals = self.inner.vitals.lock();
+            vitals.store_failed = self.inner.store.failure().or(vitals.store_failed.take());
+            vitals.store_failed.clone()
+        };
+        let Some(why) = why else { return };
+        let (at, data) = (self.inner.clock.now(), json!({ "why": why }));
+        let kind = "store.failed".to_owned();
+        let event = store::Event { at, kind, subject: None, actor: None, reason: None, data };
+        if self.inner.store.append(vec![event]).await.is_ok() {
+            self.inner.vitals.lock().store_failed = None;
+            tracing::info!("the store works again");
+            self.tell_followers();
+        }
     }
 
     /// Records what a failed store left to be recorded, unless a commit is under way.

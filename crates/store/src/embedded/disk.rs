@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
-#[cfg(test)]
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
@@ -16,9 +14,12 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 pub(super) struct Disk {
     /// How often something was forced to disk.
     syncs: AtomicU64,
+    /// Forcing something to disk failed since this was last asked: the system may have dropped what it could not write,
+    /// and reads it back all the same.
+    sync_failed: AtomicBool,
     #[cfg(test)]
     pub(super) is_full: AtomicBool,
-    /// The next sync fails, though what it was for reaches the disk.
+    /// The next sync fails: what it was for is read back, but need not be on the disk.
     #[cfg(test)]
     pub(super) sync_fails: AtomicBool,
     /// What reached the disk, in this order, for tests that take the power away.
@@ -50,12 +51,20 @@ impl Disk {
         Ok(())
     }
 
-    fn synced(&self) -> io::Result<()> {
+    /// Whether forcing something to disk failed since this was last asked.
+    pub(super) fn take_sync_failed(&self) -> bool {
+        self.sync_failed.swap(false, Ordering::Relaxed)
+    }
+
+    fn sync(&self, file: &FileBackend) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         #[cfg(test)]
         if self.sync_fails.swap(false, Ordering::SeqCst) {
             return Err(io::Error::other("told to fail"));
         }
+        file.sync_data()?;
+        #[cfg(test)]
+        self.journal.lock().push(Step::Sync);
         Ok(())
     }
 }
@@ -90,10 +99,9 @@ impl StorageBackend for DiskFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()?;
-        #[cfg(test)]
-        self.disk.journal.lock().push(Step::Sync);
-        self.disk.synced()
+        let synced = self.disk.sync(&self.file);
+        self.disk.sync_failed.fetch_or(synced.is_err(), Ordering::Relaxed);
+        synced
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

@@ -14,6 +14,9 @@ pub(super) enum Failure {
     /// Something in it cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// The disk failed while something was made to last: nobody knows whether it will.
+    #[error("{0}")]
+    Unknown(String),
     /// There is no database at this moment: it failed, and could not be opened again.
     #[error("{0}")]
     Closed(String),
@@ -21,7 +24,10 @@ pub(super) enum Failure {
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
-        Self::Unavailable(failure.to_string())
+        match failure {
+            Failure::Unknown(why) => Self::Unknown(why),
+            other => Self::Unavailable(other.to_string()),
+        }
     }
 }
 

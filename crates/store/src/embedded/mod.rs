@@ -238,6 +238,10 @@ impl Store for EmbeddedStore {
         self.shared.stats()
     }
 
+    fn failure(&self) -> Option<String> {
+        self.shared.failure()
+    }
+
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {
         Box::pin(std::future::ready(Ok(self.halt.now())))
     }

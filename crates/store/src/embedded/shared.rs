@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) leaders: Mutex<Leaders>,
     changes: AtomicU64,
     transactions: AtomicU64,
+    /// Why the last transaction failed; none once one succeeded.
+    failure: Mutex<Option<String>>,
     staging: Mutex<()>,
     /// Last, so that it is given back last.
     folder: Folder,
@@ -42,6 +44,7 @@ impl Shared {
             leaders: Mutex::default(),
             changes: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
+            failure: Mutex::default(),
             staging: Mutex::default(),
             folder,
         }
@@ -84,9 +87,20 @@ impl Shared {
         *self.database.write() = None;
     }
 
-    pub(super) fn count(&self, changes: u64) {
+    /// A transaction is on disk.
+    pub(super) fn stands(&self, changes: u64) {
+        *self.failure.lock() = None;
         self.changes.fetch_add(changes, Ordering::Relaxed);
         self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A transaction failed.
+    pub(super) fn failed(&self, failure: &Failure) {
+        *self.failure.lock() = Some(failure.to_string());
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
     }
 
     pub(super) fn stats(&self) -> StoreStats {
@@ -97,7 +111,6 @@ impl Shared {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn disk(&self) -> &Disk {
         &self.disk
     }

@@ -10,7 +10,7 @@ use super::failure::{Failure, Work};
 use super::open;
 use super::shared::Shared;
 use super::tables::Numbers;
-use crate::{Commit, Retention, StoreError};
+use crate::{Retention, StoreError};
 
 /// What one transaction may hold at most. More would make the first wait for the last.
 const BATCH_MAX: usize = 1_000;
@@ -52,37 +52,31 @@ where
     }
 
     fn answer(self: Box<Self>, committed: &Work<()>) {
-        let failed = |why: String| Err(StoreError::Unavailable(why));
         let done = match (committed, self.done) {
             (Ok(()), Some(done)) => done,
-            (Err(failure), _) => failed(failure.to_string()),
-            (Ok(()), None) => failed("it was not done".to_owned()),
+            (Err(Failure::Unknown(why)), _) => Err(StoreError::Unknown(why.clone())),
+            (Err(failure), _) => Err(StoreError::Unavailable(failure.to_string())),
+            (Ok(()), None) => Err(StoreError::Unavailable("it was not done".to_owned())),
         };
         // Whoever asked may be gone.
         let _ = self.answer.send(done);
     }
 }
 
-/// What stands once a transaction is on disk.
-struct Outcome {
-    numbers: Numbers,
-    commits: Vec<Commit>,
-}
-
 pub(super) struct Writer {
     shared: Arc<Shared>,
     retention: Retention,
     numbers: Numbers,
-    /// A transaction failed, and the file has not been looked at since. What it held, if it came as far as to be
-    /// committed: it may be on disk all the same.
-    failed: Option<Option<Outcome>>,
-    /// The disk has what nobody was told of.
-    diverged: bool,
+    /// A transaction failed, and the file has not been looked at since. Where it was to
+    /// lead, if it came as far as to be committed: it may be on disk all the same.
+    failed: Option<Option<Numbers>>,
+    /// What the disk holds is not known, or not what was answered: nothing is written any more.
+    closed: bool,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, numbers: Numbers, retention: Retention) -> Self {
-        Self { shared, retention, numbers, failed: None, diverged: false }
+        Self { shared, retention, numbers, failed: None, closed: false }
     }
 
     /// Does what it is told, until nobody is left to tell it.
@@ -96,29 +90,40 @@ impl Writer {
     }
 
     fn perform(&mut self, jobs: &mut [Box<dyn Job>]) -> Work<()> {
+        let performed = self.try_to_perform(jobs);
+        performed.inspect_err(|failure| self.shared.failed(failure))
+    }
+
+    fn try_to_perform(&mut self, jobs: &mut [Box<dyn Job>]) -> Work<()> {
         if let Some(outcome) = self.failed.take() {
-            // It was answered as failed.
-            self.diverged |= self.open_again(outcome)?;
+            // It was not answered as done.
+            self.closed |= self.open_again(outcome)?;
         }
-        if self.diverged {
-            let why = "the disk failed so that it holds what was answered as failed; restart the server";
+        if self.closed {
+            let why = "the disk failed, and may hold what was not answered as done; see to it, then restart the server";
             return Err(Failure::Closed(why.to_owned()));
         }
+        self.shared.disk().take_sync_failed();
         let mut outcome = None;
         let Err(failure) = self.transact(jobs, &mut outcome) else { return Ok(()) };
         tracing::error!(%failure, "the store failed; its file is opened again");
-        match self.open_again(outcome) {
-            // The failure came after the deed: it is on disk.
-            Ok(true) => Ok(()),
-            Ok(false) => Err(failure),
+        let sync_failed = outcome.is_some() && self.shared.disk().take_sync_failed();
+        let unknown = match self.open_again(outcome) {
+            Ok(there) => {
+                // That it is read back says nothing: what could not be written may have been dropped, and is then read
+                // from memory until the system restarts.
+                self.closed |= there;
+                there
+            }
             Err(again) => {
                 tracing::error!(failure = %again, "the store cannot be opened again; it is tried on");
-                Err(failure)
+                sync_failed || self.closed
             }
-        }
+        };
+        Err(if unknown { Failure::Unknown(failure.to_string()) } else { failure })
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>], outcome: &mut Option<Outcome>) -> Work<()> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], outcome: &mut Option<Numbers>) -> Work<()> {
         let transaction = self.shared.begin_write()?;
         let mut batch = Batch::new(&transaction, self.numbers, self.retention);
         for job in jobs {
@@ -130,42 +135,28 @@ impl Writer {
         }
         batch.finish()?;
         let Batch { numbers, commits, .. } = batch;
-        *outcome = Some(Outcome { numbers, commits });
+        *outcome = Some(numbers);
         transaction.commit()?;
-        outcome.take().into_iter().for_each(|outcome| self.stand(outcome));
+        self.numbers = numbers;
+        self.shared.stands(commits.len() as u64);
+        commits.into_iter().for_each(|commit| self.shared.commits.push(commit));
         Ok(())
     }
 
-    /// What is on disk is so.
-    fn stand(&mut self, Outcome { numbers, commits }: Outcome) {
-        self.numbers = numbers;
-        self.shared.count(commits.len() as u64);
-        commits.into_iter().for_each(|commit| self.shared.commits.push(commit));
-    }
-
-    /// Opens the file again after a failure: the database does not go on by itself. Whether what it was about to
-    /// commit is on disk; then it stands.
-    fn open_again(&mut self, outcome: Option<Outcome>) -> Work<bool> {
-        let opened = self.shared.open_again(open::numbers);
-        let numbers = match opened {
+    /// Opens the file again after a failure: the database does not go on by itself. Whether the file now reads as if
+    /// what it was about to commit were on disk.
+    fn open_again(&mut self, outcome: Option<Numbers>) -> Work<bool> {
+        let numbers = match self.shared.open_again(open::numbers) {
             Ok(numbers) => numbers,
             Err(failure) => {
                 self.failed = Some(outcome);
                 return Err(failure);
             }
         };
-        if numbers == self.numbers {
-            return Ok(false);
+        if numbers == self.numbers || outcome == Some(numbers) {
+            return Ok(numbers != self.numbers);
         }
-        match outcome {
-            Some(outcome) if outcome.numbers == numbers => {
-                self.stand(outcome);
-                Ok(true)
-            }
-            _ => {
-                self.diverged = true;
-                Err(Failure::Unreadable(format!("it stands at {}, not at {}", numbers.position, self.numbers.position)))
-            }
-        }
+        self.closed = true;
+        Err(Failure::Unreadable(format!("it stands at {}, not at {}", numbers.position, self.numbers.position)))
     }
 }

@@ -168,6 +168,10 @@ impl Store for MemoryStore {
         StoreStats { changes: self.state.lock().position().revision, ..StoreStats::default() }
     }
 
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
     fn halt(&self) -> BoxFuture<'_, Option<Halt>> {
         Box::pin(std::future::ready(Ok(self.halt.now())))
     }

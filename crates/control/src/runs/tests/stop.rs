@@ -370,6 +370,27 @@ async fn a_halt_that_could_not_be_kept_is_kept_later() {
     assert!(daybreak_store::Store::halt(&*bench.store).await.unwrap().is_some());
 }
 
+/// The halt has a place of its own: a store that cannot record its event makes it no less durable.
+#[tokio::test]
+async fn a_halt_that_is_kept_and_not_recorded_says_both() {
+    let bench = Bench::new().await;
+    bench.store.fail_but_for_halts();
+    let halted = bench.control.halt(Actor::named("ada")).await.unwrap();
+    assert!(halted.durable && halted.not_recorded.is_some(), "{halted:?}");
+    let health = bench.control.health();
+    assert!(!health.ready && health.problems.iter().any(|what| what.contains("cannot be written to")), "{health:?}");
+    bench.control.tick().await;
+    bench.store.fail(false);
+    bench.control.tick().await;
+    bench.control.tick().await;
+    let health = bench.control.health();
+    assert!(health.ready, "{health:?}");
+    for kind in ["halt.set", "store.failed"] {
+        let filter = daybreak_store::EventFilter { kind: Some(kind.to_owned()), ..Default::default() };
+        assert_eq!(bench.control.events(filter, 10).await.unwrap().events.len(), 1, "{kind}");
+    }
+}
+
 /// Who halts while the halt is being lifted has halted.
 #[tokio::test(start_paused = true)]
 async fn a_halt_beats_a_lift_under_way() {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, TryFutureExt};
 
 use super::*;
 
@@ -31,6 +31,7 @@ async fn invariant_8_a_full_disk_changes_nothing_and_passes() {
         assert!(store.append(vec![event("e", "a", 1)]).await.is_err());
     }
     assert!(watch.next().now_or_never().is_none());
+    assert!(store.failure().is_some());
     let halt = Halt { at: None, actor: None, reason: Some("pager".to_owned()) };
     store.put_halt(halt.clone()).await.unwrap();
 
@@ -38,6 +39,7 @@ async fn invariant_8_a_full_disk_changes_nothing_and_passes() {
     // The file is opened again by whoever writes next.
     let done = store.commit(Expected::Revision(1), put("n", 2)).await;
     assert_eq!(done.unwrap().revision, 2);
+    assert_eq!(store.failure(), None);
     assert_eq!(watch.next().await.unwrap().unwrap().change, put("n", 2));
     assert!(store.events(EventFilter::default(), 10).await.unwrap().events.is_empty());
     drop(store);
@@ -46,22 +48,46 @@ async fn invariant_8_a_full_disk_changes_nothing_and_passes() {
     assert_eq!(before.meta["n"].document, json!(1));
 }
 
-/// What the disk took, though it said that it failed, is neither denied nor done twice.
+/// What the disk failed to take is read back from memory all the same. Nobody knows whether it lasts, so nobody is told
+/// that it does, and nothing is built on it.
 #[tokio::test]
-async fn invariant_8_a_failure_after_the_deed_is_no_failure() {
+async fn invariant_8_what_a_failed_sync_left_is_not_known_to_last() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());
     store.commit(Expected::Any, put("n", 1)).await.unwrap();
+    let mut watch = store.watch(1).await.unwrap();
+    assert_eq!(store.failure(), None);
     store.shared.disk().sync_fails.store(true, Ordering::SeqCst);
-    let done = store.commit(Expected::Revision(1), put("n", 2)).await;
-    // Whether it is there is the file's to say; the answer says the same.
-    let now = store.load().await.unwrap();
-    match done {
-        Ok(position) => assert_eq!((position, now.position.revision), (now.position, 2)),
-        Err(_) => assert_eq!(now.position.revision, 1),
+    let held = hold(&store);
+    let both = [
+        store.commit(Expected::Revision(1), put("n", 2)),
+        store.append(vec![event("e", "a", 1)]).map_ok(|()| Position { store: StoreId::new(1), revision: 0 }).boxed(),
+    ];
+    drop(held);
+    for answer in both {
+        let error = answer.await.unwrap_err();
+        let told = error.to_string();
+        assert!(
+            matches!(error, StoreError::Unknown(_)) && told.contains("not known") && told.contains("restart"),
+            "{told}"
+        );
     }
-    let next = store.commit(Expected::Revision(now.position.revision), put("n", 3)).await.unwrap();
-    assert_eq!(next.revision, now.position.revision + 1);
+    for revision in [1, 2] {
+        let closed = store.commit(Expected::Revision(revision), put("n", 3)).await;
+        assert!(matches!(&closed, Err(StoreError::Unavailable(why)) if why.contains("restart")), "{closed:?}");
+    }
+    assert!(store.failure().is_some());
+    assert!(watch.next().now_or_never().is_none(), "nobody is told");
+    let halt = Halt { at: None, actor: None, reason: Some("pager".to_owned()) };
+    store.put_halt(halt).await.unwrap();
+    assert!(store.backup().await.is_ok(), "what is there can be taken away");
+    drop(store);
+    // Another start goes on from what the file holds, whichever it is.
+    let store = open(folder.path());
+    let contents = store.load().await.unwrap();
+    assert_eq!(contents.meta["n"].document, json!(contents.position.revision));
+    let next = store.commit(Expected::Revision(contents.position.revision), put("n", 9)).await.unwrap();
+    assert_eq!(next.revision, contents.position.revision + 1);
 }
 
 #[tokio::test]
