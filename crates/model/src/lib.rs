@@ -50,6 +50,6 @@ pub use resources::{Kind, Reference, Resources};
 pub use run::{Arm, Cause, Ended, InstanceId, RunId, RunIdError, Verdict};
 pub use same_bytes::same_bytes;
 pub use scalar::Scalar;
-pub use slo::{Good, Indicator, OnCall, Slo, StatusBound, Window};
+pub use slo::{Good, Indicator, OnCall, PrometheusQueries, Slo, StatusBound, Window};
 pub use value::{Value, ValueType};
 pub use version::{Version, VersionComparator, VersionError, VersionRange};
