@@ -71,6 +71,8 @@ kinds! {
     ServerStopped = "server.stopped",
     /// A backup took the place of everything.
     StoreRestored = "store.restored",
+    /// The store could not be written to, and works again.
+    StoreFailed = "store.failed",
     /// Events could not be recorded, and are missing here.
     EventsLost = "events.lost",
     /// A webhook was not told of an event: nothing helped.

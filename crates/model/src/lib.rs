@@ -54,6 +54,6 @@ pub use resources::{Kind, Reference, Resources};
 pub use run::{Arm, Cause, Ended, InstanceId, RunId, RunIdError, Verdict};
 pub use same_bytes::same_bytes;
 pub use scalar::Scalar;
-pub use slo::{Freeze, Good, Indicator, OnCall, PageMatch, Slo, StatusBound, Window};
+pub use slo::{Freeze, Good, Indicator, OnCall, PageMatch, PrometheusQueries, Slo, StatusBound, Window};
 pub use value::{Value, ValueType};
 pub use version::{Version, VersionComparator, VersionError, VersionRange};

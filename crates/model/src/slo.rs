@@ -33,13 +33,36 @@ pub enum Window {
     Month,
 }
 
-/// A service level indicator over root requests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A service level indicator: over root requests, as clients report them, or as Prometheus counted them. It may say
+/// both: then Prometheus feeds the budget, and the root requests form the arms of runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indicator {
-    /// The root operation: `POST /checkout`.
+    /// The root operation: `POST /checkout`. Empty where only Prometheus counts: no request has this operation.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operation: String,
     /// What makes a request good.
+    #[serde(default)]
     pub good: Good,
+    /// What Prometheus is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusQueries>,
+}
+
+/// Two queries in PromQL, each of which gives one counter: it only grows, but for restarts of what is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrometheusQueries {
+    /// Good requests so far.
+    pub good: String,
+    /// All requests so far.
+    pub total: String,
+}
+
+impl Indicator {
+    /// Whether requests that clients report belong to it: without them a run on it has no arms.
+    #[must_use]
+    pub const fn has_arms(&self) -> bool {
+        !self.operation.is_empty()
+    }
 }
 
 /// What makes a request good: all that is said here. At least one is.

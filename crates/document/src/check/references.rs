@@ -28,6 +28,7 @@ pub(super) fn check(resources: &Resources, unread: &Unread, problems: &mut Vec<P
         let help = suggest::choose(key.as_str(), kind.noun(), others, known.len(), problems.len());
         problems.push(Problem::error("unknown_reference", place(), message).help(help).about(key.as_str()));
     });
+    arms(resources, unread, problems);
     for (key, flag) in &resources.flags {
         for (named, variant) in &flag.prerequisites {
             if let Some(named_flag) = resources.flags.get(named) {
@@ -58,6 +59,24 @@ fn prerequisite(path: Path, named: &Key, flag: &Flag, variant: &Key, unread: &Un
     if !is_served && !unread.within(&at(Kind::Flag, named)) {
         let message = format!("`{named}` never serves `{variant}`: this flag would always be off");
         problems.push(Problem::warning("never_served", path, message).help("name a variant that it serves"));
+    }
+}
+
+/// The arms of a guarded run are requests that clients report: Prometheus knows of no arm.
+fn arms(resources: &Resources, unread: &Unread, problems: &mut Vec<Problem>) {
+    for (key, fault) in &resources.faults {
+        let Guard::Policy(policy) = &fault.guard else { continue };
+        let slo = resources.slos.get(&policy.slo);
+        if slo.is_some_and(|slo| !slo.sli.has_arms()) && !unread.within(&at(Kind::Slo, &policy.slo)) {
+            let path = at(Kind::Fault, key).then("guard").then("slo");
+            let message =
+                format!("the SLO `{}` counts in Prometheus alone, which cannot tell a run's arms apart", policy.slo);
+            let help = format!(
+                "add `operation` and `good` to the `sli` of `{}`; its budget stays with Prometheus",
+                policy.slo
+            );
+            problems.push(Problem::error("slo_without_arms", path, message).help(help));
+        }
     }
 }
 

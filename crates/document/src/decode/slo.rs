@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 
 use daybreak_model::{
-    Freeze, Good, Indicator, Key, Millis, MillisError, OnCall, PageMatch, Percentage, Slo, StatusBound, Window,
+    Freeze, Good, Indicator, Key, Millis, MillisError, OnCall, PageMatch, Percentage, PrometheusQueries, Slo,
+    StatusBound, Window,
 };
 
 use super::reader::Reader;
-use crate::fields::{GOOD, MATCH, ON_CALL, SLI, SLO};
+use crate::fields::{GOOD, MATCH, ON_CALL, PROMETHEUS, SLI, SLO};
 use crate::tree::{Node, Tree, shorten};
+
+const OPERATION_HELP: &str = "write the root operation, as in `operation: \"POST /checkout\"`";
+const GOOD_HELP: &str = "write what makes a request good, as in `good: { status: \"<500\" }`";
 
 impl Reader<'_> {
     pub(crate) fn slo(&mut self, node: &Node) -> Option<Slo> {
         let fields = &self.fields(node, &SLO)?;
-        let nothing = || Indicator { operation: String::new(), good: Good::default() };
         Some(Slo {
             description: self.field(fields, "description", Self::text),
             owner: self.field(fields, "owner", Self::text),
             objective: self.field(fields, "objective", Self::percentage).unwrap_or(Percentage::ZERO),
             window: self.field(fields, "window", Self::window).unwrap_or(Window::Month),
-            sli: self.field(fields, "sli", Self::indicator).unwrap_or_else(nothing),
+            sli: self.field(fields, "sli", Self::indicator).unwrap_or_default(),
         })
     }
 
@@ -45,10 +48,30 @@ impl Reader<'_> {
 
     fn indicator(&mut self, node: &Node) -> Option<Indicator> {
         let fields = &self.fields(node, &SLI)?;
+        // Either requests or Prometheus, or both; but never half of the requests.
+        let has = |name| fields.was_meant(name);
+        for (name, other, help) in [("operation", "good", OPERATION_HELP), ("good", "operation", GOOD_HELP)] {
+            if !has(name) && (has(other) || !has("prometheus")) {
+                self.within(name, |reader| {
+                    reader.error("missing_field", fields.head, format!("an SLI needs `{name}`"), help);
+                });
+            }
+        }
+        let operation = self.field(fields, "operation", Self::words);
+        if operation.is_none() && has("operation") {
+            self.stand_in("operation");
+        }
         Some(Indicator {
-            operation: self.field(fields, "operation", Self::words).unwrap_or_default(),
+            operation: operation.unwrap_or_default(),
             good: self.field(fields, "good", Self::good).unwrap_or_default(),
+            prometheus: self.field(fields, "prometheus", Self::prometheus),
         })
+    }
+
+    fn prometheus(&mut self, node: &Node) -> Option<PrometheusQueries> {
+        let fields = &self.fields(node, &PROMETHEUS)?;
+        let (good, total) = (self.field(fields, "good", Self::words), self.field(fields, "total", Self::words));
+        Some(PrometheusQueries { good: good?, total: total? })
     }
 
     fn good(&mut self, node: &Node) -> Option<Good> {

@@ -21,8 +21,16 @@ pub(super) fn slo(slo: &Slo) -> Value {
     good.maybe("status", slo.sli.good.status.map(|status| format!("<{}", status.0)));
     good.maybe("latency", slo.sli.good.latency.map(|latency| format!("<{latency}")));
     let mut sli = Object::default();
-    sli.set("operation", slo.sli.operation.as_str());
-    sli.set("good", good);
+    if slo.sli.has_arms() {
+        sli.set("operation", slo.sli.operation.as_str());
+        sli.set("good", good);
+    }
+    if let Some(queries) = &slo.sli.prometheus {
+        let mut prometheus = Object::default();
+        prometheus.set("good", queries.good.as_str());
+        prometheus.set("total", queries.total.as_str());
+        sli.set("prometheus", prometheus);
+    }
     let mut object = Object::default();
     object.maybe("description", slo.description.as_deref());
     object.maybe("owner", slo.owner.as_deref());

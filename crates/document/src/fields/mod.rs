@@ -11,7 +11,7 @@ use daybreak_model::Kind;
 
 pub(crate) use faults::{EFFECT, ERROR, EXPONENTIAL, FAULT, GUARD, HANG, LATENCY, LOGNORMAL, NORMAL, PARETO, UNIFORM};
 pub(crate) use flags::{COMBINATORS, FLAG, RULE, SEGMENT, TESTS};
-pub(crate) use objectives::{GOOD, HOURS, MATCH, ON_CALL, SLI, SLO};
+pub(crate) use objectives::{GOOD, HOURS, MATCH, ON_CALL, PROMETHEUS, SLI, SLO};
 
 /// A map with known fields.
 #[derive(Debug)]

@@ -75,19 +75,34 @@ pub(crate) static SLO: Noun = Noun {
 pub(crate) static SLI: Noun = Noun {
     name: "an SLI",
     id: "sli",
-    doc: "A service level indicator over root requests.",
+    doc: "A service level indicator: over root requests, as Prometheus counts, or both.",
+    fields: &[
+        optional("operation", Shape::Text, "The root operation. It and `good`, or `prometheus`, or all of them."),
+        optional("good", Shape::Object(&GOOD), "What makes a request of this operation good: all that is said here."),
+        optional(
+            "prometheus",
+            Shape::Object(&PROMETHEUS),
+            "Where the budget comes from, if not from what clients report. Arms of runs never do.",
+        ),
+    ],
+};
+
+pub(crate) static PROMETHEUS: Noun = Noun {
+    name: "a Prometheus source",
+    id: "prometheus",
+    doc: "Two counters, each a query that gives one number, which only grows.",
     fields: &[
         required(
-            "operation",
+            "good",
             Shape::Text,
-            "write the root operation, as in `operation: \"POST /checkout\"`",
-            "The root operation.",
+            "write the counter of good requests, as in `good: \"sum(http_requests_total{code!~'5..'})\"`",
+            "A query in PromQL: good requests so far.",
         ),
         required(
-            "good",
-            Shape::Object(&GOOD),
-            "write what makes a request good, as in `good: { status: \"<500\" }`",
-            "What makes a request good: all that is said here.",
+            "total",
+            Shape::Text,
+            "write the counter of all requests, as in `total: sum(http_requests_total)`",
+            "A query in PromQL: all requests so far.",
         ),
     ],
 };

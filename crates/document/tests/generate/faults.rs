@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use daybreak_model::{
     DateRange, Distribution, DrawBy, Effect, ErrorEffect, Fault, Freeze, Good, Guard, GuardPolicy, Hang, Hours,
-    Indicator, Latency, Millis, OnCall, PageMatch, Percentage, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen,
+    Indicator, Latency, Millis, OnCall, PageMatch, Percentage, PrometheusQueries, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen,
     TimeSpan, Weekdays, Window,
 };
 use jiff::civil::Time;
@@ -140,12 +140,14 @@ fn slo() -> impl Strategy<Value = Slo> {
     ];
     let good = (option::of(101_u16..=600), millis(0..=60_000));
     let texts = (option::of(text()), option::of(text()), words());
+    let queries = (words(), words()).prop_map(|(good, total)| PrometheusQueries { good, total });
+    let prometheus = option::of(queries);
     // Above what an alert can fire for, in the longest window.
-    (texts, 99_500..100_000_u32, window, good).prop_map(
-        |((description, owner, operation), objective, window, (status, latency))| {
+    (texts, 99_500..100_000_u32, window, good, prometheus).prop_map(
+        |((description, owner, operation), objective, window, (status, latency), prometheus)| {
             let good = Good { status: status.map(StatusBound), latency: Some(latency) };
             let objective = Percentage::from_thousandths(objective).unwrap();
-            Slo { description, owner, objective, window, sli: Indicator { operation, good } }
+            Slo { description, owner, objective, window, sli: Indicator { operation, good, prometheus } }
         },
     )
 }

@@ -21,7 +21,7 @@ fn days(days: u64) -> Window {
 
 fn slo(objective: &str, window: Window) -> Slo {
     let good = Good { status: Some(StatusBound(500)), latency: None };
-    let sli = Indicator { operation: "POST /checkout".to_owned(), good };
+    let sli = Indicator { operation: "POST /checkout".to_owned(), good, prometheus: None };
     Slo { description: None, owner: None, objective: objective.parse().unwrap(), window, sli }
 }
 

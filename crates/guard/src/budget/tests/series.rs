@@ -1,11 +1,13 @@
 //! Buckets: exact to one of them, bounded, kept and loaded.
 
+use std::collections::BTreeMap;
+
 use daybreak_model::{Key, Millis};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
+use super::super::Budgets;
 use super::super::series::{Counts, Resolution, Series};
-use super::super::{Bucket, Budgets};
 use super::{DAY, Simulation, at, days, slo};
 
 proptest! {
@@ -64,19 +66,18 @@ fn what_is_kept_can_be_loaded() {
     let mut simulation = Simulation::new("99.9%", days(28), "2026-11-01T00:00:00Z");
     let definition = simulation.slo.clone();
     simulation.budgets.define(&simulation.key, &definition, 3);
-    let mut kept: Vec<Bucket> = Vec::new();
+    let mut kept = BTreeMap::new();
     for _ in 0..50 {
         simulation.flow(3_600, 7, 20, 1);
         // Put back once in a while.
         simulation.now -= SignedDuration::from_secs(200);
         for bucket in simulation.budgets.take_changed() {
-            kept.retain(|old| (old.resolution, old.start) != (bucket.resolution, bucket.start));
-            kept.push(bucket);
+            kept.insert((bucket.resolution, bucket.start), bucket);
         }
     }
     assert!(simulation.budgets.take_changed().is_empty());
     let mut loaded = Budgets::default();
-    loaded.load(&simulation.key, definition.sli.clone(), 3, kept);
+    loaded.load(&simulation.key, definition.sli.clone(), 3, kept.into_values());
     let status = |budgets: &Budgets| {
         let status = budgets.status(&simulation.key, &definition, simulation.now);
         (status.total, status.bad, status.alerts, status.state)
