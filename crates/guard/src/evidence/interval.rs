@@ -14,7 +14,7 @@
 
 use serde::Serialize;
 
-use super::mixture::{count, crossing};
+use super::mixture::{count, root};
 
 /// The chance that an interval ever misses: 5 %.
 pub const ALPHA: f64 = 0.05;
@@ -36,17 +36,17 @@ pub fn rate(bad: u64, requests: u64, alpha: f64) -> Interval {
         return Interval { lower: 0.0, upper: 1.0 };
     }
     let (k, n) = (count(bad.min(requests)), count(requests));
-    let over = |sum: f64| ln_mixture(sum, k) + alpha.ln();
-    let lower = if over(0.0) < 0.0 { 0.0 } else { crossing(k, 0.0, over) };
-    let mut beyond = k + k.sqrt().max(1.0);
-    while beyond < n && over(beyond) < 0.0 {
-        beyond = k + 2.0 * (beyond - k);
-    }
-    let upper = if over(beyond) < 0.0 { n } else { crossing(k, beyond, over).min(n) };
+    // ln M(P) + ln α and its slope: convex, and least at P = k.
+    let constant = libm::lgamma(1.0 + k) + alpha.ln();
+    let over = |sum: f64| (sum + constant - (1.0 + k) * sum.ln_1p(), (sum - k) / (1.0 + sum));
+    let lower = if over(0.0).0 < 0.0 { 0.0 } else { root(0.0, over).clamp(0.0, k) };
+    // From inside the interval the first step leads beyond it.
+    let upper = root(k + k.sqrt().max(1.0), over).clamp(k, n);
     Interval { lower: lower / n, upper: upper / n }
 }
 
-/// ln M(P): 0 or less at P = k, and growing away from it.
+/// ln M(P).
+#[cfg(test)]
 pub(super) fn ln_mixture(sum: f64, bad: f64) -> f64 {
     sum + libm::lgamma(1.0 + bad) - (1.0 + bad) * sum.ln_1p()
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 /// Greater logarithms are kept as this one, so that every sum stays a number.
 const LN_E_MAX: f64 = 1e6;
-/// Halvings of a bracket. They leave less than a double can tell apart.
-const HALVINGS: u32 = 64;
+/// Newton's steps for a bound; ten are enough for what a run counts.
+const STEPS_MAX: u32 = 100;
 
 /// ln of the mean of exp(x): the greatest is taken out first, so nothing overflows. Nothing at all is −∞.
 pub(super) fn ln_mean_exp(logs: &[f64]) -> f64 {
@@ -61,43 +61,39 @@ pub(super) struct Member {
 /// sup{x : (1/of) Σ exp(rate·(x − centre) − cost) < 1/α}. `of` is the number of members that the mixture began with,
 /// of which some may have gone. +∞ without members.
 pub(super) fn upper(members: &[Member], of: usize, centre: f64, alpha: f64) -> f64 {
-    let reach = |limit: f64| {
-        let bound = |member: &Member| (limit + member.cost) / member.rate;
-        members.iter().map(bound).fold(f64::INFINITY, f64::min)
-    };
     let limit = count(of as u64).ln() - alpha.ln();
-    // Where each member alone is at its share of the limit, the sum is not over it; where one is at all of it, it is.
-    let (mut low, mut high) = (reach(limit - count(members.len() as u64).ln()), reach(limit));
-    if !high.is_finite() {
+    // Where one member alone is at the limit, the sum is not under it.
+    let reach = |member: &Member| (limit + member.cost) / member.rate;
+    let start = members.iter().map(reach).fold(f64::INFINITY, f64::min);
+    if !start.is_finite() {
         return f64::INFINITY;
     }
-    let mut logs = vec![0.0; members.len()];
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(low, high);
-        for (log, member) in logs.iter_mut().zip(members) {
-            *log = member.rate * middle - member.cost;
+    let value = |x: f64| {
+        let greatest = members.iter().map(|member| member.rate * x - member.cost).fold(f64::NEG_INFINITY, f64::max);
+        let (mut sum, mut slope) = (0.0, 0.0);
+        for member in members {
+            let part = (member.rate * x - member.cost - greatest).exp();
+            sum += part;
+            slope += part * member.rate;
         }
-        let sum = ln_mean_exp(&logs) + count(members.len() as u64).ln();
-        if sum < limit {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    centre + high
+        (greatest + sum.ln() - limit, slope / sum)
+    };
+    centre + root(start, value)
 }
 
-/// Where a function that grows (or falls) crosses zero in a bracket; the end with a value over zero.
-pub(super) fn crossing(mut below: f64, mut above: f64, value: impl Fn(f64) -> f64) -> f64 {
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(below, above);
-        if value(middle) < 0.0 {
-            below = middle;
-        } else {
-            above = middle;
+/// The root of a convex function, by Newton's steps; `value` is the function and its slope. From where the function is
+/// over 0 they come no further than the root, so what is returned is never inside a bound.
+pub(super) fn root(start: f64, value: impl Fn(f64) -> (f64, f64)) -> f64 {
+    let mut x = start;
+    for _ in 0..STEPS_MAX {
+        let (over, slope) = value(x);
+        let step = over / slope;
+        if !step.is_finite() || step.abs() <= 1e-13 * x.abs().max(1.0) {
+            break;
         }
+        x -= step;
     }
-    above
+    x
 }
 
 /// A count as a number: exact to 2^53, and beyond that to 16 digits.
