@@ -9,6 +9,7 @@ use bytes::Bytes;
 use daybreak_guard::clients::Clients;
 use daybreak_guard::hours::{self, HoursStatus};
 use daybreak_guard::run::Run;
+use daybreak_guard::watch::Watch;
 use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
 use daybreak_model::{Key, Kind, Millis, Resources, RunId};
 use daybreak_store::{Contents, Store, StoreError, Stored};
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) clients: Mutex<Clients>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,
+    /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
+    pub(crate) watches: Mutex<BTreeMap<RunId, Watch>>,
     pub(crate) entropy: Mutex<ChaCha12Rng>,
     /// The store is being asked whether this server leads.
     pub(crate) confirming: AtomicBool,
@@ -138,6 +141,7 @@ impl Control {
             runs: Mutex::new(runs),
             clients: Mutex::default(),
             reported: Notify::new(),
+            watches: Mutex::default(),
             entropy: Mutex::new(entropy),
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),

@@ -149,7 +149,8 @@ impl State {
     /// What clients are to count of their root requests.
     #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
-        self.resources.slos.iter().map(|(key, slo)| self.measure(key, slo)).collect()
+        let counted = self.resources.slos.iter().filter(|(_, slo)| slo.sli.has_arms());
+        counted.map(|(key, slo)| self.measure(key, slo)).collect()
     }
 
     /// What makes a request good by this SLO, as it is now.

@@ -93,6 +93,7 @@ pub(crate) fn run() -> Run {
         stage: 0,
         ramp: Vec::new(),
         guard: None,
+        conclusion: None,
         started_at: at(0),
         ends_at: at(600),
         hours_key: key("day"),

@@ -49,6 +49,9 @@ pub struct Run {
     /// The refusals that were waived at the start: they stay waived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<RefusalCode>,
+    /// What it showed, once its last requests were through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<serde_json::Value>,
     /// How it ended, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,

@@ -26,7 +26,7 @@ pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// With fewer eligible requests in its first minute, a run's traffic says nothing by falling.
 pub const FIRST_MINUTE_MIN: u64 = 100;
 /// Moments of a timeline.
-const TIMELINE_MAX: i64 = 240;
+const TIMELINE_MAX: i64 = 60;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is remembered of a run from look to look.

@@ -51,6 +51,8 @@ kinds! {
     RunStarted = "run.started",
     /// A run ended: completed, stopped or aborted.
     RunEnded = "run.ended",
+    /// What a run showed, once its last requests were through.
+    RunConcluded = "run.concluded",
     /// A start was refused.
     StartRefused = "start.refused",
     /// Everything was halted.

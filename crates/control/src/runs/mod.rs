@@ -1,5 +1,7 @@
 //! Runs: which are active, which ended, and what still has to be recorded of them.
 
+mod conclude;
+mod guarding;
 mod halt;
 mod reason;
 mod record;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_guard::blast_radius::Reach;
-use daybreak_guard::run::{Event, Run};
+use daybreak_guard::run::{Effect, Event, Run};
 use daybreak_model::{EventKind, Key, RunId};
 use daybreak_store::{self as store, Halt};
 use jiff::Timestamp;
@@ -81,9 +83,9 @@ struct Pending {
 }
 
 impl Active {
-    /// Takes an event in; whether it ended the run.
-    fn step(&mut self, event: Event, now: Timestamp) -> bool {
-        !Arc::make_mut(&mut self.run).step(event, now).is_empty()
+    /// Takes an event in; what is to be done.
+    fn step(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        Arc::make_mut(&mut self.run).step(event, now)
     }
 }
 
@@ -109,7 +111,8 @@ impl RunTable {
         if aborted {
             self.push_ended(&run);
         }
-        self.finish(run, Some(RunCounts::default()));
+        let counts = run.conclusion.as_ref().and_then(conclude::counts).unwrap_or_default();
+        self.finish(run, Some(counts));
     }
 
     pub(crate) fn halted(&self) -> bool {
@@ -134,7 +137,7 @@ impl RunTable {
         let mut ended = Vec::new();
         for active in self.active.values_mut() {
             let Some(event) = event(&active.run) else { continue };
-            if active.step(event, now) {
+            if active.step(event, now).contains(&Effect::AnnounceEnded) {
                 ended.push(active.run.id);
             }
         }

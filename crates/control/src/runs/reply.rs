@@ -23,7 +23,11 @@ impl Control {
         if let Some(theirs) = report.environment.as_ref().filter(|seen| **seen != inner.options.environment) {
             return Err(Refusal::OtherEnvironment { ours: inner.options.environment.clone(), theirs: theirs.clone() });
         }
-        let reported = inner.clients.lock().report(report, now).map_err(Refusal::NotCounted)?;
+        let (reported, grown) = {
+            let mut clients = inner.clients.lock();
+            (clients.report(report, now).map_err(Refusal::NotCounted)?, clients.take_slos())
+        };
+        self.count_outcomes(&grown);
         if reported != Reported::Old {
             inner.reported.notify_waiters();
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
 use daybreak_guard::blast_radius::{Reach, shares};
 use daybreak_guard::clients::fault_point;
-use daybreak_guard::run::{Event, Run};
+use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
 use daybreak_model::{Condition, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
 use daybreak_store::{self as store, Change, Expected};
@@ -15,6 +15,7 @@ use rand::RngExt;
 use serde::Serialize;
 use serde_json::json;
 
+use super::guarding::Known;
 use super::{Active, RunView, Starting, subject};
 use crate::change::met;
 use crate::control::not_found;
@@ -113,7 +114,7 @@ impl Control {
         let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
         met(&state, Kind::Fault, key.as_str(), request.only_if)?;
         let spec = self.pin(&state, key, fault, request.shadow);
-        let admission = self.admit(&state, fault, &spec, request, now);
+        let (admission, guard) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
             if !request.dry_run {
                 self.note_refused(key, &admission.refusals, actor);
@@ -126,6 +127,9 @@ impl Control {
             revision: state.position().revision + 1,
             percentage: admission.percentage,
             stage: 0,
+            ramp: Run::planned(&fault.ramp, admission.percentage, now),
+            guard,
+            conclusion: None,
             started_at: now,
             ends_at: later(now, admission.duration),
             hours_key: fault.hours.clone(),
@@ -225,10 +229,11 @@ impl Control {
         }
     }
 
-    fn admit(&self, state: &State, fault: &Fault, spec: &RunSpec, request: &StartRequest, now: Timestamp) -> Admission {
+    fn admit(&self, state: &State, fault: &Fault, spec: &RunSpec, request: &StartRequest, now: Timestamp) -> (Admission, Option<Guarded>) {
         let start = admission::Start {
             percentage: request.percentage,
             duration: request.duration,
+            shadow: request.shadow,
             override_reason: request.override_reason.as_deref(),
             may_override: request.may_override,
         };
@@ -238,12 +243,13 @@ impl Control {
             (halted, runs.reaches(), runs.busy(&fault.point), runs.last_ended_at(&fault.point))
         };
         let clients = self.inner.clients.lock().snapshot();
-        let live = clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now));
+        let live: Vec<_> = clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now)).collect();
+        let known = self.guard_known(state, fault, &live, now);
         let point = fault_point(&fault.point, live);
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
         let shares = shares(self.inner.clients.lock().traffic(), services, &asked, &reaches, now);
-        admission::admit(&Facts {
+        let admission = admission::admit(&Facts {
             now,
             environment: state.environment(),
             max_run: self.inner.options.max_run,
@@ -256,7 +262,9 @@ impl Control {
             busy,
             last_ended_at,
             point,
-        })
+            guard: known.as_ref().map(Known::facts),
+        });
+        (admission, known.and_then(Known::pinned))
     }
 }
 
@@ -285,7 +293,8 @@ fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor
 /// What makes a request good to the fault's guard.
 fn guarding(state: &State, fault: &Fault) -> Option<Measure> {
     let Guard::Policy(policy) = &fault.guard else { return None };
-    state.resources().slos.get(&policy.slo).map(|slo| state.measure(&policy.slo, slo))
+    let slo = state.resources().slos.get(&policy.slo)?;
+    slo.sli.has_arms().then(|| state.measure(&policy.slo, slo))
 }
 
 /// The segments that a fault's condition and the `protect` list name, and those that these name.

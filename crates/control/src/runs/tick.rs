@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use daybreak_guard::blast_radius::exceeding;
 use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
-use daybreak_guard::run::{Event, Run};
+use daybreak_guard::run::{Effect, Event, Run};
+use daybreak_guard::watch::Sight;
+use daybreak_model::wire::{Message, RunsChanged};
 use daybreak_model::{Millis, Percentage, RunId};
 use daybreak_store::{self as store, Leadership, LeadershipRequest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::view::RunCounts;
+use super::conclude::Conclusion;
+use super::guarding::last_reports;
 use crate::Control;
 
 /// How long a tick waits for the store. The next tick comes all the same.
@@ -40,45 +43,74 @@ impl Control {
             let runs = self.inner.runs.lock();
             (runs.active().cloned().collect::<Vec<_>>(), runs.drained(now))
         };
-        let (mut events, counted) = self.look_at(&active, &drained, now);
-        drop(active);
+        let (mut events, concluded) = self.look_at(&active, &drained, now);
+        drop((active, drained));
         let mut runs = self.inner.runs.lock();
-        let mut ended = Vec::new();
+        let (mut ended, mut grown) = (Vec::new(), Vec::new());
         for (id, active) in &mut runs.active {
             let event = events.remove(id).unwrap_or(Event::Tick);
             // A wall clock that was put back does not make a run longer.
             let at = if elapsed >= active.deadline { now.max(active.run.ends_at) } else { now };
-            if active.step(event, at) {
-                tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
-                ended.push(*id);
+            match active.step(event, at).first() {
+                Some(Effect::AnnounceStage) => grown.push(*id),
+                Some(_) => {
+                    tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
+                    ended.push(*id);
+                }
+                None => {}
             }
         }
         runs.take_out(&ended);
-        for finished in &mut runs.ended {
-            finished.counts = finished.counts.or_else(|| counted.get(&finished.run.id).copied());
+        for (id, conclusion) in &concluded {
+            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
+            runs.keep_conclusion(*id, conclusion, now);
         }
         self.announce_ended(&ended);
+        self.announce_stages(grown);
         drop(runs);
         self.inner.vitals.lock().ticked = Some(elapsed);
     }
 
-    /// What the clients' reports mean for the active runs, and the counts of those whose last requests are through.
+    /// What clients' reports, budgets and people mean for the active runs, and what those showed whose last requests are
+    /// through.
     fn look_at(
         &self,
         active: &[Arc<Run>],
-        drained: &[RunId],
+        drained: &[Arc<Run>],
         now: Timestamp,
-    ) -> (BTreeMap<RunId, Event>, BTreeMap<RunId, RunCounts>) {
+    ) -> (BTreeMap<RunId, Event>, Vec<(RunId, Conclusion)>) {
         let limit = self.inner.options.max_blast_radius;
+        let budgets = self.sights(active, now);
         let mut clients = self.inner.clients.lock();
-        let events = events(active, &clients, limit, now);
-        let counts = |id: &RunId| {
-            let counts = clients.close_run(*id);
-            (*id, counts.as_ref().map(RunCounts::of).unwrap_or_default())
-        };
-        let counted = drained.iter().map(counts).collect();
+        let mut events = events(active, &clients, limit, now);
+        let (silent, last) = (clients.silent(now), last_reports(&clients));
+        let mut watches = self.inner.watches.lock();
+        for run in active {
+            let known = budgets.get(&run.id);
+            let sight = Sight {
+                now,
+                counts: clients.run(run.id),
+                silent: &silent,
+                over: false,
+                last_report: last.get(&run.id).copied(),
+                budget: known.map(|(budget, _)| *budget),
+                pages: known.map(|(_, pages)| *pages).unwrap_or_default(),
+            };
+            if let Some(event) = watches.entry(run.id).or_default().look(run, &sight) {
+                events.entry(run.id).or_insert(event);
+            }
+        }
+        drop(watches);
+        let concluded = self.conclude(drained, &mut clients, now);
         clients.sweep(now);
-        (events, counted)
+        (events, concluded)
+    }
+
+    /// Has clients report, and so get leave for the next stage.
+    fn announce_stages(&self, grown: Vec<RunId>) {
+        if !grown.is_empty() {
+            self.inner.hub.send(&Message::Runs(RunsChanged { started: grown, ..RunsChanged::default() }));
+        }
     }
 
     /// Asks the store whether this server still leads; the time before asking is what counts.
@@ -140,10 +172,10 @@ impl Control {
 
 impl super::RunTable {
     /// The runs that ended long enough ago for their last requests to be through, and are still counted.
-    fn drained(&self, now: Timestamp) -> Vec<RunId> {
-        let counting = self.ended.iter().map(|finished| (&finished.run, finished.counts));
-        let over = |run: &Run| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
-        counting.filter(|(run, counts)| counts.is_none() && over(run)).map(|(run, _)| run.id).collect()
+    fn drained(&self, now: Timestamp) -> Vec<Arc<Run>> {
+        let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
+        let over = |run: &&Arc<Run>| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
+        counting.filter(over).cloned().collect()
     }
 }
 

@@ -8,8 +8,10 @@ use daybreak_guard::clients;
 use daybreak_guard::run::Run;
 use daybreak_model::{Arm, Ended, Key, Percentage, RunId};
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
+use super::conclude::Conclusion;
 use crate::{Control, Refusal};
 
 /// With fewer root requests, it means nothing that none was eligible.
@@ -68,6 +70,19 @@ pub struct RunView {
     /// Why it ended, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_reason: Option<String>,
+    /// What it showed, apart from how it ended: `resilient`, `harmful` or `inconclusive`. It comes 30 s after the end, when its
+    /// last requests are through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Value>,
+    /// The ramp's stages before the last one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ramp: Vec<StageView>,
+    /// The SLO that guards it; none where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Key>,
+    /// What it shows, so far or in the end: where one run is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Value>,
     /// What its clients counted; until 30 s after its end it may still grow.
     pub counts: RunCounts,
     /// Live clients that have it, and can be struck at its point.
@@ -79,8 +94,19 @@ pub struct RunView {
     pub warnings: Vec<String>,
 }
 
+/// One stage of a ramp, but the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StageView {
+    /// The share of eligible requests that it treats; as text: `1%`.
+    #[serde(serialize_with = "as_text")]
+    pub percentage: Percentage,
+    /// When the next one begins.
+    pub until: Timestamp,
+}
+
 /// What all clients together counted of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunCounts {
     /// Root requests of all services while it ran, eligible or not.
     pub requests: u64,
@@ -138,8 +164,23 @@ impl Control {
             let ended = || runs.ended.iter().rev().find(|finished| finished.run.id == id);
             active.or_else(|| ended().map(|finished| (Arc::clone(&finished.run), finished.counts)))
         };
-        let view = shown.and_then(|shown| self.views(&[shown]).pop());
+        let view = shown.and_then(|shown| {
+            let evidence = self.evidence(&shown.0);
+            self.views(&[shown]).pop().map(|view| RunView { evidence, ..view })
+        });
         view.ok_or_else(|| Refusal::NotFound { noun: "run", key: id.to_string(), nearest: None })
+    }
+
+    /// What a run shows, so far or in the end.
+    fn evidence(&self, run: &Run) -> Option<Value> {
+        if run.conclusion.is_some() {
+            return run.conclusion.clone();
+        }
+        let clients = self.inner.clients.lock();
+        let watches = self.inner.watches.lock();
+        let conclusion = Conclusion::of(run, watches.get(&run.id)?, &clients, self.inner.clock.now(), false);
+        drop((watches, clients));
+        serde_json::to_value(conclusion).ok()
     }
 
     /// A run that is not among the others yet.
@@ -207,6 +248,10 @@ fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
         ended_at: end.map(|end| end.at),
         ended_by: end.and_then(|end| end.actor.clone()),
         end_reason: end.and_then(|end| end.reason.clone()),
+        verdict: run.conclusion.as_ref().and_then(|conclusion| conclusion.get("verdict").cloned()),
+        ramp: run.ramp.iter().map(|stage| StageView { percentage: stage.percentage, until: stage.until }).collect(),
+        slo: run.guard.as_ref().map(|guard| guard.policy.slo.clone()),
+        evidence: None,
         counts,
         clients: having.clients,
         unsupported: having.unsupported,

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use daybreak_model::{
     DateRange, Distribution, DrawBy, Effect, ErrorEffect, Fault, Freeze, Good, Guard, GuardPolicy, Hang, Hours,
-    Indicator, Latency, Millis, OnCall, PageMatch, Percentage, PrometheusQueries, Ramp, Resources, Schedule, Slo, StatusBound, StopWhen,
-    TimeSpan, Weekdays, Window,
+    Indicator, Latency, Millis, OnCall, PageMatch, Percentage, PrometheusQueries, Ramp, Resources, Schedule, Slo,
+    StatusBound, StopWhen, TimeSpan, Weekdays, Window,
 };
 use jiff::civil::Time;
 use proptest::collection::{btree_map, vec};

@@ -150,16 +150,20 @@ impl RunCounts {
     #[must_use]
     pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
         let mut stages: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
-        for (client, part) in &self.clients {
-            let mut own: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
+        for (key, totals) in self.places.values().flat_map(|place| &place.arms) {
+            let sum = stages.entry(*key).or_default();
+            *sum = sum.plus(*totals);
+        }
+        if over {
+            stages.values_mut().for_each(|totals| *totals = totals.given_up());
+            return stages;
+        }
+        for part in lost.iter().filter_map(|client| self.clients.get(client)) {
             for ((_, stage, arm), totals) in &part.arms {
-                let sum = own.entry((*stage, *arm)).or_default();
-                *sum = sum.plus(*totals);
-            }
-            for (key, totals) in own {
-                let totals = if over || lost.contains(client) { totals.given_up() } else { totals };
-                let sum = stages.entry(key).or_default();
-                *sum = sum.plus(totals);
+                if let Some(sum) = stages.get_mut(&(*stage, *arm)) {
+                    sum.settled = sum.settled.saturating_add(totals.open());
+                    sum.slow = sum.slow.saturating_add(totals.open());
+                }
             }
         }
         stages

@@ -6,7 +6,7 @@ use daybreak_model::Key;
 use daybreak_model::wire::{Metric, SloCounts};
 use jiff::Timestamp;
 
-use super::{Clients, Growth};
+use super::{Client, Clients, Growth};
 
 /// SLOs that are kept of one client.
 const SLOS_MAX: usize = 1_000;
@@ -71,6 +71,14 @@ impl Slos {
             }
         }
         grown
+    }
+}
+
+impl Client {
+    /// Whether it counts outcomes for an SLO as of this revision.
+    #[must_use]
+    pub fn counts(&self, slo: &Key, revision: u64) -> bool {
+        self.slos.0.get(slo).is_some_and(|known| known.revision == revision)
     }
 }
 

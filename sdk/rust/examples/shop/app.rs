@@ -62,9 +62,11 @@ const REQUEST_HEAD_MAX: Duration = Duration::from_secs(30);
 const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
 /// Serves the shop until it is told to stop.
-pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
+pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Option<&str>) -> anyhow::Result<()> {
     let daybreak = Client::builder(daybreak_url).service("shop").build()?;
-    let gateway = Gateway::new(gateway::start()?, &daybreak);
+    let own = |address| format!("http://{address}");
+    let url = gateway.map_or_else(|| gateway::start().map(own), |url| Ok(url.to_owned()))?;
+    let gateway = Gateway::new(&url, &daybreak);
     let desk = Desk::new(daybreak.clone(), gateway);
     let searching = daybreak.point("catalogue.search");
     let shop = web::Data::new(Shop { daybreak: daybreak.clone(), carts: Carts::default(), desk, searching });

@@ -39,6 +39,8 @@ struct Cli {
 enum Command {
     /// Serve the shop, and the payment gateway that it calls (the default)
     Serve(Serve),
+    /// Serve the payment gateway alone: a second service, with the fault point `gateway.charge`
+    Gateway(Open),
     /// Shop at a steady rate for a while, and say what it was like
     Load(Load),
     /// Search so many times, as fast as it goes, and count what met an injected fault
@@ -50,6 +52,20 @@ enum Command {
 struct Serve {
     /// Where customers come in
     #[arg(long, default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Where the Daybreak server is
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "DAYBREAK_URL")]
+    daybreak: String,
+    /// Where the payment gateway is; one in this process unless said
+    #[arg(long)]
+    gateway: Option<String>,
+}
+
+/// Serve the payment gateway alone.
+#[derive(Args)]
+struct Open {
+    /// Where the shop comes in
+    #[arg(long, default_value = "127.0.0.1:8082")]
     listen: SocketAddr,
     /// Where the Daybreak server is
     #[arg(long, default_value = "http://127.0.0.1:8080", env = "DAYBREAK_URL")]
@@ -95,9 +111,14 @@ async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     match cli.command {
-        None => app::serve(cli.serve.listen, &cli.serve.daybreak).await,
-        Some(Command::Serve(serve)) => app::serve(serve.listen, &serve.daybreak).await,
+        None => open(&cli.serve).await,
+        Some(Command::Serve(serve)) => open(&serve).await,
+        Some(Command::Gateway(gateway)) => gateway::serve(gateway.listen, &gateway.daybreak).await,
         Some(Command::Load(load)) => load::run(&load.shop, load.rate, load.duration.to_duration(), load.log).await,
         Some(Command::Search(search)) => searches::run(&search.shop, search.count, search.customers).await,
     }
+}
+
+async fn open(serve: &Serve) -> anyhow::Result<()> {
+    app::serve(serve.listen, &serve.daybreak, serve.gateway.as_deref()).await
 }

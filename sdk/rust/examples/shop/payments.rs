@@ -1,9 +1,8 @@
 //! Calls to the payment gateway: with a timeout, one retry, and a fault point.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use daybreak_sdk::{Client, Point};
+use daybreak_sdk::{Client, Point, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::strikes::Strikes;
@@ -41,15 +40,10 @@ pub(crate) struct Gateway {
 const TRIES: u32 = 2;
 
 impl Gateway {
-    /// The gateway at this address.
-    pub(crate) fn new(address: SocketAddr, daybreak: &Client) -> Self {
+    /// The gateway at this URL.
+    pub(crate) fn new(url: &str, daybreak: &Client) -> Self {
         let point = daybreak.point("payment.gateway");
-        Self {
-            http: reqwest::Client::new(),
-            charges: format!("http://{address}/charges"),
-            daybreak: daybreak.clone(),
-            point,
-        }
+        Self { http: reqwest::Client::new(), charges: format!("{url}/charges"), daybreak: daybreak.clone(), point }
     }
 
     /// Takes a payment while a customer waits: twice at most, each time no longer than `patience`.
@@ -81,7 +75,12 @@ impl Gateway {
     /// One try without a fault point.
     pub(crate) async fn settle(&self, charge: &Charge) -> Result<(), PaymentError> {
         let failed = |error: reqwest::Error| PaymentError::Failed(error.to_string());
-        let answer = self.http.post(&self.charges).json(charge).send().await.map_err(failed)?;
+        let mut request = self.http.post(&self.charges).json(charge);
+        // What this request was drawn for goes along: a gateway that knows Daybreak strikes no other.
+        if let Some(baggage) = Scope::current().and_then(|scope| scope.baggage()) {
+            request = request.header("baggage", baggage.to_string());
+        }
+        let answer = request.send().await.map_err(failed)?;
         answer.error_for_status().map_err(failed)?;
         Ok(())
     }

@@ -1,0 +1,195 @@
+//! What guards are told: where budgets stand, how people fare, what clients count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use daybreak_guard::admission::GuardFacts;
+use daybreak_guard::budget::{self, Reservations};
+use daybreak_guard::clients::{Client, Clients, SloGrowth};
+use daybreak_guard::people::PeopleState;
+use daybreak_guard::run::{Guarded, Run};
+use daybreak_guard::traffic::WINDOW_SECONDS;
+use daybreak_guard::watch::{BudgetSight, Sight};
+use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, Millis, RunId, Slo};
+use jiff::Timestamp;
+
+use crate::{Control, State};
+
+/// A sample of Prometheus that is older says nothing about now.
+const PROMETHEUS_STALE_AFTER: Millis = Millis::from_secs(90);
+
+/// What is known of what a fault's guard names, at one moment.
+#[derive(Debug)]
+pub(super) struct Known {
+    policy: GuardPolicy,
+    slo: Option<Slo>,
+    budget: Option<budget::Status>,
+    reserved: f64,
+    fresh: bool,
+    people: Option<PeopleState>,
+    arms_reported: bool,
+    shadow_done: bool,
+    eligible_per_second: Option<f64>,
+}
+
+impl Known {
+    pub(super) fn facts(&self) -> GuardFacts<'_> {
+        GuardFacts {
+            slo: self.slo.as_ref(),
+            budget: self.budget.as_ref(),
+            reserved: self.reserved,
+            fresh: self.fresh,
+            people: self.people.as_ref(),
+            arms_reported: self.arms_reported,
+            shadow_done: self.shadow_done,
+            eligible_per_second: self.eligible_per_second,
+        }
+    }
+
+    /// What a run pins of it.
+    pub(super) fn pinned(self) -> Option<Guarded> {
+        let allowed = self.budget.map_or(0.0, |budget| budget.allowed);
+        let spend_max = self.policy.max_spend.ratio() * allowed;
+        Some(Guarded { policy: self.policy, slo: self.slo?, spend_max })
+    }
+}
+
+impl Control {
+    /// What is known of what a fault's guard names; none where it has no guard.
+    pub(super) fn guard_known(
+        &self,
+        state: &State,
+        fault: &Fault,
+        live: &[&Client],
+        now: Timestamp,
+    ) -> Option<Known> {
+        let Guard::Policy(policy) = &fault.guard else { return None };
+        let slo = state.resources().slos.get(&policy.slo);
+        let revision = state.revision(daybreak_model::Kind::Slo, policy.slo.as_str()).unwrap_or_default();
+        self.define_budgets();
+        let (budget, fresh) = {
+            let table = self.inner.budgets.lock();
+            let status = slo.map(|slo| table.budgets.status(&policy.slo, slo, now));
+            (status, slo.is_some_and(|slo| is_fresh(&table.budgets, &policy.slo, slo, now)))
+        };
+        let (reserved, shadow_done) = {
+            let runs = self.inner.runs.lock();
+            (runs.reserved(&policy.slo), runs.has_shadow_run(&fault.point))
+        };
+        Some(Known {
+            policy: policy.clone(),
+            budget,
+            reserved,
+            fresh,
+            people: policy.on_call.as_ref().and_then(|on_call| self.people_state(state, on_call, now)),
+            arms_reported: live.iter().any(|client| client.counts(&policy.slo, revision)),
+            shadow_done,
+            eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, live, now)),
+            slo: slo.cloned(),
+        })
+    }
+
+    /// Has error budgets take in what clients counted, of SLOs that Prometheus does not feed.
+    pub(super) fn count_outcomes(&self, grown: &[SloGrowth]) {
+        if grown.is_empty() {
+            return;
+        }
+        let state = self.state();
+        for growth in grown {
+            let slo = state.resources().slos.get(&growth.slo);
+            if slo.is_some_and(|slo| slo.sli.prometheus.is_none()) {
+                self.count(&growth.slo, growth.revision, growth.totals.good, growth.totals.bad);
+            }
+        }
+    }
+
+    fn people_state(&self, state: &State, on_call: &Key, now: Timestamp) -> Option<PeopleState> {
+        let definition = state.resources().on_call.get(on_call)?;
+        let hours = state.resources().hours.get(&definition.hours)?;
+        Some(self.inner.pages.people.lock().state(on_call, definition, hours, now))
+    }
+
+    /// Root requests that passed the point, or, where their root does not have it, that were of the operation.
+    fn eligible_per_second(&self, fault: &Fault, slo: &Slo, live: &[&Client], now: Timestamp) -> Option<f64> {
+        let services: BTreeSet<&str> = live.iter().map(|client| client.service.as_str()).collect();
+        let clients = self.inner.clients.lock();
+        let mut sum = 0_u64;
+        for service in services {
+            let (requests, passed) = clients.traffic().passed(service, &fault.point, &slo.sli.operation, now)?;
+            sum += if clients.traffic().knows(service, &fault.point, now) { passed } else { requests };
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a rate, for a forecast")]
+        let rate = sum as f64 / WINDOW_SECONDS as f64;
+        Some(rate)
+    }
+
+    /// Where the budgets of the active runs' SLOs stand, and whose on-call was paged since they started.
+    pub(super) fn sights(&self, active: &[Arc<Run>], now: Timestamp) -> BTreeMap<RunId, (BudgetSight, usize)> {
+        self.define_budgets();
+        let guarded = active.iter().filter_map(|run| Some((run, run.guard.as_ref()?)));
+        let sight = |(run, guard): (&Arc<Run>, &Guarded)| {
+            let slo = &guard.policy.slo;
+            let budget = {
+                let table = self.inner.budgets.lock();
+                BudgetSight {
+                    burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
+                    burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
+                    stale: !is_fresh(&table.budgets, slo, &guard.slo, now),
+                }
+            };
+            let on_call = guard.policy.on_call.as_ref();
+            let pages = on_call.map(|key| self.inner.pages.people.lock().pages_since(key, run.started_at));
+            (run.id, (budget, pages.unwrap_or_default()))
+        };
+        guarded.map(sight).collect()
+    }
+}
+
+/// Whether the source of an SLO's counts has brought something lately. Clients are watched by their reports.
+fn is_fresh(budgets: &budget::Budgets, key: &Key, slo: &Slo, now: Timestamp) -> bool {
+    slo.sli.prometheus.is_none() || !budgets.stale(key, PROMETHEUS_STALE_AFTER, now)
+}
+
+/// When a client that takes part in each run last reported.
+pub(super) fn last_reports(clients: &Clients) -> BTreeMap<RunId, Timestamp> {
+    let mut last = BTreeMap::new();
+    for client in clients.iter() {
+        for run in &client.runs {
+            let heard = last.entry(*run).or_insert(client.last_heard);
+            *heard = (*heard).max(client.last_heard);
+        }
+    }
+    last
+}
+
+/// What a watch sees of a run.
+pub(super) fn sight<'s>(
+    run: &Run,
+    clients: &'s Clients,
+    silent: &'s BTreeSet<InstanceId>,
+    (now, over): (Timestamp, bool),
+) -> Sight<'s> {
+    Sight { now, counts: clients.run(run.id), silent, over, last_report: None, budget: None, pages: 0 }
+}
+
+impl super::RunTable {
+    /// The share of an SLO's budget that is set aside for active runs.
+    fn reserved(&self, slo: &Key) -> f64 {
+        let mut reservations = Reservations::default();
+        for run in self.active().filter(|run| !run.spec.shadow) {
+            if let Some(guard) = &run.guard {
+                reservations.hold(run.id, guard.policy.slo.clone(), guard.policy.max_spend);
+            }
+        }
+        reservations.share(slo)
+    }
+
+    /// Whether a shadow run on a point has run its course.
+    fn has_shadow_run(&self, point: &Key) -> bool {
+        self.ended.iter().any(|finished| {
+            let run = &finished.run;
+            let ended = run.end.as_ref().map(|end| end.ended);
+            run.spec.shadow && run.spec.point == *point && matches!(ended, Some(Ended::Completed | Ended::Stopped))
+        })
+    }
+}
