@@ -76,6 +76,7 @@ impl Control {
                 .into_iter()
                 .chain(self.inner.webhooks.lock().warnings())
                 .chain(self.inner.recorder.warning())
+                .chain(self.source_warnings())
                 .collect(),
             guard_tick_age,
             store_confirmation_age,

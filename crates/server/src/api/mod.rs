@@ -16,6 +16,7 @@ pub mod reason;
 pub mod resources;
 pub mod root;
 pub mod runs;
+pub mod slos;
 pub mod tokens;
 pub mod webhooks;
 

@@ -252,6 +252,7 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/export", &[], "", 200),
         ("GET", "/api/v1/origins?differs=false", &[], "", 200),
         ("GET", "/api/v1/hours/office/status", &[], "", 200),
+        ("GET", "/api/v1/slos/checkout/status", &[], "", 200),
         ("GET", "/api/v1/events?limit=5", &[], "", 200),
         ("GET", "/api/v1/snapshot", &[], "", 200),
         ("GET", "/api/v1/snapshot", &["if-none-match"], "", 304),
