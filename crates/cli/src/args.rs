@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
+    /// Tell how often people were paged, and what a further page would do.
+    OnCall(crate::on_call::OnCall),
     /// Have a server serve what files say: as one revision, all or nothing.
     Apply(crate::apply::Apply),
     /// Print or write everything that a server serves.
@@ -79,6 +81,10 @@ pub(crate) struct Serve {
     /// The file of the webhooks that are told of what happens; it is read again when it changes.
     #[arg(long, env = "DAYBREAK_WEBHOOKS", value_name = "FILE")]
     pub(crate) webhooks: Option<PathBuf>,
+    /// The file of the secrets by which PagerDuty signs its webhook, one a line; without it nothing is taken from
+    /// PagerDuty.
+    #[arg(long, env = "DAYBREAK_PAGERDUTY_SECRET_FILE", value_name = "FILE")]
+    pub(crate) pagerduty_secret_file: Option<PathBuf>,
     /// The server's certificate as PEM, followed by those that lead from it to a root; with it the server speaks TLS
     /// only. It is read again when it changes.
     #[arg(long, env = "DAYBREAK_TLS_CERT", value_name = "FILE", requires = "tls_key")]

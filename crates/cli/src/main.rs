@@ -10,6 +10,7 @@ mod events;
 mod export;
 mod folder;
 mod hours;
+mod on_call;
 mod out;
 mod promote;
 mod remote;
@@ -49,6 +50,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(options) => backup::restore(&options),
         Command::Events(options) => events::run(&options),
         Command::Hours(options) => hours::run(&options),
+        Command::OnCall(options) => on_call::run(&options),
         Command::Apply(options) => apply::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Diff(options) => diff::run(&options),

@@ -70,6 +70,9 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     if let Some(file) = &options.webhooks {
         control.watch_webhooks(file).await?;
     }
+    if let Some(file) = &options.pagerduty_secret_file {
+        control.know_pagerduty(file.clone()).await?;
+    }
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));

@@ -25,6 +25,7 @@ use crate::events::RefusedStarts;
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
+use crate::pages::Pages;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
     pub(crate) refused: Mutex<RefusedStarts>,
     pub(crate) webhooks: Mutex<Webhooks>,
+    pub(crate) pages: Pages,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -117,6 +119,7 @@ impl Control {
         let contents = store.load().await?;
         let halt = store.halt().await?;
         let tokens = Tokens::open(&store, &contents).await?;
+        let pages = Pages::open(&*store).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
@@ -144,6 +147,7 @@ impl Control {
             recorded: tokio::sync::watch::Sender::new(()),
             refused: Mutex::default(),
             webhooks: Mutex::default(),
+            pages,
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

@@ -16,10 +16,12 @@ pub mod clock;
 mod control;
 mod events;
 mod files;
+mod freeze;
 mod health;
 mod history;
 mod hub;
 mod options;
+mod pages;
 mod refusal;
 mod resources;
 mod ring;
@@ -38,6 +40,7 @@ pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
 pub use control::{Control, OpenError};
+pub use daybreak_guard::people::Urgency;
 pub use daybreak_store::{BackupReader, Event, EventFilter, EventOrder, EventPage, RecordedEvent, Restored};
 pub use events::Follower;
 pub use files::{
@@ -47,6 +50,9 @@ pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};
 pub use options::{Options, OptionsError};
+pub use pages::{
+    Frozen, IncidentView, OnCallStatus, PageRefusal, PageView, PlainPage, ReceivedPage, ReceivedPages, SecretError,
+};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};

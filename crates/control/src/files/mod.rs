@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use daybreak_document::{self as document, Diagnostic, Draft, Source};
 use daybreak_model::wire::Position;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::change::Proposal;
-use crate::{Actor, Changed, Control, Refusal};
+use crate::{Actor, Changed, Control, Frozen, Refusal};
 
 use origin::Places;
 
@@ -26,6 +26,9 @@ pub use watch::FilesWatch;
 
 /// Who changes things in the log when it is the files.
 const ACTOR: &str = "files";
+
+/// How often an edit that waits for a freeze to end is tried.
+const FROZEN_LOOK: SignedDuration = SignedDuration::from_secs(60);
 
 /// What became of the files' last edits.
 #[derive(Clone, Debug, Serialize)]
@@ -70,6 +73,9 @@ pub struct RefusedFiles {
     /// tried again at another.
     #[serde(skip)]
     tried_at: Option<Position>,
+    /// When they are tried again wherever the server stands: they wait for a freeze to end.
+    #[serde(skip)]
+    retry_at: Option<Timestamp>,
 }
 
 /// Why a folder of documents cannot be served from the start.
@@ -133,6 +139,7 @@ impl Control {
             summary,
             diagnostics,
             tried_at,
+            retry_at: None,
         };
         let refused = match read {
             Err(error) => refused(error.to_string(), Vec::new(), None),
@@ -146,6 +153,7 @@ impl Control {
                     Err(Refusal::Invalid(diagnostics)) => {
                         refused(summary(&diagnostics), diagnostics, sound.then_some(tried_at))
                     }
+                    Err(Refusal::Frozen(frozen)) => self.held_back(frozen, tried_at),
                     Err(other) => {
                         // A store that failed is asked again at the next look.
                         let again = matches!(other, Refusal::Referenced(_)).then_some(tried_at);
@@ -155,10 +163,23 @@ impl Control {
                 }
             }
         };
-        log_refused(&refused.summary, &refused.diagnostics);
-        if let Some(files) = self.inner.files.lock().as_mut() {
-            files.last_refused = Some(refused);
+        let mut status = self.inner.files.lock();
+        let Some(files) = status.as_mut() else { return };
+        let is_said = files.last_refused.as_ref().is_some_and(|last| last.summary == refused.summary);
+        // What only waits is tried often, and said once.
+        if !is_said || refused.retry_at.is_none() {
+            log_refused(&refused.summary, &refused.diagnostics);
         }
+        files.last_refused = Some(refused);
+    }
+
+    /// An edit that waits until changes are frozen no longer.
+    fn held_back(&self, frozen: Frozen, tried_at: Position) -> RefusedFiles {
+        let at = self.inner.clock.now();
+        let soon = at.checked_add(FROZEN_LOOK).unwrap_or(Timestamp::MAX);
+        let retry_at = Some(frozen.clears_at.map_or(soon, |clears_at| soon.min(clears_at)));
+        let summary = format!("the edit is held back: {}", Refusal::Frozen(frozen));
+        RefusedFiles { at, summary, diagnostics: Vec::new(), tried_at: Some(tried_at), retry_at }
     }
 
     /// Merges what the files say with what was changed here since they were applied last.
@@ -204,10 +225,13 @@ impl Control {
 
     /// Whether this is not what was read last, or is to be tried again.
     fn is_news(&self, read: &Result<Vec<Source>, FilesError>) -> bool {
-        let position = self.position();
+        let (position, now) = (self.position(), self.inner.clock.now());
         self.inner.files.lock().as_ref().is_some_and(|status| {
             let tried_at = status.last_refused.as_ref().and_then(|refused| refused.tried_at);
-            status.read.as_ref() != Some(read) || tried_at.is_some_and(|at| at != position)
+            let retry_at = status.last_refused.as_ref().and_then(|refused| refused.retry_at);
+            status.read.as_ref() != Some(read)
+                || tried_at.is_some_and(|at| at != position)
+                || retry_at.is_some_and(|at| now >= at)
         })
     }
 }

@@ -68,9 +68,9 @@ struct Entry {
 }
 
 /// What the kinds of events begin with.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "flag", "fault", "segment", "hours", "slo", "on_call", "protect", "run", "start", "halt", "token", "store",
-    "webhook",
+    "webhook", "page",
 ];
 
 /// Where secrets are.
