@@ -34,6 +34,9 @@ pub(crate) struct Apply {
     /// Why, for the audit log.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Apply also while changes are frozen, for this reason; an admin's alone.
+    #[arg(long = "override", value_name = "REASON")]
+    override_reason: Option<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -73,7 +76,11 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             agreed = removed;
             shown = true;
         }
-        let sending = Sending { dry_run: options.dry_run, reason: options.reason.as_deref() };
+        let sending = Sending {
+            dry_run: options.dry_run,
+            reason: options.reason.as_deref(),
+            override_reason: options.override_reason.as_deref(),
+        };
         let sent = served.change(&remote, &decoded.resources, sending).await?;
         if !matches!(sent, Sent::Overtaken) {
             let mut warnings = decoded.diagnostics;

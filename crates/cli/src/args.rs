@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Hours(Hours),
     /// Tell what is left of error budgets and how fast they burn; import and export OpenSLO.
     Slo(crate::slo::Slo),
+    /// Tell how often people were paged, and what a further page would do.
+    OnCall(crate::on_call::OnCall),
     /// Have a server serve what files say: as one revision, all or nothing.
     Apply(crate::apply::Apply),
     /// Print or write everything that a server serves.
@@ -86,6 +88,10 @@ pub(crate) struct Serve {
     /// The Prometheus that SLOs with `sli.prometheus` are counted by: `http://prometheus:9090`.
     #[arg(long, env = "DAYBREAK_PROMETHEUS", value_name = "URL", hide_env_values = true)]
     pub(crate) prometheus: Option<PrometheusUrl>,
+    /// The file of the secrets by which PagerDuty signs its webhook, one a line; without it nothing is taken from
+    /// PagerDuty.
+    #[arg(long, env = "DAYBREAK_PAGERDUTY_SECRET_FILE", value_name = "FILE")]
+    pub(crate) pagerduty_secret_file: Option<PathBuf>,
     /// The server's certificate as PEM, followed by those that lead from it to a root; with it the server speaks TLS
     /// only. It is read again when it changes.
     #[arg(long, env = "DAYBREAK_TLS_CERT", value_name = "FILE", requires = "tls_key")]

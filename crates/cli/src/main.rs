@@ -10,6 +10,7 @@ mod events;
 mod export;
 mod folder;
 mod hours;
+mod on_call;
 mod out;
 mod promote;
 mod remote;
@@ -52,6 +53,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(options) => events::run(&options),
         Command::Hours(options) => hours::run(&options),
         Command::Slo(options) => slo::run(&options),
+        Command::OnCall(options) => on_call::run(&options),
         Command::Apply(options) => apply::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Diff(options) => diff::run(&options),

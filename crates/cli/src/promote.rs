@@ -42,6 +42,9 @@ pub(crate) struct Promote {
     /// Why, for the target's audit log.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Promote also while changes are frozen there, for this reason; an admin's alone.
+    #[arg(long = "override", value_name = "REASON")]
+    override_reason: Option<String>,
     /// The token for the server to take from.
     #[arg(long, env = "DAYBREAK_FROM_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     from_token: Option<Secret>,
@@ -77,7 +80,11 @@ pub(crate) fn run(options: &Promote) -> anyhow::Result<ExitCode> {
         for _ in 0..ATTEMPTS {
             let served = Served::read(&remote).await?;
             let (after, notes) = promoted(&source, &served.resources, &wanted, with)?;
-            let sending = Sending { dry_run: options.dry_run, reason: options.reason.as_deref() };
+            let sending = Sending {
+                dry_run: options.dry_run,
+                reason: options.reason.as_deref(),
+                override_reason: options.override_reason.as_deref(),
+            };
             let sent = served.change(&remote, &after, sending).await?;
             if !matches!(sent, Sent::Overtaken) {
                 notes.iter().for_each(|note| eprintln!("note: {note}"));

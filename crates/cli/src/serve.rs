@@ -70,6 +70,9 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     if let Some(file) = &options.webhooks {
         control.watch_webhooks(file).await?;
     }
+    if let Some(file) = &options.pagerduty_secret_file {
+        control.know_pagerduty(file.clone()).await?;
+    }
     if let Some(url) = &options.prometheus {
         control.watch_prometheus(url.clone()).map_err(anyhow::Error::msg).context("Prometheus cannot be asked")?;
     }

@@ -31,6 +31,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) dry_run: bool,
     /// Why, for the audit log.
     pub(crate) reason: Option<&'a str>,
+    /// Why a freeze of changes is overridden.
+    pub(crate) override_reason: Option<&'a str>,
 }
 
 /// What became of a change.
@@ -80,6 +82,7 @@ impl Served {
         let document = if removes { whole(after) } else { only(&self.resources, after, &differences) };
         let mut query = vec![("dry_run", sending.dry_run.to_string()), ("prune", removes.to_string())];
         query.extend(sending.reason.map(|reason| ("reason", reason.to_owned())));
+        query.extend(sending.override_reason.map(|reason| ("override", reason.to_owned())));
         let url = Url::parse_with_params(&format!("{}/api/v1/apply", remote.url().trim_end_matches('/')), &query)?;
         let request = remote.request_url(Method::POST, url).header(IF_MATCH, &self.tag);
         let request = request.header(CONTENT_TYPE, "application/json").body(document.to_string());

@@ -7,6 +7,10 @@ pub struct Actor {
     pub name: Option<String>,
     /// Why, in their words.
     pub reason: Option<String>,
+    /// Why a freeze is overridden, in their words.
+    pub override_reason: Option<String>,
+    /// Whether they may override: an admin. Without it, `override_reason` overrides nothing.
+    pub may_override: bool,
     /// Whether they wait until clients have the change: then clients are asked to say so at once.
     pub waits: bool,
 }
@@ -30,6 +34,18 @@ impl Actor {
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..Self::default() }
+    }
+
+    /// The same, who overrides a freeze for this reason, if they may.
+    #[must_use]
+    pub fn overriding(self, override_reason: Option<String>) -> Self {
+        Self { override_reason, ..self }
+    }
+
+    /// Why they override a freeze, if they do and may.
+    #[must_use]
+    pub fn overrides(&self) -> Option<&str> {
+        self.override_reason.as_deref().filter(|reason| self.may_override && !reason.trim().is_empty())
     }
 
     /// The same, with a reason.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::control::not_found;
 use crate::runs::{RECORD_WAIT, Recording};
 use crate::turn::Ready;
-use crate::{Actor, Control, Precondition, Refusal, State, files, resources};
+use crate::{Actor, Control, Precondition, Refusal, State, files, freeze, resources};
 
 /// What a change did.
 #[derive(Clone, Debug, Serialize)]
@@ -247,6 +247,10 @@ impl Control {
         if removes && unreferenced(&after).is_err() {
             return Vec::new();
         }
+        let changed = resources::changed(before.resources(), &after);
+        if self.thaw(before.resources(), &after, &changed, actor).is_err() {
+            return Vec::new();
+        }
         self.end_runs_of(before.resources(), &after, actor)
     }
 
@@ -273,6 +277,10 @@ impl Control {
             ended,
             warnings,
         };
+        let thawed = match answer.changed {
+            true => self.thaw(before.resources(), &after, &changed, actor)?,
+            false => None,
+        };
         for overridden in &overridden {
             tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
         }
@@ -288,6 +296,7 @@ impl Control {
         let now = self.inner.clock.now();
         change.events = resources::events(before.resources(), &after, &changed, actor, now);
         resources::say_overridden(&mut change.events, &overridden);
+        thawed.iter().for_each(|frozen| freeze::say_thawed(&mut change.events, frozen, actor));
         // What takes risk away is published first.
         answer.ended.extend(self.end_runs_of(before.resources(), &after, actor));
         self.add_pending(&mut change, recording);

@@ -27,6 +27,7 @@ use crate::events::{Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
+use crate::pages::Pages;
 use crate::runs::RunTable;
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) budgets: Mutex<BudgetTable>,
     /// Who holds it tells the store what was counted.
     pub(crate) budgets_keeper: tokio::sync::Mutex<()>,
+    pub(crate) pages: Pages,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -127,6 +129,7 @@ impl Control {
         let halt = store.halt().await?;
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
+        let pages = Pages::open(&*store).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
@@ -158,6 +161,7 @@ impl Control {
             webhooks: Mutex::default(),
             budgets: Mutex::new(BudgetTable::new(counted)),
             budgets_keeper: tokio::sync::Mutex::default(),
+            pages,
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

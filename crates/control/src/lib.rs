@@ -17,10 +17,12 @@ pub mod clock;
 mod control;
 mod events;
 mod files;
+mod freeze;
 mod health;
 mod history;
 mod hub;
 mod options;
+mod pages;
 mod prometheus;
 mod refusal;
 mod resources;
@@ -41,6 +43,7 @@ pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
 pub use control::{Control, OpenError};
+pub use daybreak_guard::people::Urgency;
 pub use daybreak_store::{BackupReader, Event, EventFilter, EventOrder, EventPage, RecordedEvent, Restored};
 pub use events::Follower;
 pub use files::{
@@ -50,6 +53,9 @@ pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};
 pub use options::{Options, OptionsError};
+pub use pages::{
+    Frozen, IncidentView, OnCallStatus, PageRefusal, PageView, PlainPage, ReceivedPage, ReceivedPages, SecretError,
+};
 pub use prometheus::{PrometheusUrl, PrometheusUrlError, SourceStatus};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};

@@ -8,6 +8,7 @@ use daybreak_model::{Key, KeyError, Reference, RunId};
 use daybreak_store::StoreError;
 
 use crate::HaltView;
+use crate::pages::{Frozen, PageRefusal};
 use crate::tokens::TokenRefusal;
 
 /// Why something was not done. Unless a variant says otherwise, nothing changed.
@@ -76,6 +77,12 @@ pub enum Refusal {
     /// A token was not made, or not revoked.
     #[error(transparent)]
     Token(#[from] TokenRefusal),
+    /// What was sent is no page, or could not be stored.
+    #[error(transparent)]
+    Page(#[from] PageRefusal),
+    /// The budget of people is spent, and that freezes changes by hand.
+    #[error("{}", frozen(.0))]
+    Frozen(Frozen),
     /// The history does not have what was asked for.
     #[error("{0}")]
     NotInHistory(String),
@@ -135,6 +142,11 @@ impl Refusal {
             Self::Token(TokenRefusal::TooMany(_)) => "too_many",
             Self::Token(TokenRefusal::Lifetime { .. }) => "bad_lifetime",
             Self::Token(TokenRefusal::RevokedNotRecorded(_)) => "revoked_not_recorded",
+            Self::Page(PageRefusal::Malformed(_)) => "malformed",
+            Self::Page(PageRefusal::NoSecret | PageRefusal::SecretUnreadable(_)) => "no_secret",
+            Self::Page(PageRefusal::BadSignature(_)) => "bad_signature",
+            Self::Page(PageRefusal::NotRecorded(_)) => "page_not_recorded",
+            Self::Frozen(_) => "frozen",
             Self::NotInHistory(_) => "not_in_history",
             Self::StoppedNotRecorded { .. } => "stopped_not_recorded",
             Self::HaltedNotDurable { .. } => "halted_not_durable",
@@ -196,6 +208,16 @@ fn users(references: &[Reference]) -> String {
 fn not_admitted(refusals: &[admission::Refusal]) -> String {
     let sentences: Vec<_> = refusals.iter().map(|refusal| refusal.sentence.as_str()).collect();
     sentences.join("; ")
+}
+
+fn frozen(frozen: &Frozen) -> String {
+    let names: Vec<_> = frozen.on_calls.iter().map(|key| format!("`{key}`")).collect();
+    let until = frozen.clears_at.map_or_else(String::new, |at| format!(" until {at}"));
+    format!(
+        "changes are frozen{until}, since the budget of {} is spent: people were paged too often; what only turns things \
+         off is taken, and an admin may give an `override` with a reason",
+        names.join(", ")
+    )
 }
 
 /// The nearest of some keys, where one is near.

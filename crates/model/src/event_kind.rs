@@ -59,6 +59,8 @@ kinds! {
     HaltSet = "halt.set",
     /// The halt was lifted.
     HaltLifted = "halt.lifted",
+    /// People were paged.
+    PageReceived = "page.received",
     /// A token was made.
     TokenCreated = "token.created",
     /// A token was revoked.

@@ -26,7 +26,7 @@ impl Caller {
     #[must_use]
     pub fn actor(&self, reason: Option<String>) -> Actor {
         let actor = self.token().map_or_else(Actor::default, |token| Actor::named(token.name()));
-        actor.because(reason)
+        Actor { may_override: self.may_override(), ..actor }.because(reason)
     }
 
     /// Their token.

@@ -41,6 +41,9 @@ pub const BACKLOG: u32 = 4_096;
 /// A body of a command such as `start`, `enable` or `halt`, in bytes.
 pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
 
+/// The body of an event of PagerDuty, in bytes.
+pub const WEBHOOK_BYTES_MAX: usize = 256 * 1024;
+
 /// How long a command that acts first waits for its reason.
 pub const REASON_WAIT: Duration = Duration::from_millis(250);
 /// Characters of a reason that a command which acts first takes; the rest is cut off.

@@ -57,6 +57,8 @@ codes! {
     ForeignOrigin => FORBIDDEN, "foreign_origin", "A page of another origin could have sent this";
     /// No token, or none that is valid.
     Unauthorized => UNAUTHORIZED, "unauthorized", "This needs a token";
+    /// What was sent is not signed, or by another secret.
+    BadSignature => UNAUTHORIZED, "bad_signature", "This is not signed by a known secret";
     /// The token's role may not.
     Forbidden => FORBIDDEN, "forbidden", "The token's role may not do this";
     /// Asked too often.
@@ -81,6 +83,8 @@ codes! {
     TooMany => CONFLICT, "too_many", "There are too many already";
     /// A run may not start; `reasons` lists every reason.
     NotAdmitted => CONFLICT, "not_admitted", "The run may not start";
+    /// Changes are frozen, since people were paged too often; `on_calls` says whose budget is spent.
+    Frozen => CONFLICT, "frozen", "Changes are frozen";
     /// A stop overtook the start.
     StoppedMeanwhile => CONFLICT, "stopped_meanwhile", "It was stopped before it began";
     /// The client has seen another environment.
@@ -103,6 +107,10 @@ codes! {
     OutcomeUnknown => SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether the change lasts";
     /// Stopped, but the stop could not be stored.
     StoppedNotRecorded => SERVICE_UNAVAILABLE, "stopped_not_recorded", "Stopped, not recorded";
+    /// A page counts, but could not be stored.
+    PageNotRecorded => SERVICE_UNAVAILABLE, "page_not_recorded", "Counted, but a restart would forget it";
+    /// There is no secret by which a sender could be known.
+    NoSecret => SERVICE_UNAVAILABLE, "no_secret", "No secret is known by which this could be checked";
     /// A token is refused, but that could not be stored.
     RevokedNotRecorded => SERVICE_UNAVAILABLE, "revoked_not_recorded", "Revoked, but a restart would forget it";
     /// Halted in memory, but the halt could not be stored.

@@ -1,8 +1,8 @@
 //! Refusals of control as problems: the one place where they meet HTTP.
 
 use actix_web::http::header::ETAG;
-use daybreak_control::Refusal;
 use daybreak_control::tokens::TokenRefusal;
+use daybreak_control::{PageRefusal, Refusal};
 use daybreak_model::Reference;
 use serde::Serialize;
 
@@ -47,6 +47,11 @@ impl From<Refusal> for Problem {
             Refusal::StoppedMeanwhile(_) => Self::new(Code::StoppedMeanwhile, detail),
             Refusal::OtherEnvironment { .. } => Self::new(Code::OtherEnvironment, detail),
             Refusal::NotCounted(_) => Self::new(Code::NotCounted, detail),
+            Refusal::Page(why) => Self::new(page(&why), detail),
+            Refusal::Frozen(frozen) => {
+                let problem = Self::new(Code::Frozen, detail).with("on_calls", &frozen.on_calls);
+                frozen.clears_at.iter().fold(problem, |problem, at| problem.with("clears_at", at))
+            }
             Refusal::NotInHistory(_) => Self::new(Code::NotInHistory, detail),
             Refusal::Conflict { .. } => Self::new(Code::Conflict, detail),
             Refusal::Unknown(_) => Self::new(Code::OutcomeUnknown, detail),
@@ -54,6 +59,15 @@ impl From<Refusal> for Problem {
             Refusal::Backup(_) => Self::new(Code::BadBackup, detail),
             Refusal::ShuttingDown => Self::new(Code::ShuttingDown, detail),
         }
+    }
+}
+
+const fn page(why: &PageRefusal) -> Code {
+    match why {
+        PageRefusal::Malformed(_) => Code::BadRequest,
+        PageRefusal::NoSecret | PageRefusal::SecretUnreadable(_) => Code::NoSecret,
+        PageRefusal::BadSignature(_) => Code::BadSignature,
+        PageRefusal::NotRecorded(_) => Code::PageNotRecorded,
     }
 }
 

@@ -62,7 +62,7 @@ fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    use Right::{Administer, Evaluate, Follow, Halt, Operate, Read, Report};
+    use Right::{Administer, Evaluate, Follow, Halt, Operate, Page, Read, Report};
     let asks = |method, template: &str, right| row(method, template, Some(right));
     let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
     let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
@@ -90,6 +90,12 @@ fn rows() -> Vec<Row> {
         asks("GET", "/api/v1/runs/{id}", Read),
         asks("GET", "/api/v1/hours/{key}/status", Read),
         asks("GET", "/api/v1/slos/{key}/status", Read),
+        asks("GET", "/api/v1/on-call/{key}/status", Read),
+        // What comes in takes risk away, and its senders give up sooner or later.
+        unlimited("POST", "/api/v1/pages", Page),
+        unlimited("POST", "/api/v1/pages/alertmanager", Page),
+        // It can show no token: it signs.
+        row("POST", "/api/v1/pages/pagerduty", None),
         asks("GET", "/api/v1/export", Read),
         asks("POST", "/api/v1/apply", Administer),
         asks("GET", "/api/v1/origins", Read),

@@ -14,12 +14,12 @@ use daybreak_document::{self as document, Diagnostic, Draft, Source};
 use daybreak_model::EventKind;
 use daybreak_model::wire::Position;
 use daybreak_store::Event;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::change::Proposal;
-use crate::{Actor, Changed, Control, Refusal};
+use crate::{Actor, Changed, Control, Frozen, Refusal};
 
 use origin::Places;
 
@@ -31,6 +31,9 @@ pub use watch::FilesWatch;
 const ACTOR: &str = "files";
 /// Diagnostics of a refused edit that the log keeps.
 const DIAGNOSTICS_RECORDED_MAX: usize = 20;
+
+/// How often an edit that waits for a freeze to end is tried.
+const FROZEN_LOOK: SignedDuration = SignedDuration::from_secs(60);
 
 /// What became of the files' last edits.
 #[derive(Clone, Debug, Serialize)]
@@ -75,6 +78,9 @@ pub struct RefusedFiles {
     /// tried again at another.
     #[serde(skip)]
     tried_at: Option<Position>,
+    /// When they are tried again wherever the server stands: they wait for a freeze to end.
+    #[serde(skip)]
+    retry_at: Option<Timestamp>,
 }
 
 /// Why a folder of documents cannot be served from the start.
@@ -138,6 +144,7 @@ impl Control {
             summary,
             diagnostics,
             tried_at,
+            retry_at: None,
         };
         let refused = match read {
             Err(error) => refused(error.to_string(), Vec::new(), None),
@@ -151,6 +158,7 @@ impl Control {
                     Err(Refusal::Invalid(diagnostics)) => {
                         refused(summary(&diagnostics), diagnostics, sound.then_some(tried_at))
                     }
+                    Err(Refusal::Frozen(frozen)) => self.held_back(frozen, tried_at),
                     Err(other) => {
                         // A store that failed is asked again at the next look.
                         let again = matches!(other, Refusal::Referenced(_)).then_some(tried_at);
@@ -160,7 +168,12 @@ impl Control {
                 }
             }
         };
-        log_refused(&refused.summary, &refused.diagnostics);
+        let last = |files: &FilesStatus| files.last_refused.as_ref().map(|last| last.summary.clone());
+        let is_said = self.inner.files.lock().as_ref().and_then(last).is_some_and(|last| last == refused.summary);
+        // What only waits is tried often, and said once.
+        if !is_said || refused.retry_at.is_none() {
+            log_refused(&refused.summary, &refused.diagnostics);
+        }
         self.note_refused_edit(refused);
     }
 
@@ -181,6 +194,15 @@ impl Control {
             });
         }
         files.last_refused = Some(refused);
+    }
+
+    /// An edit that waits until changes are frozen no longer.
+    fn held_back(&self, frozen: Frozen, tried_at: Position) -> RefusedFiles {
+        let at = self.inner.clock.now();
+        let soon = at.checked_add(FROZEN_LOOK).unwrap_or(Timestamp::MAX);
+        let retry_at = Some(frozen.clears_at.map_or(soon, |clears_at| soon.min(clears_at)));
+        let summary = format!("the edit is held back: {}", Refusal::Frozen(frozen));
+        RefusedFiles { at, summary, diagnostics: Vec::new(), tried_at: Some(tried_at), retry_at }
     }
 
     /// Merges what the files say with what was changed here since they were applied last.
@@ -226,10 +248,13 @@ impl Control {
 
     /// Whether this is not what was read last, or is to be tried again.
     fn is_news(&self, read: &Result<Vec<Source>, FilesError>) -> bool {
-        let position = self.position();
+        let (position, now) = (self.position(), self.inner.clock.now());
         self.inner.files.lock().as_ref().is_some_and(|status| {
             let tried_at = status.last_refused.as_ref().and_then(|refused| refused.tried_at);
-            status.read.as_ref() != Some(read) || tried_at.is_some_and(|at| at != position)
+            let retry_at = status.last_refused.as_ref().and_then(|refused| refused.retry_at);
+            status.read.as_ref() != Some(read)
+                || tried_at.is_some_and(|at| at != position)
+                || retry_at.is_some_and(|at| now >= at)
         })
     }
 }

@@ -45,7 +45,7 @@ impl Control {
     }
 
     /// Serves the documents of a folder as they are now.
-    pub(super) async fn start_files(&self, folder: &Path) -> Result<(), LoadError> {
+    pub(crate) async fn start_files(&self, folder: &Path) -> Result<(), LoadError> {
         if self.position().revision == 0 {
             self.load_files(folder).await?;
         } else {
@@ -56,7 +56,7 @@ impl Control {
     }
 
     /// Looks at the folder once, and takes over what is new, once it has settled.
-    pub(super) async fn look(&self, folder: &Path) {
+    pub(crate) async fn look(&self, folder: &Path) {
         let mut seen = read(folder.to_owned()).await;
         if !self.is_news(&seen) {
             return;

@@ -20,50 +20,50 @@ use crate::Control;
 
 /// What a run shows: so far, or in the end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Conclusion {
+pub(super) struct Conclusion {
     /// What the counts show.
     #[serde(flatten)]
-    pub finding: Finding,
+    pub(super) finding: Finding,
     /// What the run spent of the error budget; none without a guard.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub spent: Option<Spent>,
+    pub(super) spent: Option<Spent>,
     /// Times to the head of the response.
-    pub latency: BothLatencies,
+    pub(super) latency: BothLatencies,
     /// What was counted.
-    pub counts: RunCounts,
+    pub(super) counts: RunCounts,
     /// What was seen over time.
-    pub timeline: Vec<Moment>,
+    pub(super) timeline: Vec<Moment>,
 }
 
 /// What a run spent of an error budget.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spent {
+pub(super) struct Spent {
     /// Treated requests that were bad.
-    pub bad: u64,
+    pub(super) bad: u64,
     /// How many may be, before the run is aborted.
-    pub max: f64,
+    pub(super) max: f64,
 }
 
 /// The latencies of both arms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BothLatencies {
+pub(super) struct BothLatencies {
     /// Of treated requests; none before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub treated: Option<Latency>,
+    pub(super) treated: Option<Latency>,
     /// Of the others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub control: Option<Latency>,
+    pub(super) control: Option<Latency>,
 }
 
 /// Quantiles of times to the head of the response, in milliseconds; each is off by a sixteenth at most.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Latency {
+pub(super) struct Latency {
     /// Half took no longer.
-    pub p50_ms: f64,
+    pub(super) p50_ms: f64,
     /// Nine of ten took no longer.
-    pub p90_ms: f64,
+    pub(super) p90_ms: f64,
     /// 99 of a hundred took no longer.
-    pub p99_ms: f64,
+    pub(super) p99_ms: f64,
 }
 
 impl Latency {
@@ -112,7 +112,12 @@ pub(super) fn counts(conclusion: &Value) -> Option<RunCounts> {
 
 impl Control {
     /// What the runs showed whose last requests are through by now. Nothing is counted of them any more.
-    pub(super) fn conclude(&self, drained: &[Arc<Run>], clients: &mut Clients, now: Timestamp) -> Vec<(RunId, Conclusion)> {
+    pub(super) fn conclude(
+        &self,
+        drained: &[Arc<Run>],
+        clients: &mut Clients,
+        now: Timestamp,
+    ) -> Vec<(RunId, Conclusion)> {
         let mut watches = self.inner.watches.lock();
         let concluded = drained.iter().map(|run| {
             let mut watch = watches.remove(&run.id).unwrap_or_default();

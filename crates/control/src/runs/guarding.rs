@@ -56,13 +56,7 @@ impl Known {
 
 impl Control {
     /// What is known of what a fault's guard names; none where it has no guard.
-    pub(super) fn guard_known(
-        &self,
-        state: &State,
-        fault: &Fault,
-        live: &[&Client],
-        now: Timestamp,
-    ) -> Option<Known> {
+    pub(super) fn guard_known(&self, state: &State, fault: &Fault, live: &[&Client], now: Timestamp) -> Option<Known> {
         let Guard::Policy(policy) = &fault.guard else { return None };
         let slo = state.resources().slos.get(&policy.slo);
         let revision = state.revision(daybreak_model::Kind::Slo, policy.slo.as_str()).unwrap_or_default();

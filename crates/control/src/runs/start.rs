@@ -229,7 +229,14 @@ impl Control {
         }
     }
 
-    fn admit(&self, state: &State, fault: &Fault, spec: &RunSpec, request: &StartRequest, now: Timestamp) -> (Admission, Option<Guarded>) {
+    fn admit(
+        &self,
+        state: &State,
+        fault: &Fault,
+        spec: &RunSpec,
+        request: &StartRequest,
+        now: Timestamp,
+    ) -> (Admission, Option<Guarded>) {
         let start = admission::Start {
             percentage: request.percentage,
             duration: request.duration,

@@ -10,7 +10,7 @@ use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
 use daybreak_guard::run::{Effect, Event, Run};
 use daybreak_guard::watch::Sight;
 use daybreak_model::wire::{Message, RunsChanged};
-use daybreak_model::{Millis, Percentage, RunId};
+use daybreak_model::{EventKind, Millis, Percentage, RunId};
 use daybreak_store::{self as store, Leadership, LeadershipRequest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -151,7 +151,7 @@ impl Control {
         };
         let Some(why) = why else { return };
         let (at, data) = (self.inner.clock.now(), json!({ "why": why }));
-        let kind = "store.failed".to_owned();
+        let kind = EventKind::StoreFailed.into();
         let event = store::Event { at, kind, subject: None, actor: None, reason: None, data };
         if self.inner.store.append(vec![event]).await.is_ok() {
             self.inner.vitals.lock().store_failed = None;

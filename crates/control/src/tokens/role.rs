@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Evaluates flags that are marked `client: true`, and sees nothing else: it may be public.
     Evaluate,
+    /// Sends pages, and sees nothing.
+    Pager,
     /// An application with the SDK.
     Sdk,
     /// Reads everything, and may halt.
@@ -26,6 +28,8 @@ pub enum Role {
 pub enum Right {
     /// To evaluate flags one does not see.
     Evaluate,
+    /// To send pages.
+    Page,
     /// To have all flags, and to follow their changes.
     Follow,
     /// To report as a client, and to be granted leases.
@@ -42,18 +46,19 @@ pub enum Right {
 
 /// A word that is no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no role; write `evaluate`, `sdk`, `viewer`, `operator` or `admin`")]
+#[error("`{0}` is no role; write `evaluate`, `pager`, `sdk`, `viewer`, `operator` or `admin`")]
 pub struct RoleError(String);
 
 impl Role {
     /// All of them, the least first.
-    pub const ALL: [Self; 5] = [Self::Evaluate, Self::Sdk, Self::Viewer, Self::Operator, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Evaluate, Self::Pager, Self::Sdk, Self::Viewer, Self::Operator, Self::Admin];
 
     /// Its word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Evaluate => "evaluate",
+            Self::Pager => "pager",
             Self::Sdk => "sdk",
             Self::Viewer => "viewer",
             Self::Operator => "operator",
@@ -73,7 +78,8 @@ impl Right {
     #[must_use]
     pub const fn roles(self) -> &'static [Role] {
         match self {
-            Self::Evaluate => &Role::ALL,
+            Self::Evaluate => &[Role::Evaluate, Role::Sdk, Role::Viewer, Role::Operator, Role::Admin],
+            Self::Page => &[Role::Pager, Role::Operator, Role::Admin],
             Self::Follow => &[Role::Sdk, Role::Viewer, Role::Operator, Role::Admin],
             Self::Report => &[Role::Sdk, Role::Admin],
             Self::Read | Self::Halt => &[Role::Viewer, Role::Operator, Role::Admin],

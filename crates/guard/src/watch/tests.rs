@@ -25,6 +25,7 @@ fn guarded() -> Run {
         sli: Indicator {
             operation: "POST /checkout".to_owned(),
             good: Good { status: Some(StatusBound(500)), latency: None },
+            prometheus: None,
         },
     };
     let guard = Some(Guarded { policy, slo, spend_max: 50.0 });

@@ -30,6 +30,8 @@ pub struct Because {
 pub struct ChangeQuery {
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Why a freeze of changes is overridden; an admin's alone.
+    r#override: Option<String>,
     /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
     wait: Option<String>,
 }
@@ -45,7 +47,10 @@ impl ChangeQuery {
     /// When the wait is no length of time, or too long.
     pub(super) fn asks(self, caller: &Caller, reason: Option<String>) -> Result<(Actor, Wait), Problem> {
         let wait = Wait::read(self.wait.as_deref())?;
-        Ok((Actor { waits: wait.0.is_some(), ..caller.actor(reason.or(self.reason)) }, wait))
+        Ok((
+            Actor { waits: wait.0.is_some(), ..caller.actor(reason.or(self.reason)).overriding(self.r#override) },
+            wait,
+        ))
     }
 }
 

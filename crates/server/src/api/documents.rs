@@ -29,6 +29,8 @@ pub struct ApplyQuery {
     prune: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Why a freeze of changes is overridden; an admin's alone.
+    r#override: Option<String>,
     /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
     wait: Option<String>,
 }
@@ -67,9 +69,9 @@ pub(crate) async fn apply(
     query: web::Query<ApplyQuery>,
     document: Document,
 ) -> Result<HttpResponse, Problem> {
-    let ApplyQuery { dry_run, prune, reason, wait } = query.into_inner();
+    let ApplyQuery { dry_run, prune, reason, r#override, wait } = query.into_inner();
     let wait = Wait::read(wait.as_deref())?;
-    let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason) };
+    let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason).overriding(r#override) };
     let (work, source) = (control.clone(), document.source.clone());
     let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
     let apply = async move { work.apply(vec![source], options, actor).await };

@@ -25,7 +25,7 @@ pub struct CreateToken {
     /// Its name, of a key's form.
     #[schema(required, example = "checkout-eu")]
     name: String,
-    /// What it may do: `evaluate`, `sdk`, `viewer`, `operator` or `admin`.
+    /// What it may do: `evaluate`, `pager`, `sdk`, `viewer`, `operator` or `admin`.
     #[schema(required, example = "sdk")]
     role: String,
     /// How long it lives; for ever unless said.

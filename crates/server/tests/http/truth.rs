@@ -152,6 +152,7 @@ async fn every_operation_answers_as_described() {
     seen.insert(("/".to_owned(), "GET".to_owned(), "303".to_owned()));
     seen.extend(ofrep_not_modified(&server).await);
     seen.extend(webhook_test(&server).await);
+    seen.extend(pagerduty(&server).await);
     seen.extend(tokens_and_restore(&server).await);
     let described = OPERATIONS.iter().flat_map(|(path, method, operation)| {
         let statuses = operation["responses"].as_object().unwrap().keys().filter(|status| status.as_str() < "400");
@@ -180,6 +181,20 @@ async fn webhook_test(server: &Server) -> Option<(String, String, String)> {
     server.post("/api/v1/webhooks/other/test", "").await.expect_problem(404, "not_found", "other");
     server.get("/api/v1/webhooks").await.expect(200);
     Some(("/api/v1/webhooks/{name}/test".to_owned(), "POST".to_owned(), "200".to_owned()))
+}
+
+/// An event that is signed as PagerDuty does.
+async fn pagerduty(server: &Server) -> Option<(String, String, String)> {
+    const PATH: &str = "/api/v1/pages/pagerduty";
+    server.post(PATH, PING).await.expect_problem(503, "no_secret", "--pagerduty-secret-file");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "Jefe\n").unwrap();
+    server.shared.control().know_pagerduty(file).await.unwrap();
+    server.post(PATH, PING).await.expect_problem(401, "bad_signature", "X-PagerDuty-Signature");
+    let signed = [("x-pagerduty-signature", PING_SIGNED)];
+    server.send("POST", PATH, &signed, PING).await.expect(200);
+    Some((PATH.to_owned(), "POST".to_owned(), "200".to_owned()))
 }
 
 /// These come last: from the first token on everybody is asked for one, and a server that restores ends.
@@ -228,7 +243,7 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 30] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 34] = [
         ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
@@ -253,6 +268,9 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/origins?differs=false", &[], "", 200),
         ("GET", "/api/v1/hours/office/status", &[], "", 200),
         ("GET", "/api/v1/slos/checkout/status", &[], "", 200),
+        ("POST", "/api/v1/pages", &[], r#"{"on_call": "payments", "key": "1", "person": "ada"}"#, 200),
+        ("POST", "/api/v1/pages/alertmanager", &[], ALERTS, 200),
+        ("GET", "/api/v1/on-call/payments/status", &[], "", 200),
         ("GET", "/api/v1/events?limit=5", &[], "", 200),
         ("GET", "/api/v1/snapshot", &[], "", 200),
         ("GET", "/api/v1/snapshot", &["if-none-match"], "", 304),
@@ -271,6 +289,11 @@ const FAULT: &str = "{point: payment.gateway, percentage: 5%, effect: {latency: 
 const HOURS: &str = "{time_zone: Europe/Berlin, weekdays: mon..fri, times: [\"10:00-12:00\"], description: x}";
 const SLO: &str = "{objective: 99.9%, window: 28d, sli: {operation: POST /checkout, good: {status: \"<500\"}}}";
 const ON_CALL: &str = "{pages_per_week: 2, off_hours_incidents_per_half_year: 1, hours: office}";
+const ALERTS: &str = r#"{"version": "4", "receiver": "pager", "groupKey": "{}", "alerts": [{"status": "firing",
+    "labels": {"alertname": "Down"}, "annotations": {}, "startsAt": "2026-11-23T09:00:00Z", "fingerprint": "a1"}]}"#;
+const PING: &str = r#"{"event":{"id":"1","event_type":"pagey.ping","occurred_at":"2026-11-23T09:00:00Z"}}"#;
+/// HMAC-SHA256 of [`PING`] by the key `Jefe`.
+const PING_SIGNED: &str = "v1=d125f36387ac15f36fc759d4e34da4fbcd490bbd8d14dd43041d9cf86b5074e4";
 const REPORT: &str = r#"{"client": "0123456789abcdef0123456789abcdef", "sequence": 3, "service": "shop",
     "sdk": {"name": "daybreak-sdk", "version": "0.1.0"}, "level": 1, "state": "streaming",
     "faults": {"allowed": true, "in_flight": 0},

@@ -1,6 +1,7 @@
 //! Runs over a clock moved by hand, and a store that hangs when told to.
 
 mod end;
+mod guarded;
 mod lease;
 mod start;
 mod stop;

@@ -1,8 +1,8 @@
 //! What a start asks, pins and refuses.
 
 use daybreak_guard::admission::RefusalCode::{
-    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, GuardUnavailable, Halted, NoClients,
-    OutsideHours, PercentageRaised, PointBusy,
+    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, Halted, InsufficientData, NoArms, NoClients,
+    OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
 };
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{Kind, Millis};
@@ -119,7 +119,8 @@ async fn every_reason_is_told_at_once() {
     bench.control.lift(Actor::default()).await.unwrap();
     TestClient::new(1).report(&bench.control);
     assert_eq!(codes(&bench.start("stock-slow").await.unwrap_err()), [FaultDisabled, OutsideHours, BlastRadius]);
-    assert_eq!(codes(&bench.start("guarded").await.unwrap_err()), [GuardUnavailable]);
+    let refused = codes(&bench.start("guarded").await.unwrap_err());
+    assert_eq!(refused, [InsufficientData, NoArms, ShadowFirst]);
     assert!(
         matches!(bench.start("gateway-slov").await, Err(Refusal::NotFound { nearest: Some(near), .. }) if near == "gateway-slow")
     );

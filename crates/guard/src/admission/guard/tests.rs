@@ -36,7 +36,7 @@ impl Bench {
             owner: None,
             objective: percentage("99.9%"),
             window: Window::Rolling(Millis::from_secs(28 * 86_400)),
-            sli: Indicator { operation: "POST /checkout".to_owned(), good },
+            sli: Indicator { operation: "POST /checkout".to_owned(), good, prometheus: None },
         };
         let on_call = OnCall {
             description: None,

@@ -1,0 +1,257 @@
+//! Pages: what Alertmanager, PagerDuty and others tell of, as it counts for on-calls.
+//!
+//! What is told is taken in before it is stored, since it takes risk away; where the store then fails, the sender is told
+//! to send it again, which counts nothing twice. Whoever cannot be understood has changed nothing.
+
+mod alertmanager;
+mod pagerduty;
+mod plain;
+mod signature;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use daybreak_guard::people::{Page, People, Received, Record, Source, Work};
+use daybreak_model::limits::PAGE_TEXT_BYTES_MAX;
+use daybreak_model::{EventKind, Key, Kind};
+use daybreak_store::{Event, Store};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::control::{OpenError, read};
+use crate::resources::subject;
+use crate::{Actor, Control, Refusal};
+
+pub use plain::PlainPage;
+pub use signature::SecretError;
+pub use status::{Frozen, IncidentView, OnCallStatus, PageView};
+
+/// What the names of the store's notes begin with.
+const NOTES: &str = "pages/";
+
+/// What is known of pages, and who may send them.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    /// Held for moments only, never across a wait.
+    pub(crate) people: Mutex<People>,
+    /// Who holds it has the store keep what is known.
+    writer: tokio::sync::Mutex<()>,
+    /// The file of PagerDuty's secrets.
+    secret: Mutex<Option<PathBuf>>,
+}
+
+/// Why what was sent is no page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageRefusal {
+    /// It cannot be understood.
+    #[error("{0}")]
+    Malformed(String),
+    /// Nobody said by which secret to know PagerDuty.
+    #[error(
+        "nothing says by which secret PagerDuty signs, so nothing is taken from it; start with `--pagerduty-secret-file FILE`"
+    )]
+    NoSecret,
+    /// The secret cannot be read any more.
+    #[error("the secret by which PagerDuty signs cannot be read: {0}")]
+    SecretUnreadable(String),
+    /// It is signed by none of the secrets.
+    #[error("{0}")]
+    BadSignature(&'static str),
+    /// It counts, but a restart would forget it.
+    #[error(
+        "it counts from now on, but a restart would forget it, as the store failed ({0}); send it again, it is counted once"
+    )]
+    NotRecorded(String),
+}
+
+/// What became of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceivedPages {
+    /// Each page that it was, by on-call.
+    pub pages: Vec<ReceivedPage>,
+    /// Whether it was of no on-call: then it shows that its source lives, and nothing else.
+    pub unmatched: bool,
+}
+
+/// What became of one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceivedPage {
+    /// Whose it is.
+    pub on_call: Key,
+    /// What became of it.
+    pub received: Received,
+}
+
+/// What was told of, as it concerns on-calls.
+#[derive(Debug, Default)]
+struct Told {
+    pages: Vec<Page>,
+    works: Vec<Work>,
+    /// Whether it was of some on-call.
+    matched: bool,
+}
+
+impl Pages {
+    /// What the store remembers.
+    pub(crate) async fn open(store: &dyn Store) -> Result<Self, OpenError> {
+        let mut records = Vec::new();
+        for (name, note) in store.notes(NOTES.to_owned()).await? {
+            let record: Record = read(&format!("the note `{name}`"), note)?;
+            records.push((name.strip_prefix(NOTES).unwrap_or(&name).to_owned(), record));
+        }
+        Ok(Self { people: Mutex::new(People::restore(records)), ..Self::default() })
+    }
+}
+
+impl Control {
+    /// Takes a notification of Alertmanager's webhook, version 4.
+    ///
+    /// # Errors
+    /// When it cannot be understood, or the store fails.
+    pub async fn receive_alerts(&self, body: &[u8], actor: Actor) -> Result<ReceivedPages, Refusal> {
+        let notification = alertmanager::Notification::read(body)?;
+        let now = self.inner.clock.now();
+        let told = notification.told(&self.state().resources().on_call, now);
+        self.receive(Source::Alertmanager, None, told, now, actor).await
+    }
+
+    /// Takes an event of PagerDuty's webhook, version 3. `signature` is the header `X-PagerDuty-Signature`.
+    ///
+    /// # Errors
+    /// When it is not signed by a secret of the file, cannot be understood, or the store fails.
+    pub async fn receive_pagerduty(&self, signature: Option<&str>, body: &[u8]) -> Result<ReceivedPages, Refusal> {
+        let file = self.inner.pages.secret.lock().clone().ok_or(PageRefusal::NoSecret)?;
+        let secrets = signature::read(file).await.map_err(|error| PageRefusal::SecretUnreadable(error.to_string()))?;
+        signature::check(&secrets, signature, body).map_err(PageRefusal::BadSignature)?;
+        let event = pagerduty::Delivery::read(body)?;
+        let now = self.inner.clock.now();
+        let told = {
+            let people = self.inner.pages.people.lock();
+            event.told(&self.state().resources().on_call, &people)
+        };
+        self.receive(Source::Pagerduty, None, told, now, Actor::named("pagerduty")).await
+    }
+
+    /// Takes a page in Daybreak's own form.
+    ///
+    /// # Errors
+    /// When there is no such on-call, a text is too long, or the store fails.
+    pub async fn receive_page(&self, page: PlainPage, actor: Actor) -> Result<ReceivedPages, Refusal> {
+        let state = self.state();
+        let known = state.resources().on_call.get_key_value(page.on_call.as_str());
+        let on_call = known.map(|(key, _)| key.clone());
+        let on_call = on_call.ok_or_else(|| state.not_found(Kind::OnCall, &page.on_call))?;
+        let now = self.inner.clock.now();
+        let told = page.told(&on_call, now, || self.fresh_key())?;
+        self.receive(Source::Plain, Some(&on_call), told, now, actor).await
+    }
+
+    /// From now on PagerDuty is known by the secrets of this file, one a line. It is read for each event, so that it may
+    /// change.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds none.
+    pub async fn know_pagerduty(&self, file: PathBuf) -> Result<(), SecretError> {
+        signature::read(file.clone()).await?;
+        *self.inner.pages.secret.lock() = Some(file);
+        Ok(())
+    }
+
+    fn fresh_key(&self) -> String {
+        use rand::RngExt;
+        format!("{:016x}", self.inner.entropy.lock().random::<u64>())
+    }
+
+    /// Takes in what was told, has the store keep it, and writes down what counts.
+    async fn receive(
+        &self,
+        source: Source,
+        of: Option<&Key>,
+        told: Told,
+        now: Timestamp,
+        actor: Actor,
+    ) -> Result<ReceivedPages, Refusal> {
+        let mut answer = ReceivedPages { pages: Vec::new(), unmatched: !told.matched };
+        let mut events = Vec::new();
+        {
+            let mut people = self.inner.pages.people.lock();
+            people.forget(now);
+            people.hear(source, of, now);
+            for page in told.pages {
+                let (on_call, at, title) = (page.on_call.clone(), page.at.min(now), page.title.clone());
+                let received = people.page(page, now);
+                if received == Received::Counted {
+                    let data = json!({"source": source, "title": title, "paged_at": at});
+                    events.push(page_event(&on_call, &actor, now, data));
+                }
+                answer.pages.push(ReceivedPage { on_call, received });
+            }
+            told.works.into_iter().for_each(|work| people.work(work, now));
+        }
+        let control = self.clone();
+        // Whoever sent it may be gone meanwhile; it is stored all the same.
+        let kept = self.inner.runtime.spawn(async move { control.keep_pages(events).await }).await;
+        kept.unwrap_or_else(|error| Err(PageRefusal::NotRecorded(error.to_string())))?;
+        Ok(answer)
+    }
+
+    async fn keep_pages(&self, events: Vec<Event>) -> Result<(), PageRefusal> {
+        let pages = &self.inner.pages;
+        let not_recorded = |why: String| PageRefusal::NotRecorded(why);
+        let _writer = pages.writer.lock().await;
+        let unsaved = pages.people.lock().unsaved();
+        if !unsaved.is_empty() {
+            let note = |(name, record): (&String, &Option<Record>)| {
+                let value = record.as_ref().map(serde_json::to_value).transpose();
+                value.map(|value| (format!("{NOTES}{name}"), value))
+            };
+            let notes: Result<BTreeMap<_, _>, _> = unsaved.iter().map(note).collect();
+            let notes = notes.map_err(|error| not_recorded(error.to_string()))?;
+            self.inner.store.put_notes(notes).await.map_err(|error| not_recorded(error.to_string()))?;
+            pages.people.lock().saved(&unsaved);
+        }
+        for event in events {
+            tracing::info!(subject = event.subject, data = %event.data, "a page was received");
+            // It counts, whether or not the log has it.
+            if let Err(error) = self.note_event(event).await {
+                tracing::warn!(%error, "a page that counts is not in the log");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn page_event(on_call: &Key, actor: &Actor, at: Timestamp, data: serde_json::Value) -> Event {
+    Event {
+        at,
+        kind: EventKind::PageReceived.into(),
+        subject: Some(subject(Kind::OnCall, on_call.as_str())),
+        actor: actor.name.clone(),
+        reason: actor.reason.clone(),
+        data,
+    }
+}
+
+/// Reads a JSON object.
+///
+/// # Errors
+/// What is wrong, and where, but no more of it than fits a sentence.
+fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    // A list would be taken for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| shortened(error.to_string()))
+}
+
+/// As much of a text as is kept.
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(PAGE_TEXT_BYTES_MAX));
+    text
+}

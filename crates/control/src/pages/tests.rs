@@ -1,0 +1,357 @@
+//! What is received, told again, forged and frozen.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daybreak_document::Source;
+use daybreak_guard::people::Received;
+use daybreak_model::Kind;
+use daybreak_store::EventFilter;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing::{Bench, MONDAY};
+use crate::{ApplyOptions, Precondition, Urgency};
+
+const ON_CALL: &str = r#"
+on_call:
+  payments:
+    pages_per_week: 2
+    off_hours_incidents_per_half_year: 1
+    hours: office
+    match: { receiver: payments-pager, labels: { severity: page }, service: PSVC01 }
+    freeze: changes
+  orders: { pages_per_week: 2, off_hours_incidents_per_half_year: 1, hours: office, match: { labels: { team: orders } } }
+"#;
+
+async fn bench() -> Bench {
+    let bench = Bench::new().await;
+    apply(&bench, ON_CALL, Actor::default()).await.unwrap();
+    bench
+}
+
+async fn apply(bench: &Bench, text: &str, actor: Actor) -> Result<crate::Changed, Refusal> {
+    bench.control.apply(vec![Source::new("more.yaml", text)], ApplyOptions::default(), actor).await
+}
+
+/// A notification of Alertmanager: of each alert its fingerprint, since when it fires, and whether it does.
+fn notification(receiver: &str, alerts: &[(&str, &str, &str)]) -> Vec<u8> {
+    let alert = |(fingerprint, since, status): &(&str, &str, &str)| {
+        json!({
+            "status": status, "labels": {"alertname": "CheckoutDown", "severity": "page"},
+            "annotations": {"summary": "Checkout is down"}, "startsAt": since, "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://prometheus.example/graph", "fingerprint": fingerprint,
+        })
+    };
+    let notification = json!({
+        "receiver": receiver, "status": "firing", "alerts": alerts.iter().map(alert).collect::<Vec<_>>(),
+        "groupLabels": {}, "commonLabels": {"alertname": "CheckoutDown"}, "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example", "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0,
+        "anything": {"new": [1]},
+    });
+    serde_json::to_vec(&notification).unwrap()
+}
+
+fn pages(answer: &ReceivedPages) -> Vec<(&str, Received)> {
+    answer.pages.iter().map(|page| (page.on_call.as_str(), page.received)).collect()
+}
+
+fn count(bench: &Bench, on_call: &str) -> usize {
+    bench.control.on_call_status(on_call).unwrap().state.pages.count
+}
+
+#[tokio::test]
+async fn alertmanagers_repeats_are_no_pages() {
+    let bench = bench().await;
+    let (a, b) = (("a1", "2026-11-23T09:59:00.123456789Z", "firing"), ("b2", "2026-11-23T10:01:00+01:00", "firing"));
+    let (a_over, a_again) = (("a1", a.1, "resolved"), ("a1", "2026-11-23T11:00:00Z", "firing"));
+    let payments = |received| vec![("payments", received)];
+    let steps = [
+        ("payments-pager", vec![a], payments(Received::Counted)),
+        ("payments-pager", vec![a], payments(Received::Repeat)),
+        ("payments-pager", vec![a, b], payments(Received::Repeat)),
+        ("payments-pager", vec![a_over, b], payments(Received::Repeat)),
+        ("payments-pager", vec![a_over], vec![]),
+        ("payments-mail", vec![a_again], vec![]),
+        ("payments-pager", vec![a_again], payments(Received::Counted)),
+        ("payments-pager", vec![a], payments(Received::Repeat)),
+    ];
+    for (receiver, alerts, expected) in steps {
+        let answer = bench.control.receive_alerts(&notification(receiver, &alerts), Actor::named("am")).await.unwrap();
+        assert_eq!(pages(&answer), expected, "{receiver} {alerts:?}");
+        assert_eq!(answer.unmatched, receiver == "payments-mail", "{receiver} {alerts:?}");
+    }
+    assert_eq!(count(&bench, "payments"), 2);
+    assert_eq!(count(&bench, "orders"), 0);
+    let log = bench.control.events(EventFilter { kind: Some("page".to_owned()), ..EventFilter::default() }, 10).await;
+    let log = log.unwrap().events;
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[0].event.subject.as_deref(), Some("on-call/payments"));
+    assert_eq!(log[0].event.data["title"], "Checkout is down");
+
+    let bench = bench.restarted().await;
+    assert_eq!(count(&bench, "payments"), 2);
+    let again = bench.control.receive_alerts(&notification("payments-pager", &[b]), Actor::default()).await.unwrap();
+    assert_eq!(pages(&again), payments(Received::Repeat), "what was told before the restart is known");
+}
+
+#[tokio::test]
+async fn invariant_9_what_is_no_notification_changes_nothing() {
+    let bench = bench().await;
+    let whole: Value = serde_json::from_slice(&notification("payments-pager", &[("a", MONDAY, "firing")])).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        changed.to_string()
+    };
+    let cases = [
+        (String::new(), "no JSON object"),
+        ("[\"4\", \"payments-pager\", {}, []]".to_owned(), "no JSON object"),
+        ("{".to_owned(), "EOF"),
+        (with("/version", json!("3")), "its version is `3`"),
+        (with("/version", json!(4)), "expected a string"),
+        (with("/alerts", json!({})), "expected a sequence"),
+        (with("/alerts/0/status", json!("flapping")), "`firing` or `resolved`"),
+        (with("/alerts/0/startsAt", json!("yesterday")), "startsAt"),
+        (with("/alerts/0/labels/severity", json!(1)), "expected a string"),
+    ];
+    for (body, why) in cases {
+        let refusal = bench.control.receive_alerts(body.as_bytes(), Actor::default()).await.unwrap_err();
+        assert_eq!(refusal.code(), "malformed", "{body}");
+        // How a time is wrong its parser says, without its field.
+        assert!(why == "startsAt" || refusal.to_string().contains(why), "{body}: {refusal}");
+    }
+    let status = bench.control.on_call_status("payments").unwrap();
+    assert!(status.page_history.is_empty() && status.state.sources.iter().all(|source| source.last_heard_at.is_none()));
+}
+
+/// A delivery of PagerDuty: what happened when, and to an incident of which urgency and whose.
+fn delivery(kind: &str, at: &str, data: Value) -> Vec<u8> {
+    let agent = json!({"id": "PADA", "type": "user_reference", "summary": "Ada"});
+    let event = json!({
+        "id": format!("event-{kind}-{at}"), "event_type": kind, "resource_type": "incident", "occurred_at": at,
+        "agent": agent, "client": null, "data": data,
+    });
+    serde_json::to_vec(&json!({ "event": event })).unwrap()
+}
+
+fn incident(id: &str, urgency: &str, assignees: &[&str]) -> Value {
+    let people: Vec<_> = assignees.iter().map(|id| json!({"id": id, "type": "user_reference"})).collect();
+    json!({
+        "id": id, "type": "incident", "number": 7, "title": "Checkout is down", "urgency": urgency,
+        "service": {"id": "PSVC01", "summary": "Checkout", "type": "service_reference"}, "assignees": people,
+    })
+}
+
+fn secret_file(folder: &tempfile::TempDir) -> PathBuf {
+    let file = folder.path().join("secrets");
+    std::fs::write(&file, "old\nJefe\n").unwrap();
+    file
+}
+
+fn signed(body: &[u8]) -> String {
+    use hmac::{Hmac, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"Jefe").unwrap();
+    mac.update(body);
+    let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("v1={digits}")
+}
+
+#[tokio::test]
+async fn pagerdutys_incidents_page_and_are_worked() {
+    let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
+    bench.control.know_pagerduty(secret_file(&folder)).await.unwrap();
+    let night = "2026-11-22T02:00:00Z";
+    let note = json!({"id": "PNOTE", "type": "incident_note", "incident": {"id": "Q1", "type": "incident_reference"}});
+    let steps = [
+        ("pagey.ping", MONDAY, json!({"message": "Hello from your friend Pagey!", "type": "ping"}), None, 0),
+        ("incident.triggered", night, incident("Q1", "high", &["PADA"]), Some(Received::Counted), 0),
+        ("incident.triggered", night, incident("Q1", "high", &["PADA"]), Some(Received::Repeat), 0),
+        ("incident.annotated", night, note, None, 1),
+        ("incident.acknowledged", night, incident("Q1", "high", &["PADA"]), None, 1),
+        ("incident.escalated", night, incident("Q1", "high", &["PBOB"]), Some(Received::Counted), 1),
+        ("incident.reassigned", night, incident("Q1", "high", &["PADA"]), Some(Received::Repeat), 1),
+        ("incident.triggered", night, incident("Q2", "low", &["PADA"]), Some(Received::NotUrgent), 1),
+        ("incident.reopened", night, incident("Q1", "high", &[]), Some(Received::Counted), 1),
+        ("incident.reopened", night, incident("Q1", "high", &[]), Some(Received::Repeat), 1),
+        ("incident.resolved", MONDAY, incident("Q3", "high", &["PADA"]), None, 1),
+        ("incident.priority_updated", night, incident("Q9", "high", &["PADA"]), None, 1),
+        ("service.created", night, json!({"id": "PSVC01"}), None, 1),
+    ];
+    for (kind, at, data, expected, incidents) in steps {
+        let body = delivery(kind, at, data);
+        let answer = bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap();
+        assert_eq!(answer.pages.first().map(|page| page.received), expected, "{kind} {at}");
+        let status = bench.control.on_call_status("payments").unwrap();
+        assert_eq!(status.state.off_hours_incidents.count, incidents, "{kind} {at}");
+    }
+    let status = bench.control.on_call_status("payments").unwrap();
+    assert_eq!((status.state.pages.count, status.spent), (3, true));
+    assert!(status.incident_history.iter().all(|incident| incident.people.contains("Ada")));
+}
+
+#[tokio::test]
+async fn invariant_10_nobody_else_is_pagerduty() {
+    let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
+    let body = delivery("incident.triggered", MONDAY, incident("Q1", "high", &["PADA"]));
+    let refused = |signature: Option<String>| {
+        let (control, body) = (bench.control.clone(), body.clone());
+        async move { control.receive_pagerduty(signature.as_deref(), &body).await.unwrap_err().code() }
+    };
+    assert_eq!(refused(Some(signed(&body))).await, "no_secret");
+    assert!(bench.control.know_pagerduty(folder.path().join("none")).await.is_err());
+    let file = secret_file(&folder);
+    bench.control.know_pagerduty(file.clone()).await.unwrap();
+    for signature in [None, Some(String::new()), Some(signed(b"another")), Some("v1=".to_owned())] {
+        assert_eq!(refused(signature).await, "bad_signature");
+    }
+    std::fs::write(&file, "new\n").unwrap();
+    assert_eq!(refused(Some(signed(&body))).await, "bad_signature", "the file is read anew");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(refused(Some(signed(&body))).await, "no_secret");
+    assert_eq!(count(&bench, "payments"), 0);
+    assert!(
+        bench.control.on_call_status("payments").unwrap().state.sources.iter().all(|one| one.last_heard_at.is_none())
+    );
+}
+
+fn plain(key: &str) -> PlainPage {
+    PlainPage { on_call: "orders".to_owned(), key: Some(key.to_owned()), ..PlainPage::default() }
+}
+
+#[tokio::test]
+async fn pages_of_ones_own_form() {
+    let bench = bench().await;
+    let send = |page: PlainPage| bench.control.receive_page(page, Actor::named("nagios"));
+    let received = |answer: Result<ReceivedPages, Refusal>| answer.unwrap().pages.first().map(|page| page.received);
+    assert_eq!(received(send(plain("1")).await), Some(Received::Counted));
+    assert_eq!(received(send(plain("1")).await), Some(Received::Repeat));
+    assert_eq!(received(send(PlainPage { key: None, ..plain("") }).await), Some(Received::Counted));
+    assert_eq!(received(send(PlainPage { urgency: Urgency::Low, ..plain("2") }).await), Some(Received::NotUrgent));
+    let heartbeat = PlainPage { on_call: "orders".to_owned(), heartbeat: true, ..PlainPage::default() };
+    assert_eq!(received(send(heartbeat).await), None);
+    let long_ago = "2026-11-01T10:00:00Z".parse().ok();
+    assert_eq!(received(send(PlainPage { at: long_ago, ..plain("3") }).await), Some(Received::TooOld));
+    assert_eq!(count(&bench, "orders"), 2);
+    // Later it turns out that somebody worked on it at night: the same page, and an incident.
+    assert_eq!(received(send(PlainPage { off_hours_work: Some(true), ..plain("1") }).await), Some(Received::Repeat));
+    let status = bench.control.on_call_status("orders").unwrap();
+    assert_eq!((status.state.pages.count, status.state.off_hours_incidents.count), (2, 1));
+    // At eleven on a Monday somebody works in the office.
+    send(PlainPage { person: Some("ada".to_owned()), ..plain("1") }).await.unwrap();
+    assert_eq!(bench.control.on_call_status("orders").unwrap().state.off_hours_incidents.count, 1);
+
+    let refusals = [
+        (PlainPage { on_call: "order".to_owned(), ..plain("1") }, "did you mean `orders`?"),
+        (plain(""), "`key` has 0 bytes"),
+        (PlainPage { title: Some("t".repeat(501)), ..plain("1") }, "`title` has 501 bytes"),
+        (PlainPage { heartbeat: true, ..plain("1") }, "a `heartbeat` is no page"),
+    ];
+    for (page, why) in refusals {
+        let refusal = send(page.clone()).await.unwrap_err();
+        assert!(refusal.to_string().contains(why), "{page:?}: {refusal}");
+    }
+    assert_eq!(count(&bench, "orders"), 2);
+}
+
+#[tokio::test]
+async fn invariant_8_what_is_not_stored_is_not_acknowledged() {
+    let bench = bench().await;
+    bench.store.fail(true);
+    let refusal = bench.control.receive_page(plain("1"), Actor::default()).await.unwrap_err();
+    assert_eq!(refusal.code(), "page_not_recorded");
+    assert_eq!(count(&bench, "orders"), 1, "what takes risk away counts at once");
+    bench.store.fail(false);
+    let again = bench.control.receive_page(plain("1"), Actor::default()).await.unwrap();
+    assert_eq!(pages(&again), [("orders", Received::Repeat)]);
+    assert_eq!(count(&bench.restarted().await, "orders"), 1);
+}
+
+/// A bench whose payments rotation was paged twice.
+async fn spent() -> Bench {
+    let bench = bench().await;
+    for key in ["1", "2"] {
+        bench
+            .control
+            .receive_page(PlainPage { on_call: "payments".to_owned(), ..plain(key) }, Actor::default())
+            .await
+            .unwrap();
+    }
+    bench
+}
+
+#[tokio::test]
+async fn a_spent_budget_freezes_changes_that_do_not_only_turn_off() {
+    let bench = spent().await;
+    let cases = [
+        ("flags: { new: { default: on } }", false),
+        ("flags: { new-checkout: { default: on } }", false),
+        ("segments: { eu: { when: { country: US } } }", false),
+        ("protect: []", false),
+        ("protect: [vip, eu]", true),
+        ("on_call: { payments: { pages_per_week: 9, off_hours_incidents_per_half_year: 1, hours: office } }", false),
+        ("{ protect: [vip, eu], flags: { new: { default: on } } }", false),
+    ];
+    for (text, expected) in cases {
+        let taken = apply(&bench, text, Actor::named("ada")).await;
+        assert_eq!(taken.is_ok(), expected, "{text}");
+        assert!(taken.err().is_none_or(|refusal| refusal.code() == "frozen"), "{text}");
+    }
+    let actor = || Actor::named("ada");
+    let only = Precondition::None;
+    let control = &bench.control;
+    control.disable(Kind::Flag, "new-checkout", only, actor()).await.unwrap();
+    assert_eq!(control.enable(Kind::Flag, "new-checkout", only, actor()).await.unwrap_err().code(), "frozen");
+    control.disable(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
+    control.delete(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
+    assert_eq!(control.delete(Kind::Flag, "new-checkout", only, actor()).await.unwrap_err().code(), "frozen");
+}
+
+#[tokio::test]
+async fn only_an_admin_overrides_a_freeze_and_says_why() {
+    let bench = spent().await;
+    let over = |reason: &str, may_override| Actor {
+        override_reason: Some(reason.to_owned()),
+        may_override,
+        ..Actor::named("ada")
+    };
+    let new = "flags: { new: { default: on } }";
+    assert!(apply(&bench, new, over("the fix", false)).await.is_err());
+    assert!(apply(&bench, new, over(" ", true)).await.is_err());
+    apply(&bench, new, over("the fix", true)).await.unwrap();
+    let log =
+        bench.control.events(EventFilter { subject: Some("flags/new".to_owned()), ..EventFilter::default() }, 1).await;
+    let data = &log.unwrap().events[0].event.data;
+    assert_eq!(data["override"], json!({"frozen_by": ["payments"], "reason": "the fix"}));
+}
+
+#[tokio::test]
+async fn a_freeze_ends_with_the_budgets_return() {
+    let bench = spent().await;
+    let until = match apply(&bench, "flags: { new: { default: on } }", Actor::default()).await {
+        Err(Refusal::Frozen(frozen)) => frozen.clears_at,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(until, "2026-11-30T10:00:00Z".parse().ok());
+    bench.clock.advance(Duration::from_secs(168 * 3_600));
+    apply(&bench, "flags: { new: { default: on } }", Actor::default()).await.unwrap();
+}
+
+/// Files are held back as a whole while changes are frozen; edits that only turn off are taken.
+#[tokio::test]
+async fn files_wait_for_the_freeze_to_end() {
+    let bench = spent().await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let enabled = |bench: &Bench| bench.control.state().resources().flags.get("new-checkout").map(|flag| flag.enabled);
+    write("flags: { filed: { default: on } }");
+    bench.control.start_files(folder.path()).await.unwrap();
+    let refused = |bench: &Bench| bench.control.files_status().unwrap().last_refused.map(|refused| refused.summary);
+    assert!(refused(&bench).is_some_and(|why| why.contains("frozen")), "the server starts all the same");
+    assert!(!bench.control.state().resources().flags.contains_key("filed"));
+    bench.clock.advance(Duration::from_secs(168 * 3_600));
+    bench.control.look(folder.path()).await;
+    assert_eq!(refused(&bench), None);
+    assert!(bench.control.state().resources().flags.contains_key("filed"));
+    assert_eq!(enabled(&bench), Some(true));
+}

@@ -1,0 +1,200 @@
+//! Guarded runs: admitted by budgets and people, watched, ended, and concluded.
+
+use daybreak_guard::admission::RefusalCode::{Burning, InsufficientData, NoArms, PeopleBudget, ShadowFirst};
+use daybreak_model::wire::{ArmCounts, Metric, SloCounts};
+use daybreak_model::{Arm, RunId};
+use serde_json::{Value, json};
+
+use super::codes;
+use crate::testing::{Bench, TestClient, key};
+use crate::{Actor, Control, Options, PlainPage, RunView, StartRequest};
+
+const ON_CALL: &str = r#"
+on_call: { payments: { pages_per_week: 2, off_hours_incidents_per_half_year: 1, hours: always } }
+faults:
+  guarded:
+    guard: { slo: checkout, min_budget: 20%, on_call: payments }
+"#;
+
+/// A shop whose customers check out: its client counts what comes of it.
+struct Shop {
+    bench: Bench,
+    client: TestClient,
+    settled: u64,
+    failed: u64,
+    /// Requests and failed ones of each arm, by run.
+    arms: Vec<(RunId, [u64; 2], [u64; 2])>,
+}
+
+impl Shop {
+    /// Open for a while, so that its SLO has something to say.
+    async fn open() -> Self {
+        let bench = Bench::with(Options::new("test")).await;
+        let sources = vec![daybreak_document::Source::new("on_call.yaml", ON_CALL)];
+        bench.control.apply(sources, crate::ApplyOptions::default(), Actor::default()).await.unwrap();
+        let mut shop = Self { bench, client: TestClient::new(1), settled: 0, failed: 0, arms: Vec::new() };
+        shop.serve(30, [0, 50], [0, 0]).await;
+        shop
+    }
+
+    fn control(&self) -> &Control {
+        &self.bench.control
+    }
+
+    /// So many seconds of so many treated and other requests, of which so many fail.
+    async fn serve(&mut self, seconds: u64, requests: [u64; 2], failed: [u64; 2]) {
+        for _ in 0..seconds {
+            self.settled += requests.iter().sum::<u64>();
+            self.failed += failed.iter().sum::<u64>();
+            let counts = [(Metric::Settled, self.settled), (Metric::Error, self.failed)].into();
+            let revision = self.control().state().measures().first().map(|measure| measure.revision).unwrap();
+            let report = &mut self.client.report;
+            report.slos = vec![SloCounts { slo: key("checkout"), revision, counts }];
+            if let Some(count) = report.operations.get_mut("POST /checkout") {
+                count.requests = self.settled;
+            }
+            for (run, counted, bad) in &mut self.arms {
+                if report.runs.contains(run) {
+                    for arm in 0..2 {
+                        counted[arm] += requests[arm];
+                        bad[arm] += failed[arm];
+                    }
+                }
+            }
+            report.arms = self.arms.iter().flat_map(arms).collect();
+            self.bench.pass(1, std::slice::from_mut(&mut self.client)).await;
+        }
+    }
+
+    async fn start(&mut self, shadow: bool) -> Result<RunId, Vec<daybreak_guard::admission::RefusalCode>> {
+        let request = StartRequest { shadow, ..StartRequest::default() };
+        let started = self.control().start("guarded", request, Actor::named("ada")).await;
+        let run = started.map_err(|refusal| codes(&refusal))?.run.id;
+        self.arms.push((run, [0; 2], [0; 2]));
+        Ok(run)
+    }
+
+    /// A shadow run that has run its course.
+    async fn shadow(&mut self) -> RunId {
+        let run = self.start(true).await.unwrap();
+        self.serve(90, [1, 99], [0, 0]).await;
+        self.control().stop("guarded", Actor::default()).await.unwrap();
+        self.serve(40, [0, 100], [0, 0]).await;
+        run
+    }
+
+    fn view(&self, run: RunId) -> RunView {
+        self.control().run(run).unwrap()
+    }
+
+    async fn page(&self, at: &str) {
+        let page: PlainPage = serde_json::from_value(json!({ "on_call": "payments", "key": at })).unwrap();
+        self.control().receive_page(page, Actor::default()).await.unwrap();
+    }
+}
+
+fn arms((run, requests, bad): &(RunId, [u64; 2], [u64; 2])) -> Vec<ArmCounts> {
+    let side = |arm, index: usize| ArmCounts {
+        run: *run,
+        stage: 0,
+        arm,
+        operation: "POST /checkout".to_owned(),
+        counts: [
+            (Metric::Requests, requests[index]),
+            (Metric::Settled, requests[index]),
+            (Metric::Error, bad[index]),
+            (Metric::Struck, if arm == Arm::Treated { requests[index] } else { 0 }),
+        ]
+        .into(),
+        latency: [(10_000, requests[index])].into(),
+    };
+    vec![side(Arm::Treated, 0), side(Arm::Control, 1)]
+}
+
+fn verdict(view: &RunView) -> Option<&str> {
+    view.verdict.as_ref().and_then(Value::as_str)
+}
+
+#[tokio::test]
+async fn invariant_5_what_cannot_be_seen_is_not_started() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let refused = codes(&bench.start("guarded").await.unwrap_err());
+    assert_eq!(refused, [InsufficientData, NoArms, ShadowFirst]);
+}
+
+#[tokio::test]
+async fn a_shadow_run_comes_first_and_a_harmless_run_is_resilient() {
+    let mut shop = Shop::open().await;
+    assert_eq!(shop.start(false).await, Err(vec![ShadowFirst]));
+    let shadow = shop.shadow().await;
+    assert_eq!(verdict(&shop.view(shadow)), Some("inconclusive"), "nothing was struck");
+    let run = shop.start(false).await.unwrap();
+    shop.serve(650, [1, 99], [0, 0]).await;
+    let so_far = shop.view(run).evidence.unwrap();
+    assert_eq!(so_far["verdict"], "resilient", "{so_far}");
+    shop.control().stop("guarded", Actor::default()).await.unwrap();
+    assert_eq!(verdict(&shop.view(run)), None, "its last requests may still be open");
+    shop.serve(31, [0, 100], [0, 0]).await;
+    let view = shop.view(run);
+    assert_eq!((verdict(&view), view.ended.unwrap().to_string()), (Some("resilient"), "stopped".to_owned()));
+    let evidence = view.evidence.unwrap();
+    assert_eq!(evidence["latency"]["treated"]["p99_ms"], 10.0);
+    assert!(evidence["timeline"].as_array().is_some_and(|moments| moments.len() > 20), "{evidence}");
+}
+
+#[tokio::test]
+async fn invariant_1_a_harmful_run_is_aborted_and_its_verdict_outlives_the_server() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    shop.serve(60, [1, 99], [1, 0]).await;
+    let view = shop.view(run);
+    assert_eq!(view.ended.map(|ended| ended.to_string()), Some("aborted: harm".to_owned()), "{view:?}");
+    assert!(view.end_reason.unwrap().contains("e-value"));
+    shop.serve(31, [0, 100], [0, 0]).await;
+    let before = shop.view(run);
+    assert_eq!(verdict(&before), Some("harmful"));
+    let control = shop.bench.restarted().await.control;
+    let after = control.run(run).unwrap();
+    assert_eq!((after.verdict, after.counts), (before.verdict, before.counts));
+}
+
+#[tokio::test]
+async fn pages_refuse_and_end_runs() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    shop.serve(10, [1, 99], [0, 0]).await;
+    shop.page("first").await;
+    shop.serve(1, [1, 99], [0, 0]).await;
+    assert_eq!(shop.view(run).ended.map(|ended| ended.to_string()), Some("aborted: paged".to_owned()));
+    shop.page("second").await;
+    shop.serve(900, [0, 10], [0, 0]).await;
+    assert_eq!(shop.start(false).await, Err(vec![PeopleBudget]));
+}
+
+#[tokio::test]
+async fn a_burning_budget_refuses_and_ends_runs() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    // The control arm fails as much in proportion: no harm by the fault, but the service burns.
+    shop.serve(30, [1, 99], [0, 20]).await;
+    assert_eq!(shop.view(run).ended.map(|ended| ended.to_string()), Some("aborted: burning".to_owned()));
+    shop.serve(601, [0, 10], [0, 0]).await;
+    let refused = shop.start(false).await.unwrap_err();
+    assert!(refused.contains(&Burning), "{refused:?}");
+}
+
+#[tokio::test]
+async fn invariant_5_a_run_without_reports_is_ended() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    shop.serve(20, [1, 99], [0, 0]).await;
+    shop.bench.pass(6, &mut []).await;
+    let ended = shop.view(run).ended.map(|ended| ended.to_string());
+    assert_eq!(ended, Some("aborted: stale_reports".to_owned()));
+}

@@ -1,0 +1,108 @@
+//! Pages: Alertmanager's and PagerDuty's webhooks, and a form for all others.
+
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use daybreak_control::{Control, PlainPage, Urgency};
+use daybreak_model::limits::DOCUMENT_BYTES_MAX;
+use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::NoQuery;
+use crate::answer;
+use crate::body::Command;
+use crate::caller::Caller;
+use crate::limits::{Limited, WEBHOOK_BYTES_MAX};
+use crate::problem::{Code, Problem};
+
+/// Where PagerDuty signs.
+const SIGNATURE: &str = "x-pagerduty-signature";
+
+/// A page, or a sign of life of what would send one.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Page {
+    /// Whose it is.
+    #[schema(required, example = "payments")]
+    on_call: Option<String>,
+    /// What tells it from others: sent again it is the same page. Without one each is a page of its own.
+    #[schema(example = "INC-7")]
+    key: Option<String>,
+    /// What it says.
+    title: Option<String>,
+    /// When people were paged, in RFC 3339; now unless said.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    /// `high`, or `low` if it could wait: then it is no page.
+    #[schema(value_type = String, example = "high")]
+    urgency: Urgency,
+    /// Who worked on it, at the time of the page; whether that was off-hours the calendar tells.
+    person: Option<String>,
+    /// Whether somebody worked on it off-hours, whatever the calendar says.
+    off_hours_work: Option<bool>,
+    /// It is no page: it only shows that its sender lives.
+    heartbeat: bool,
+    /// Why, for the audit log.
+    reason: Option<String>,
+}
+
+/// Tell of a page. The same key again is the same page: it changes nothing, or adds who worked on it.
+#[utoipa::path(
+    tag = "on_call",
+    request_body(content = Page),
+    responses(
+        (status = 200, description = "What became of it", body = ref("#/components/schemas/ReceivedPages")),
+        (status = 404, description = "There is no such on-call"),
+    ),
+)]
+#[post("/api/v1/pages")]
+pub(crate) async fn plain(
+    control: web::Data<Control>,
+    caller: Caller,
+    _query: web::Query<NoQuery>,
+    page: Command<Page>,
+) -> Result<HttpResponse, Problem> {
+    let Page { on_call, key, title, at, urgency, person, off_hours_work, heartbeat, reason } = page.0;
+    let missing = || Problem::new(Code::BadRequest, "whose page is it? write `{\"on_call\": \"payments\", …}`");
+    let on_call = on_call.ok_or_else(missing)?;
+    let page = PlainPage { on_call, key, title, at, urgency, person, off_hours_work, heartbeat };
+    Ok(answer::ok(&control.receive_page(page, caller.actor(reason)).await?))
+}
+
+/// Alertmanager's webhook, version 4. A notification that comes again is no further page; one that is of no on-call only
+/// shows that Alertmanager lives.
+#[utoipa::path(
+    tag = "on_call",
+    request_body(content = ref("#/components/schemas/AlertmanagerNotification"), description = "As Alertmanager sends it"),
+    responses((status = 200, description = "What became of it", body = ref("#/components/schemas/ReceivedPages"))),
+)]
+#[post("/api/v1/pages/alertmanager")]
+pub(crate) async fn alertmanager(
+    control: web::Data<Control>,
+    caller: Caller,
+    _query: web::Query<NoQuery>,
+    body: Limited<DOCUMENT_BYTES_MAX>,
+) -> Result<HttpResponse, Problem> {
+    Ok(answer::ok(&control.receive_alerts(&body.0, caller.actor(None)).await?))
+}
+
+/// PagerDuty's webhook, version 3. It shows no token: it signs what it sends.
+#[utoipa::path(
+    tag = "on_call",
+    params(("X-PagerDuty-Signature" = Option<String>, Header, description = "`v1=` and the HMAC-SHA256 of the body")),
+    request_body(content = ref("#/components/schemas/PagerDutyDelivery"), description = "As PagerDuty sends it"),
+    responses(
+        (status = 200, description = "What became of it", body = ref("#/components/schemas/ReceivedPages")),
+        (status = 401, description = "It is not signed, or by another secret"),
+        (status = 503, description = "The server knows no secret, or could not store it"),
+    ),
+)]
+#[post("/api/v1/pages/pagerduty")]
+pub(crate) async fn pagerduty(
+    control: web::Data<Control>,
+    request: HttpRequest,
+    _query: web::Query<NoQuery>,
+    body: Limited<WEBHOOK_BYTES_MAX>,
+) -> Result<HttpResponse, Problem> {
+    let signature = request.headers().get(SIGNATURE).and_then(|signature| signature.to_str().ok());
+    Ok(answer::ok(&control.receive_pagerduty(signature, &body.0).await?))
+}
