@@ -35,7 +35,9 @@ pub fn check(head: &RequestHead, secure: bool, named: bool) -> Result<(), Proble
     let scheme = if secure { "https" } else { "http" };
     for origin in headers.get_all(ORIGIN).map(text) {
         if !is_own(origin, scheme, host) {
-            return Err(refuse(&format!("a page of `{origin}` asked; only pages of {scheme}://{host} may")));
+            return Err(refuse(&format!(
+                "a page of `{origin}` asked; only pages of {scheme}://{host} may, and to evaluate those of `--cors-origin`"
+            )));
         }
     }
     for site in headers.get_all("sec-fetch-site").map(text) {

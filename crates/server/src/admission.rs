@@ -41,7 +41,7 @@ pub fn admit(
     let row = roles::find(request.method().as_str(), path);
     let caller = if !control.tokens_required() {
         access::check(request.head(), request.app_config().secure(), crossing.is_named())?;
-        Caller::Local
+        if crossing.is_named() { Caller::Page } else { Caller::Local }
     } else if matches!(crossing, Crossing::Preflight(..)) {
         Caller::Anonymous
     } else {

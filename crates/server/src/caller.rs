@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use daybreak_control::tokens::Role;
 use daybreak_control::{Actor, Control, Right, Token};
 use tokio::sync::watch;
 
@@ -17,6 +18,9 @@ pub enum Caller {
     Anonymous,
     /// The machine's own user, where there are no tokens. They have no name here, and may do everything.
     Local,
+    /// A page in a browser, of an origin that an operator named, where there are no tokens. It sees what it would see with
+    /// a token for pages: what an application is tried with is what it gets.
+    Page,
     /// The holder of a token.
     Holder(Arc<Token>),
 }
@@ -34,7 +38,7 @@ impl Caller {
     pub fn token(&self) -> Option<&Arc<Token>> {
         match self {
             Self::Holder(token) => Some(token),
-            Self::Anonymous | Self::Local => None,
+            Self::Anonymous | Self::Local | Self::Page => None,
         }
     }
 
@@ -44,6 +48,7 @@ impl Caller {
         match self {
             Self::Anonymous => false,
             Self::Local => true,
+            Self::Page => Role::Evaluate.may(right),
             Self::Holder(token) => token.may(right),
         }
     }

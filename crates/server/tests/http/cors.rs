@@ -54,6 +54,7 @@ const SITE: &str = "sec-fetch-site";
 #[actix_web::test]
 async fn invariant_10_without_tokens_a_page_that_was_named_evaluates_and_no_more() {
     let server = start(&["http://localhost:3000", OURS]).await;
+    server.send("PATCH", "/api/v1/flags/plain", &[], "client: true").await.expect(200);
     let before = server.everything().await;
     let cases: &[Case<'_>] = &[
         ("POST", BULK, &[(ORIGIN, OURS)], 200, OURS),
@@ -81,6 +82,23 @@ async fn invariant_10_without_tokens_a_page_that_was_named_evaluates_and_no_more
     ];
     check(&server, cases).await;
     assert_eq!(server.everything().await, before);
+}
+
+/// A page sees the same with a token for pages, and where there are none: what is marked for it.
+#[actix_web::test]
+async fn invariant_10_a_page_sees_what_is_for_clients() {
+    let server = start(&[OURS]).await;
+    server.post("/api/v1/apply", "flags: { public: { default: on, client: true } }").await.expect(200);
+    assert!(server.post(BULK, "").await.expect(200).text.contains("\"plain\""), "curl sees all");
+    for tokens in [false, true] {
+        let secret = if tokens { shut(&server).await } else { String::new() };
+        let page = [(ORIGIN, OURS), ("x-api-key", secret.as_str())];
+        let page = if tokens { &page[..] } else { &page[..1] };
+        let sees = server.send("POST", BULK, page, "").await.expect(200).json();
+        let keys: Vec<_> = sees["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["public"], "with tokens: {tokens}");
+        server.send("POST", ONE, page, "").await.expect(404);
+    }
 }
 
 #[actix_web::test]
