@@ -3,7 +3,7 @@
 use daybreak_guard::admission::RefusalCode::{Burning, InsufficientData, NoArms, PeopleBudget, ShadowFirst};
 use daybreak_model::wire::{ArmCounts, Metric, SloCounts};
 use daybreak_model::{Arm, RunId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::codes;
 use crate::testing::{Bench, TestClient, key};
@@ -13,7 +13,12 @@ const ON_CALL: &str = r#"
 on_call: { payments: { pages_per_week: 2, off_hours_incidents_per_half_year: 1, hours: always } }
 faults:
   guarded:
+    point: payment.gateway
+    percentage: 1%
+    effect: { abort: true }
+    hours: always
     guard: { slo: checkout, min_budget: 20%, on_call: payments }
+    max_duration: 30m
 "#;
 
 /// A shop whose customers check out: its client counts what comes of it.
@@ -87,8 +92,8 @@ impl Shop {
         self.control().run(run).unwrap()
     }
 
-    async fn page(&self, at: &str) {
-        let page: PlainPage = serde_json::from_value(json!({ "on_call": "payments", "key": at })).unwrap();
+    async fn page(&self, key: &str) {
+        let page = PlainPage { on_call: "payments".to_owned(), key: Some(key.to_owned()), ..PlainPage::default() };
         self.control().receive_page(page, Actor::default()).await.unwrap();
     }
 }
