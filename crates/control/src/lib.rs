@@ -34,6 +34,7 @@ mod turn;
 mod webhooks;
 
 pub use actor::{Actor, Precondition};
+pub use backup::TOKEN_ENTRIES;
 pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
@@ -51,4 +52,4 @@ pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
-pub use webhooks::{Template, WebhookStatus, WebhookTest, WebhooksError};
+pub use webhooks::{Template, WebhookStatus, WebhookTest, WebhooksError, check_webhooks};
