@@ -77,7 +77,8 @@ pub(crate) struct Serve {
     #[arg(long, env = "DAYBREAK_EVENTS_MAX", value_name = "NUMBER", default_value_t = Retention::default().events)]
     pub(crate) events_max: usize,
     /// How long events are kept at most, counted back from the latest.
-    #[arg(long, env = "DAYBREAK_EVENTS_AGE", value_name = "DURATION", default_value_t = Retention::default().age)]
+    #[arg(long, env = "DAYBREAK_EVENTS_AGE", value_name = "DURATION", value_parser = events_age,
+          default_value_t = Retention::default().age)]
     pub(crate) events_age: Millis,
     /// Where to listen; without tokens only loopback is possible.
     #[arg(long, env = "DAYBREAK_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
@@ -210,6 +211,13 @@ fn max_run(text: &str) -> Result<Millis, String> {
     within(text, Millis::from_secs(1), RUN_DURATION_MAX)
 }
 
+fn events_age(text: &str) -> Result<Millis, String> {
+    match text.parse().map_err(|error| format!("{error}"))? {
+        Millis::ZERO => Err("events would be dropped at once; write how long they are kept: `90d`".to_owned()),
+        age => Ok(age),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -233,6 +241,7 @@ mod tests {
             ("--max-blast-radius 100", Some("write `100%`")),
             ("--events-age 30d", None),
             ("--events-age 30", Some("unit")),
+            ("--events-age 0s", Some("dropped at once")),
             ("--listen 8080", Some("socket address")),
             ("--cors-origin https://a.example,http://localhost:3000 --cors-origin https://b.example", None),
             ("--cors-origin *", Some("write out each origin: `https://app.example`")),

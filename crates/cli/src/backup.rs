@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use daybreak_control::TOKEN_ENTRIES;
+use daybreak_control::tokens::TokenView;
 use daybreak_model::wire::{POSITION_HEADER, Position, StoreId};
 use daybreak_store::{EmbeddedOptions, EmbeddedStore, RestoreOptions, Restored, Store, verify};
 use futures_util::StreamExt;
@@ -29,6 +31,9 @@ pub(crate) struct Backup {
     /// The file to write, or `-` for the output. It holds the hashes of tokens: keep it as secret as the data folder.
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    /// Replace the file that is there.
+    #[arg(long)]
+    force: bool,
     /// Read the data folder of a server that is stopped, instead of asking one that runs.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -56,6 +61,7 @@ pub(crate) fn take(options: &Backup) -> anyhow::Result<ExitCode> {
         block_on(write(options, &mut io::stdout().lock()))?;
         return Ok(ExitCode::SUCCESS);
     }
+    free(&options.file, options.force)?;
     let mut partial = options.file.clone().into_os_string();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -81,10 +87,29 @@ fn taken(options: &Backup, partial: &Path) -> anyhow::Result<Position> {
     Ok(position)
 }
 
+/// That a backup may be written there: a link or a device would take it elsewhere, or lose it.
+fn free(file: &Path, force: bool) -> anyhow::Result<()> {
+    let shown = file.display();
+    match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("{shown} cannot be written")),
+        Ok(there) if !there.is_file() => {
+            bail!("{shown} is no regular file (a folder, a link or a device); name a file, or `-` for the output")
+        }
+        Ok(_) if !force => bail!("{shown} is there already, and was not changed; `--force` replaces it"),
+        Ok(_) => Ok(()),
+    }
+}
+
 /// A new file that only its owner may read.
 fn private(path: &Path) -> io::Result<File> {
+    // Perhaps a backup before broke off. Whatever else lies there is not written through.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -118,9 +143,11 @@ pub(crate) fn restore(options: &Restore) -> anyhow::Result<ExitCode> {
         verify(&mut open()?).map_err(|why| anyhow::anyhow!("{file} cannot be restored: {why}"))?;
         return block_on(into_running(options));
     };
-    let plan = RestoreOptions { folder, new_id: new_id(), force: options.force, now: Timestamp::now() };
+    let (new_id, force, now) = (new_id(), options.force, Timestamp::now());
+    let plan = RestoreOptions { folder, new_id, force, keep: TOKEN_ENTRIES, now };
     let restored = daybreak_store::restore(&mut open()?, plan)?;
-    println!("{}", told(&restored, &folder.display().to_string()));
+    let tokens = block_on(crate::token::living(folder))?;
+    println!("{}\n{}", told(&restored, &folder.display().to_string()), who_gets_in(&restored, &tokens));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -151,7 +178,7 @@ async fn into_running(options: &Restore) -> anyhow::Result<ExitCode> {
 
 /// What somebody who restored wants to know.
 fn told(restored: &Restored, folder: &str) -> String {
-    let Restored { position, from, resources, events, halted, kept } = restored;
+    let Restored { position, from, resources, events, halted, kept, .. } = restored;
     let mut text = format!(
         "{folder} has {} and {}, as {from} had them; it is {position} now, and runs that were active are aborted",
         counted(*resources, "resource"),
@@ -164,6 +191,20 @@ fn told(restored: &Restored, folder: &str) -> String {
         text += &format!("\nthe store that was there is kept as {}", kept.display());
     }
     text
+}
+
+/// Which tokens get in from now on, and why these.
+fn who_gets_in(restored: &Restored, tokens: &[TokenView]) -> String {
+    let names: Vec<_> = tokens.iter().map(|token| format!("{} ({})", token.name, token.role)).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let of = "tokens that get in, the backup's unless the store that was there had its own";
+    match &restored.lost {
+        None => format!("{of}: {names}"),
+        Some(why) => format!(
+            "the tokens of the store that was there are lost ({why})\n\
+             the backup's get in again, also those that were revoked since: {names}; revoke what should not"
+        ),
+    }
 }
 
 fn new_id() -> StoreId {

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daybreak_control::clock::SystemClock;
-use daybreak_control::{Control, LoadError, Options, Refusal};
-use daybreak_document::render;
+use daybreak_control::tokens::OfflineTokens;
+use daybreak_control::{Control, LoadError, Options, Refusal, check_webhooks, read_documents};
+use daybreak_document::{Diagnostic, Source, decode, render};
 use daybreak_model::Kind;
 use daybreak_model::wire::StoreId;
 use daybreak_server::{Offload, RateLimits, Shared, Tls, TlsFiles, access, rates};
-use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention};
+use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention, Store};
 use rand::RngExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -29,6 +30,9 @@ const THREADS: usize = 3;
 const OFFLOAD_THREADS: usize = 2;
 /// How often the guard looks.
 const TICK: Duration = Duration::from_secs(1);
+
+/// What to do where the documents cannot be read.
+const NO_DOCUMENTS: &str = "the documents cannot be served; `--flags DIR` names their folder";
 
 /// What curl is given where tokens are asked for.
 const HALT_TOKEN: &str = " -H \"Authorization: Bearer $DAYBREAK_TOKEN\"";
@@ -50,22 +54,15 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
         streams_per_token: options.streams_per_token,
         ..RateLimits::default()
     };
-    let control = open(&options).await?;
-    if !control.tokens_required() && !access::may_listen(options.listen) {
-        bail!(
-            "without tokens the server listens on loopback only, and {} is not; make the first one: \
-             `daybreak token create admin --role admin --data {}`",
-            options.listen.ip(),
-            options.data.display()
-        );
-    }
+    let conduct = conduct(&options);
+    before_anything_is_written(&options, &conduct)?;
+    let control = open(&options, conduct).await?;
     let _watch = match control.watch_files(options.flags.clone()).await {
         Ok(watch) => watch,
         Err(LoadError::Refused { refusal: Refusal::Invalid(diagnostics), sources }) => {
-            eprint!("{}", render(&diagnostics, &sources, std::io::stderr().is_terminal()));
-            bail!("{} cannot be served; `daybreak check {0}` says the same", options.flags.display());
+            return Err(faulty(&options, &diagnostics, &sources));
         }
-        Err(why) => return Err(why).context("the documents cannot be served; `--flags DIR` names their folder"),
+        Err(why) => return Err(why).context(NO_DOCUMENTS),
     };
     if let Some(file) = &options.webhooks {
         control.watch_webhooks(file).await?;
@@ -122,20 +119,65 @@ fn start_anew(address: SocketAddr) -> anyhow::Error {
     anyhow::Error::new(failed).context("the backup is in place, but the server cannot start anew by itself; start it")
 }
 
-/// The control on the store in `--data`.
-async fn open(options: &Serve) -> anyhow::Result<Control> {
-    let mut random = rand::rng();
-    let retention = Retention { events: options.events_max, age: options.events_age };
-    let new_id = StoreId::new(random.random());
-    let store = EmbeddedStore::open(EmbeddedOptions { retention, ..EmbeddedOptions::new(&options.data, new_id) })?;
-    let conduct = Options {
+/// Looks at everything that can be wrong with the options. What is refused here leaves the data folder as it was.
+fn before_anything_is_written(options: &Serve, conduct: &Options) -> anyhow::Result<()> {
+    conduct.check()?;
+    if let Some(file) = &options.webhooks {
+        check_webhooks(file)?;
+    }
+    if EmbeddedStore::is_in(&options.data) {
+        return Ok(());
+    }
+    // With nothing in the store there are no tokens, and nothing but the documents to be served.
+    check_listen(options, false)?;
+    let sources = read_documents(&options.flags).context(NO_DOCUMENTS)?;
+    let decoded = decode(&sources);
+    if decoded.has_errors() {
+        return Err(faulty(options, &decoded.diagnostics, &sources));
+    }
+    Ok(())
+}
+
+/// Without tokens it listens on loopback only.
+fn check_listen(options: &Serve, tokens_required: bool) -> anyhow::Result<()> {
+    if tokens_required || access::may_listen(options.listen) {
+        return Ok(());
+    }
+    let data = options.data.display();
+    let make = if options.data.is_dir() { String::new() } else { format!("install -d -m 700 {data} && ") };
+    bail!(
+        "without tokens the server listens on loopback only, and {} is not; make the first one: \
+         `{make}daybreak token create admin --role admin --data {data}`",
+        options.listen.ip(),
+    )
+}
+
+/// Prints what is wrong with the documents.
+fn faulty(options: &Serve, diagnostics: &[Diagnostic], sources: &[Source]) -> anyhow::Error {
+    eprint!("{}", render(diagnostics, sources, std::io::stderr().is_terminal()));
+    anyhow::anyhow!("{0} cannot be served; `daybreak check {0}` says the same", options.flags.display())
+}
+
+fn conduct(options: &Serve) -> Options {
+    Options {
         environment: options.environment.clone(),
         lease: options.lease,
         max_blast_radius: options.max_blast_radius,
         max_run: options.max_run,
-    };
+    }
+}
+
+/// The control on the store in `--data`.
+async fn open(options: &Serve, conduct: Options) -> anyhow::Result<Control> {
+    let mut random = rand::rng();
+    let retention = Retention { events: options.events_max, age: options.events_age };
+    let new_id = StoreId::new(random.random());
+    let store = EmbeddedStore::open(EmbeddedOptions { retention, ..EmbeddedOptions::new(&options.data, new_id) })?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    // Before the control, which ends the runs of the server before.
+    check_listen(options, OfflineTokens::open(Arc::clone(&store)).await?.required())?;
     let seed = random.random();
-    Ok(Control::open(conduct, Arc::new(store), Arc::new(SystemClock), seed).await?)
+    Ok(Control::open(conduct, store, Arc::new(SystemClock), seed).await?)
 }
 
 /// The certificates to serve with; none where the server speaks in the clear.

@@ -163,12 +163,26 @@ async fn tokens(place: &Place) -> anyhow::Result<Vec<Value>> {
 
 /// The tokens in a data folder that no server uses.
 async fn open(folder: &Path, make: bool) -> anyhow::Result<OfflineTokens> {
-    if !make && !folder.is_dir() {
-        bail!("there is no folder {}", folder.display());
+    let shown = folder.display();
+    if !folder.is_dir() {
+        bail!("there is no folder {shown}; name the server's, or make it first: `install -d -m 700 {shown}`");
+    }
+    if !make && !EmbeddedStore::is_in(folder) {
+        bail!("{shown} holds no store; `--data DIR` names the folder of the server");
     }
     let id = StoreId::new(rand::rng().random());
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(EmbeddedOptions::new(folder, id))?);
     Ok(OfflineTokens::open(store).await?)
+}
+
+/// The tokens in the store of a data folder that get in now.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn living(folder: &Path) -> anyhow::Result<Vec<TokenView>> {
+    let mut tokens = open(folder, false).await?.list(Timestamp::now());
+    tokens.retain(|token| !token.expired);
+    Ok(tokens)
 }
 
 /// Whoever can write the data folder.
@@ -194,10 +208,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = Place {
             target: Target { url: String::new(), token: None, client_cert: None },
-            data: Some(folder.path().join("data")),
+            data: Some(folder.path().to_owned()),
         };
         let named = |name: &str, role| Create { name: name.to_owned(), role, expires: None, place: place.clone() };
         block_on(async {
+            let mut elsewhere = named("root", Role::Admin);
+            elsewhere.place.data = Some(folder.path().join("dta"));
+            let refused = create(elsewhere).await.unwrap_err().to_string();
+            assert!(refused.contains("there is no folder") && !folder.path().join("dta").exists(), "{refused}");
+            assert!(tokens(&place).await.is_err(), "looking makes no store");
+            assert!(!EmbeddedStore::is_in(folder.path()));
             assert!(create(named("app", Role::Sdk)).await.is_err(), "the first is an admin's");
             create(named("root", Role::Admin)).await?;
             create(named("app", Role::Sdk)).await?;

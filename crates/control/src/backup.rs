@@ -1,26 +1,47 @@
 //! Backups of everything, and bringing one back.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use daybreak_guard::run::Event;
 use daybreak_model::wire::StoreId;
 use daybreak_store::{Backup, BackupReader, Kept, Restoration, Restored, restored_event};
+use futures_util::{StreamExt, stream};
 use rand::RngExt;
 
 use crate::{Actor, Control, Refusal};
 
 /// Events that may come while a backup is read.
 const EVENTS_MEANWHILE: u64 = 1_000_000;
-/// What the names of all that the store keeps of tokens begin with.
-const TOKENS: &str = "token";
+/// How long a piece of a backup waits to be taken.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
+/// What the names of all that the store keeps of tokens begin with: a restore leaves them as they are.
+pub const TOKEN_ENTRIES: &str = "token";
 
 impl Control {
-    /// A backup of everything at this moment. Changes go on meanwhile. It holds the hashes of tokens.
+    /// A backup of everything at this moment. Changes go on meanwhile. It holds the hashes of tokens. It is given up where
+    /// nobody takes a piece of it for a minute.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`Refusal::BackupUnderWay`] while another is taken: the store keeps for each what changes meanwhile. When the store
+    /// fails.
     pub async fn backup(&self) -> Result<Backup, Refusal> {
-        Ok(self.inner.store.backup().await?)
+        let turn = Arc::clone(&self.inner.backups).try_acquire_owned().map_err(|_| Refusal::BackupUnderWay)?;
+        let mut backup = self.inner.store.backup().await?;
+        let (pieces, taken) = tokio::sync::mpsc::channel(1);
+        self.inner.runtime.spawn(async move {
+            while let Some(piece) = backup.next().await {
+                if !matches!(tokio::time::timeout(TAKEN_WITHIN, pieces.send(piece)).await, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            // Before the end is seen: who has it may take another.
+            drop((backup, turn));
+            drop(pieces);
+        });
+        let next = |mut taken: tokio::sync::mpsc::Receiver<_>| async move { Some((taken.recv().await?, taken)) };
+        Ok(stream::unfold(taken, next).boxed())
     }
 
     /// Reads a backup to its end, and has it take the place of everything at the next start, which is asked for then:
@@ -63,8 +84,8 @@ impl Control {
     /// and nothing opens it again.
     async fn tokens_to_keep(&self) -> Result<Option<Kept>, Refusal> {
         let mut entries = self.inner.store.load().await?.meta;
-        entries.retain(|name, _| name.starts_with(TOKENS));
-        Ok((!entries.is_empty()).then_some(Kept { prefix: TOKENS, entries }))
+        entries.retain(|name, _| name.starts_with(TOKEN_ENTRIES));
+        Ok((!entries.is_empty()).then_some(Kept { prefix: TOKEN_ENTRIES, entries }))
     }
 
     /// Ready once the server is to start anew, because a backup takes the place of everything.

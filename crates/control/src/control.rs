@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     /// Who holds it commits. It may be held as long as the store takes, so nothing that stops a run, and no
     /// reply to a report, waits for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
+    /// Who holds it takes a backup.
+    pub(crate) backups: Arc<tokio::sync::Semaphore>,
     /// The changes that wait until they may commit.
     pub(crate) queue: Queue,
     /// Who holds it has the store keep or lift the halt.
@@ -145,6 +147,7 @@ impl Control {
             hub: Hub::new(contents.position.revision),
             state: ArcSwap::from_pointee(state),
             writer: tokio::sync::Mutex::default(),
+            backups: Arc::new(tokio::sync::Semaphore::new(1)),
             queue: Queue::default(),
             halt_writer: tokio::sync::Mutex::default(),
             runs: Mutex::new(runs),

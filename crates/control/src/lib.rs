@@ -39,6 +39,7 @@ mod webhooks;
 
 pub use actor::{Actor, Precondition};
 pub use budgets::BudgetView;
+pub use backup::TOKEN_ENTRIES;
 pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
@@ -61,4 +62,4 @@ pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
-pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError};
+pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError, check_webhooks};

@@ -114,6 +114,9 @@ pub enum Refusal {
     /// The disk failed in the middle of it: perhaps it changed, perhaps not.
     #[error("{0}")]
     Unknown(String),
+    /// One backup is taken at a time.
+    #[error("another backup is being taken; ask again when it is done")]
+    BackupUnderWay,
     /// What was to be restored is no backup, or not whole.
     #[error("the backup cannot be restored, and nothing changed: {0}")]
     Backup(String),
@@ -153,6 +156,7 @@ impl Refusal {
             Self::Conflict { .. } => "conflict",
             Self::Store(_) => "store_failed",
             Self::Unknown(_) => "outcome_unknown",
+            Self::BackupUnderWay => "backup_under_way",
             Self::Backup(_) => "bad_backup",
             Self::ShuttingDown => "shutting_down",
         }

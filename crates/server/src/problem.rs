@@ -63,6 +63,8 @@ codes! {
     Forbidden => FORBIDDEN, "forbidden", "The token's role may not do this";
     /// Asked too often.
     RateLimited => TOO_MANY_REQUESTS, "rate_limited", "This was asked too often";
+    /// Another backup is being taken.
+    BackupUnderWay => TOO_MANY_REQUESTS, "backup_under_way", "Another backup is being taken";
     /// There is no such path.
     NoRoute => NOT_FOUND, "no_route", "There is no such path";
     /// There is no such thing.

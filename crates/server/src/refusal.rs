@@ -1,6 +1,6 @@
 //! Refusals of control as problems: the one place where they meet HTTP.
 
-use actix_web::http::header::ETAG;
+use actix_web::http::header::{ETAG, RETRY_AFTER};
 use daybreak_control::tokens::TokenRefusal;
 use daybreak_control::{PageRefusal, Refusal};
 use daybreak_model::Reference;
@@ -56,6 +56,7 @@ impl From<Refusal> for Problem {
             Refusal::Conflict { .. } => Self::new(Code::Conflict, detail),
             Refusal::Unknown(_) => Self::new(Code::OutcomeUnknown, detail),
             Refusal::Store(_) => Self::new(Code::StoreFailed, detail),
+            Refusal::BackupUnderWay => Self::new(Code::BackupUnderWay, detail).header(RETRY_AFTER, "5"),
             Refusal::Backup(_) => Self::new(Code::BadBackup, detail),
             Refusal::ShuttingDown => Self::new(Code::ShuttingDown, detail),
         }

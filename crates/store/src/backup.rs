@@ -37,6 +37,9 @@ pub struct Restored {
     /// Where the store that was replaced is kept, once it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<PathBuf>,
+    /// Why that store could not be read, so that nothing of its own was kept.
+    #[serde(skip)]
+    pub lost: Option<String>,
 }
 
 /// The version of the form that is written here.
@@ -197,7 +200,7 @@ pub(crate) fn count(
         each(&line)
     })?;
     let (from, position) = (head.position, Position { store: id, ..head.position });
-    Ok((Restored { position, from, resources, events, halted, kept: None }, head))
+    Ok((Restored { position, from, resources, events, halted, kept: None, lost: None }, head))
 }
 
 /// Looks whether a backup is whole; where it stood.

@@ -1,6 +1,6 @@
 //! The halt, and the file that makes it outlive the server.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::private::{self, make_private};
 use crate::{BoxFuture, StoreError};
 
 /// The big red button is pressed.
@@ -36,6 +37,8 @@ pub struct HaltFile {
 
 const NAME: &str = "halt.json";
 const TEMPORARY: &str = "halt.json.new";
+/// A halt that waits with a restored store, to take effect with it.
+const STAGED: &str = "halt.json.staged";
 /// Bytes that are kept free for a halt, so that it can be written to a disk that is full. A reason is shorter.
 const RESERVED: usize = 4096;
 
@@ -46,7 +49,7 @@ impl HaltFile {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let missing: Vec<_> = folder.ancestors().take_while(|path| !path.exists()).collect();
-        fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
         // A new folder lasts only once the one that it is in is on disk.
         missing.iter().filter_map(|made| made.parent()).try_for_each(sync_folder)?;
         Ok(Self { folder: folder.to_owned() })
@@ -85,8 +88,10 @@ impl HaltFile {
         if fs::metadata(&temporary).is_ok_and(|metadata| metadata.len() >= RESERVED as u64) {
             return Ok(());
         }
-        fs::write(&temporary, [b' '; RESERVED])?;
-        File::open(&temporary)?.sync_all()
+        let mut file = private::writing().create(true).truncate(true).open(&temporary)?;
+        make_private(&temporary)?;
+        file.write_all(&[b' '; RESERVED])?;
+        file.sync_all()
     }
 
     /// Writes a halt, so that it is there after a crash: a file beside, fsync, rename, fsync of the folder. Where there
@@ -99,7 +104,8 @@ impl HaltFile {
         let mut text = serde_json::to_vec(halt)?;
         text.resize(text.len().max(RESERVED), b' ');
         // Not truncated: the place would be lost.
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&temporary)?;
+        let mut file = private::writing().create(true).truncate(false).open(&temporary)?;
+        make_private(&temporary)?;
         file.write_all(&text)?;
         file.set_len(text.len() as u64)?;
         file.sync_all()?;
@@ -108,15 +114,57 @@ impl HaltFile {
         sync_folder(&self.folder)
     }
 
+    /// Writes beside what a restored store brings with it: a halt, or none. Nothing is halted by it yet.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn stage(&self, halt: Option<&Halt>) -> io::Result<()> {
+        let Some(halt) = halt else { return self.unstage() };
+        let staged = self.folder.join(STAGED);
+        let mut file = private::writing().create(true).truncate(true).open(&staged)?;
+        make_private(&staged)?;
+        file.write_all(&serde_json::to_vec(halt)?)?;
+        file.sync_all()
+    }
+
+    /// Forgets what was staged.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn unstage(&self) -> io::Result<()> {
+        remove(&self.folder.join(STAGED))
+    }
+
+    /// Has a staged halt take effect before `then`, and takes it back where that fails. One that holds already stays as it
+    /// is.
+    ///
+    /// # Errors
+    /// When the disk fails, or `then` does.
+    pub(crate) fn put_staged_in_place(&self, then: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let staged = self.folder.join(STAGED);
+        if !staged.exists() || self.read().is_some() {
+            then()?;
+            return self.unstage();
+        }
+        fs::rename(&staged, self.path())?;
+        sync_folder(&self.folder)?;
+        then().inspect_err(|_| drop(fs::rename(self.path(), &staged)))
+    }
+
     /// Removes the halt, so that it is not there after a crash.
     ///
     /// # Errors
     /// When that fails.
     pub fn remove(&self) -> io::Result<()> {
-        match fs::remove_file(self.path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_folder(&self.folder),
-        }
+        remove(&self.path())?;
+        sync_folder(&self.folder)
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

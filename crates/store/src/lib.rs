@@ -18,6 +18,7 @@ mod halt;
 mod lead;
 mod memory;
 mod outbox;
+mod private;
 mod reports;
 mod store;
 mod time;

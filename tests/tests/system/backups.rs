@@ -116,11 +116,66 @@ fn a_folder_is_one_servers() -> Result<()> {
     done(&["restore", &file, "--data", &data])?;
     refused(&["restore", &file, "--data", &data], &["--force", "store.redb"])?;
     done(&["restore", &file, "--data", &data, "--force"])?;
-    done(&["backup", &file, "--data", &data])?;
+    refused(&["backup", &file, "--data", &data], &["is there already", "--force"])?;
+    done(&["backup", &file, "--data", &data, "--force"])?;
+    for no_file in ["/dev/null", &data] {
+        refused(&["backup", no_file, "--data", &data, "--force"], &[no_file, "no regular file"])?;
+    }
     let serve = ["serve", "--flags", &flags, "--data", &data, "--listen", "127.0.0.1:0"];
     fs::write(format!("{data}/store.redb"), b"torn")?;
     refused(&serve, &["store.redb", "nothing was changed", "daybreak restore"])?;
     ensure!(fs::read(format!("{data}/store.redb"))? == b"torn");
+    Ok(())
+}
+
+/// What is wrong with the options is said before anything is written.
+#[test]
+fn options_are_checked_before_anything_is_written() -> Result<()> {
+    let folder = TempDir::new()?;
+    let [data, flags, broken] = ["data", "flags", "broken"].map(|name| folder.path().join(name).display().to_string());
+    for (name, text) in [(&flags, DOCUMENT), (&broken, "flags: { a: { default: nothing } }")] {
+        fs::create_dir(name)?;
+        fs::write(format!("{name}/flags.yaml"), text)?;
+    }
+    let cases: [(&[&str], &str); 6] = [
+        (&["--flags", &flags, "--listen", "0.0.0.0:0"], "daybreak token create"),
+        (&["--flags", &broken], "daybreak check"),
+        (&["--flags", &data], "--flags DIR"),
+        (&["--flags", &flags, "--environment", " "], "environment"),
+        (&["--flags", &flags, "--webhooks", "/none"], "/none"),
+        (&["--flags", &flags, "--events-age", "0s"], "dropped at once"),
+    ];
+    for (options, says) in cases {
+        let mut words = vec!["serve", "--data", &data];
+        if !options.contains(&"--listen") {
+            words.extend(["--listen", "127.0.0.1:0"]);
+        }
+        words.extend(options);
+        refused(&words, &[says])?;
+        ensure!(!fs::exists(&data)?, "{options:?} made the data folder");
+    }
+    Ok(())
+}
+
+/// Whoever was let out is not let in again by a restore; where nothing tells who that was, the names are said.
+#[test]
+fn a_restore_into_a_stopped_server_tells_who_gets_in() -> Result<()> {
+    let folder = TempDir::new()?;
+    let [data, file] = ["data", "backup.jsonl"].map(|name| folder.path().join(name).display().to_string());
+    fs::create_dir(&data)?;
+    let create = |name: &str, role: &str| done(&["token", "create", name, "--role", role, "--data", &data]);
+    create("root", "admin")?;
+    create("mallory", "operator")?;
+    done(&["backup", &file, "--data", &data])?;
+    done(&["token", "revoke", "mallory", "--data", &data])?;
+    create("ada", "operator")?;
+    let told = done(&["restore", &file, "--data", &data, "--force"])?;
+    ensure!(told.contains("ada") && told.contains("root") && !told.contains("mallory"), "{told}");
+    let listed = done(&["token", "list", "--data", &data])?;
+    ensure!(listed.contains("ada") && !listed.contains("mallory"), "{listed}");
+    fs::write(format!("{data}/store.redb"), b"torn")?;
+    let told = done(&["restore", &file, "--data", &data, "--force"])?;
+    ensure!(told.contains("revoked since") && told.contains("mallory (operator)") && !told.contains("ada"), "{told}");
     Ok(())
 }
 

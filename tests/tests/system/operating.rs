@@ -93,6 +93,8 @@ fn the_unit_and_the_container_start_it_with_options_that_it_knows() -> Result<()
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         ensure!(!refused.status.success() && said.contains("daybreak token create"), "{file}: {said}");
         let data = folder.path().join("data");
+        ensure!(!data.exists(), "{file}: it wrote before it refused");
+        fs::create_dir(&data)?;
         let made = daybreak()?.args(["token", "create", "admin", "--role", "admin", "--data"]).arg(&data).output()?;
         ensure!(made.status.success(), "{made:?}");
         let server = Process::start(file, daybreak()?.args(&options))?;

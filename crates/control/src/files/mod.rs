@@ -35,6 +35,9 @@ const DIAGNOSTICS_RECORDED_MAX: usize = 20;
 /// How often an edit that waits for a freeze to end is tried.
 const FROZEN_LOOK: SignedDuration = SignedDuration::from_secs(60);
 
+/// Names that a line of the log has, at most.
+const NAMES_TOLD: usize = 20;
+
 /// What became of the files' last edits.
 #[derive(Clone, Debug, Serialize)]
 pub struct FilesStatus {
@@ -220,6 +223,12 @@ impl Control {
         for warning in &changed.warnings {
             tracing::warn!(code = warning.code, "{}: {}", place(warning), warning.message);
         }
+        let gone = changed.differences.iter().filter(|difference| difference.change == document::Change::Removed);
+        let gone: Vec<_> = gone.map(|difference| format!("{}/{}", difference.kind.path(), difference.key)).collect();
+        if !gone.is_empty() {
+            let position = changed.position;
+            tracing::warn!(%position, "removed, since the files have them no more: {}; `revert` brings back", some(&gone));
+        }
         if let Some(files) = self.inner.files.lock().as_mut() {
             files.places = origin::relative(draft.places(), &files.folder);
         }
@@ -256,6 +265,15 @@ impl Control {
                 || tried_at.is_some_and(|at| at != position)
                 || retry_at.is_some_and(|at| now >= at)
         })
+    }
+}
+
+/// The first of some names, and how many there are besides.
+fn some(names: &[String]) -> String {
+    let told = names.iter().take(NAMES_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_TOLD) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }
 

@@ -67,6 +67,39 @@ async fn an_operators_change_survives_a_reload() {
     assert_eq!(control.state().resources().flags["a"].default, "on");
 }
 
+/// What goes with a resource that the files have no more comes back with it: the event has it as an operator left it.
+#[tokio::test(start_paused = true)]
+async fn what_the_files_remove_is_brought_back_as_it_was_served() {
+    let (bench, folder) = served().await;
+    let patch = Source::new("body", "owner: ada");
+    bench.control.patch(Kind::Flag, "a", patch, Precondition::None, Actor::default()).await.unwrap();
+    bench.control.disable(Kind::Flag, "a", Precondition::None, Actor::default()).await.unwrap();
+    let before = bench.control.state().resource(Kind::Flag, "a").unwrap().document;
+    // Another start, with another folder.
+    let Bench { control, .. } = bench.restarted().await;
+    fs::write(folder.path().join("flags.yaml"), "flags:\n  c: { default: off }\n").unwrap();
+    control.start_files(folder.path()).await.unwrap();
+    assert_eq!(flags(&control), "c");
+    let history = control.history(Kind::Flag, "a", None, 10).await.unwrap().events;
+    let last = &history[0].event;
+    assert_eq!((last.kind.as_str(), last.actor.as_deref()), ("flag.deleted", Some("files")));
+    control.revert(Kind::Flag, "a", None, Precondition::None, Actor::named("ada")).await.unwrap();
+    assert_eq!(flags(&control), "a off, c");
+    assert_eq!(control.state().resource(Kind::Flag, "a").unwrap().document, before);
+    // It is nobody's but the operators' now: the same files leave it.
+    control.look(folder.path()).await;
+    edit(&control, folder.path(), "flags:\n  c: { default: on }\n").await;
+    assert_eq!(flags(&control), "a off, c");
+}
+
+#[test]
+fn a_line_of_the_log_names_some() {
+    let names: Vec<_> = (0..22).map(|n| format!("flags/{n}")).collect();
+    assert_eq!(super::some(&names[..2]), "flags/0, flags/1");
+    assert!(super::some(&names[..20]).ends_with("flags/18, flags/19"));
+    assert!(super::some(&names).ends_with("flags/19 and 2 more"));
+}
+
 /// A field that the file itself changes wins over an operator's, and the event says so.
 #[tokio::test(start_paused = true)]
 async fn the_event_says_what_a_file_overrode() {

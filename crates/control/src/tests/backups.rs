@@ -54,3 +54,22 @@ async fn invariant_3_a_restore_ends_every_run() {
     assert!(matches!(bench.start("stock-slow").await, Err(Refusal::ShuttingDown)));
     assert!(control.restore(Box::new(Cursor::new(Vec::new())), Actor::default()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_backup_is_taken_at_a_time() {
+    let bench = Bench::new().await;
+    let control = &bench.control;
+    let first = control.backup().await.unwrap();
+    assert!(matches!(control.backup().await, Err(Refusal::BackupUnderWay)));
+    // Its end is seen: the next may begin.
+    let _: Vec<_> = first.collect().await;
+    drop(control.backup().await.unwrap());
+    // Given up: the next may begin, once that is noticed.
+    tokio::task::yield_now().await;
+    let slow = control.backup().await.unwrap();
+    assert!(matches!(control.backup().await, Err(Refusal::BackupUnderWay)));
+    // Nobody takes it.
+    tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+    drop(control.backup().await.unwrap());
+    drop(slow);
+}

@@ -45,7 +45,7 @@ pub enum TokenRefusal {
     FirstIsAdmin,
     /// Nobody could administrate any more.
     #[error(
-        "this is the last admin's token; make another one first, or say `force`: then only `daybreak token create --data DIR`, on the stopped server, makes another"
+        "this is the last admin's token that lives for another day; make another one first, or say `force`: then only `daybreak token create --data DIR`, on the stopped server, makes another"
     )]
     LastAdmin,
     /// There are too many.

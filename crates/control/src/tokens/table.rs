@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use daybreak_model::{EventKind, Key, Millis};
 use daybreak_store::{Change, Contents, Event};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ pub(super) const USED: &str = "token-used/";
 const REQUIRED: &str = "tokens-required";
 /// Tokens, at most.
 const TOKENS_MAX: usize = 10_000;
+/// How long another admin's token must still live, so that the one before may go.
+const ADMIN_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The longest that a token with an expiry lives: ten years.
 const LIFETIME_MAX: Millis = Millis::from_secs(3_653 * 86_400);
 
@@ -127,7 +129,7 @@ impl Table {
     pub(super) fn revoke(&self, id: TokenId, force: bool, actor: &Actor, now: Timestamp) -> Result<Planned, Refusal> {
         let token = self.tokens.get(&id).cloned().ok_or_else(|| unknown(id.to_string()))?;
         let admin = token.role() == Role::Admin && !token.expired(now);
-        if admin && !force && !self.has_admin(now, Some(id)) {
+        if admin && !force && !self.has_admin(now.checked_add(ADMIN_FOR).unwrap_or(now), Some(id)) {
             return Err(TokenRefusal::LastAdmin.into());
         }
         let mut change = Change::default();

@@ -127,6 +127,13 @@ async fn what_is_refused() {
     };
     assert_eq!(revoke("0123456789ab".parse().unwrap(), true).await, Err("not_found"));
     assert_eq!(revoke(root.id, false).await, Err("no_admin"));
+    // One that is soon no more is nobody to count on.
+    make(&bench, "short", Role::Admin, Some("24h")).await;
+    assert_eq!(revoke(root.id, false).await, Err("no_admin"));
+    let (long, _) = make(&bench, "long", Role::Admin, Some("25h")).await;
+    assert_eq!(revoke(root.id, false).await, Ok(()));
+    let (root, _) = make(&bench, "root", Role::Admin, None).await;
+    assert_eq!(revoke(long.id, false).await, Ok(()));
     assert_eq!(revoke(root.id, true).await, Ok(()));
     assert!(bench.control.tokens_required(), "never open again while it runs");
     assert!(restarted(&bench).await.tokens_required());

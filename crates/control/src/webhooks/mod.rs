@@ -85,6 +85,16 @@ impl Webhooks {
     }
 }
 
+/// Looks whether a file of webhooks can be used, with the secrets that this process has.
+///
+/// # Errors
+/// When it cannot be read, or is not valid.
+pub fn check_webhooks(path: &Path) -> Result<(), WebhooksError> {
+    let error = |why: String| WebhooksError { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|failed| error(failed.to_string()))?;
+    config::read(&text, &OfProcess).map(drop).map_err(error)
+}
+
 impl Control {
     /// Tells the webhooks of a file of what happens, now and as it changes, or what it names. Edits that are broken are
     /// refused, and those before are told on.

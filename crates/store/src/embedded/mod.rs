@@ -94,18 +94,19 @@ impl EmbeddedStore {
         Self::open_with(options, MIGRATIONS)
     }
 
-    /// Whether a folder holds a store, of whatever state.
+    /// Whether a folder holds a store, of whatever state, or one that is restored when it is opened.
     #[must_use]
     pub fn is_in(folder: &Path) -> bool {
-        folder.join(folder::FILE).exists()
+        [folder::FILE, folder::STAGED].iter().any(|name| folder.join(name).exists())
     }
 
     fn open_with(options: EmbeddedOptions<'_>, migrations: &[Migration]) -> Result<Self, OpenError> {
         let unusable = |why| OpenError::Folder { path: options.folder.to_owned(), why };
         let folder = Folder::take(options.folder)?;
-        let halt = Arc::new(KeptHalt::new(Some(HaltFile::open(options.folder).map_err(unusable)?)));
         let disk = Arc::new(Disk::default());
         let (database, numbers) = open::open(&folder, options.new_id, migrations, &disk)?;
+        // After it: a restored store may bring a halt with it.
+        let halt = Arc::new(KeptHalt::new(Some(HaltFile::open(options.folder).map_err(unusable)?)));
         let commits = Arc::new(Commits::new(numbers.position, options.commits));
         let shared = Arc::new(Shared::new(folder, database, disk, commits));
         let writer = Writer::new(Arc::clone(&shared), numbers, options.retention);

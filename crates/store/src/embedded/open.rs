@@ -11,9 +11,10 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableError, 
 
 use super::disk::{Disk, DiskFile};
 use super::failure::{Failure, Work};
-use super::folder::{Folder, make_private};
+use super::folder::Folder;
 use super::restore;
 use super::tables::{self, NUMBERS, Numbers, SCHEMA_NAME};
+use crate::private::{self, make_private};
 
 /// Memory that the database may use to keep pages. What is served is kept elsewhere, so it need not be much.
 const CACHE_BYTES: usize = 8 << 20;
@@ -156,7 +157,7 @@ fn create(folder: &Folder, id: StoreId, disk: &Arc<Disk>) -> Result<(), OpenErro
 
 /// Builds a store's file from nothing: whatever stands there goes.
 pub(super) fn build(path: &Path, disk: &Arc<Disk>, fill: impl FnOnce(&WriteTransaction) -> Work<()>) -> Work<()> {
-    File::create(path)?;
+    private::writing().create(true).truncate(true).open(path)?;
     make_private(path)?;
     let database = database(path, disk, Look::Building)?;
     let transaction = database.begin_write()?;
@@ -218,6 +219,22 @@ fn migrate(folder: &Folder, from: u64, migrations: &[Migration], disk: &Arc<Disk
     let database = migrated().map_err(failed)?;
     tracing::info!(from, to = 1 + migrations.len(), copy = %copy.display(), "the store is brought to a newer schema");
     Ok(database)
+}
+
+/// Reads the store of a folder, where this version can, in a copy: opening would write to it.
+pub(super) fn look<T>(folder: &Folder, look: impl FnOnce(&Database) -> Work<T>) -> Result<T, OpenError> {
+    let (file, copy) = (folder.file(), folder.path().join("store.redb.look"));
+    let looked = || {
+        fs::copy(&file, &copy).map_err(|why| OpenError::Folder { path: file.clone(), why })?;
+        let opened = database(&copy, &Arc::default(), Look::Thorough).map_err(|error| refused(&file, error))?;
+        match schema(&opened).map_err(|failure| unreadable(&file, &failure))? {
+            tables::SCHEMA => look(&opened).map_err(|failure| unreadable(&file, &failure)),
+            schema => Err(OpenError::Newer { file: file.clone(), schema, known: tables::SCHEMA }),
+        }
+    };
+    let looked = looked();
+    let _ = fs::remove_file(&copy);
+    looked
 }
 
 fn schema(database: &Database) -> Work<u64> {

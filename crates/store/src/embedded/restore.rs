@@ -1,5 +1,6 @@
 //! Bringing a backup back: a whole new file is built beside, and takes the place of the other in one step.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -8,16 +9,21 @@ use std::sync::Arc;
 use daybreak_model::EventKind;
 use daybreak_model::wire::StoreId;
 use jiff::Timestamp;
-use redb::WriteTransaction;
+use redb::{ReadableDatabase, WriteTransaction};
 use serde_json::Value;
 
 use super::events::EventTables;
 use super::failure::{Failure, Work};
 use super::folder::Folder;
 use super::tables::{META, NOTES, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, encode, nanoseconds};
-use super::{OpenError, open};
+use super::{OpenError, open, read};
 use crate::backup::{self, Line};
-use crate::{Event, Halt, HaltFile, RecordedEvent, Restoration, Restored};
+use crate::{Event, Halt, HaltFile, Kept, RecordedEvent, Restoration, Restored, Stored};
+
+/// What stores that were replaced are named for.
+const REPLACED: &str = "replaced";
+/// How many of them are kept.
+const REPLACED_KEPT: usize = 3;
 
 /// How a backup is brought back.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +32,10 @@ pub struct RestoreOptions<'a> {
     pub folder: &'a Path,
     /// The id that the store gets, random: what clients knew of the other says nothing of this one.
     pub new_id: StoreId,
-    /// Whether a store that is there already is replaced. It is kept beside.
+    /// Whether a store that is there already is replaced. It is kept beside, and so are the two before it.
     pub force: bool,
+    /// What the names of those entries begin with that stay as they are there, where there are any and they can be read.
+    pub keep: &'static str,
     /// When this happens.
     pub now: Timestamp,
 }
@@ -55,11 +63,35 @@ pub fn restore(backup: &mut dyn BufRead, options: RestoreOptions<'_>) -> Result<
     if folder.file().exists() && !options.force {
         return Err(RestoreError::Occupied(folder.file()));
     }
-    let event = restored_event(None, None, options.now);
-    let restoration = Restoration { id: options.new_id, event, events_from: 0, keep: None };
+    let (present, lost) = match folder.file().exists().then(|| present(&folder, options.keep)) {
+        None => (None, None),
+        Some(Ok(present)) => (Some(present), None),
+        Some(Err(OpenError::Folder { path, why })) => return Err(OpenError::Folder { path, why }.into()),
+        Some(Err(why)) => (None, Some(why.to_string())),
+    };
+    let (events_from, entries) = present.unwrap_or_default();
+    let restoration = Restoration {
+        id: options.new_id,
+        event: restored_event(None, None, options.now),
+        events_from,
+        keep: (!entries.is_empty()).then_some(Kept { prefix: options.keep, entries }),
+    };
     let mut restored = stage(backup, &folder, &restoration)?;
-    restored.kept = put_in_place(&folder).map_err(|error| RestoreError::Backup(error.to_string()))?;
+    restored.kept = put_in_place(&folder).map_err(|error| {
+        unstage(&folder);
+        RestoreError::Backup(error.to_string())
+    })?;
+    restored.lost = lost;
     Ok(restored)
+}
+
+/// What the store that is there has of its own: the number of its next event, and the entries that are to stay.
+fn present(folder: &Folder, keep: &str) -> Result<(u64, BTreeMap<String, Stored>), OpenError> {
+    open::look(folder, |database| {
+        let mut entries = read::contents(&database.begin_read()?)?.meta;
+        entries.retain(|name, _| name.starts_with(keep));
+        Ok((open::numbers(database)?.next_event, entries))
+    })
 }
 
 /// What the log says of it.
@@ -77,36 +109,42 @@ pub(super) fn stage(
     let building = folder.path().join("store.redb.building");
     let mut restored = None;
     let built = open::build(&building, &Arc::default(), |transaction| {
-        let (filled, halt) = fill(backup, transaction, restoration)?;
-        // First, so that nothing runs that was halted.
-        if let Some(halt) = &halt {
-            HaltFile::open(folder.path())?.write(halt)?;
-        }
-        restored = Some(filled);
+        restored = Some(fill(backup, transaction, restoration)?);
         Ok(())
     });
     let staged = built.and_then(|()| {
+        let (restored, halt) = restored.ok_or_else(|| Failure::Unreadable("it holds nothing".to_owned()))?;
+        // First, so that nothing runs that was halted.
+        HaltFile::open(folder.path())?.stage(halt.as_ref())?;
         fs::rename(&building, folder.staged())?;
         folder.sync()?;
-        restored.ok_or_else(|| Failure::Unreadable("it holds nothing".to_owned()))
+        Ok(restored)
     });
     staged.map_err(|failure| {
         let _ = fs::remove_file(&building);
-        // It may be there already, where only the folder could not be synced: nobody is to open it later.
-        let _ = fs::remove_file(folder.staged());
+        unstage(folder);
         RestoreError::Backup(failure.to_string())
     })
 }
 
+/// Forgets what was staged, of which nobody was told: nobody is to open it later. It may be there already where only the
+/// folder could not be synced.
+fn unstage(folder: &Folder) {
+    let _ = fs::remove_file(folder.staged());
+    let _ = HaltFile::open(folder.path()).and_then(|halt| halt.unstage());
+}
+
 /// Puts a staged file in the place of the store, which is kept beside; where that is.
 pub(super) fn put_in_place(folder: &Folder) -> std::io::Result<Option<PathBuf>> {
-    let kept = folder.file().exists().then(|| folder.beside("replaced"));
+    let kept = folder.file().exists().then(|| folder.beside(REPLACED));
     if let Some(kept) = &kept {
         // A second name, so that at no time there is no store.
         fs::hard_link(folder.file(), kept).or_else(|_| fs::copy(folder.file(), kept).map(drop))?;
     }
-    fs::rename(folder.staged(), folder.file())?;
+    let halt = HaltFile::open(folder.path())?;
+    halt.put_staged_in_place(|| fs::rename(folder.staged(), folder.file()))?;
     folder.sync()?;
+    folder.keep_last(REPLACED, REPLACED_KEPT);
     Ok(kept)
 }
 

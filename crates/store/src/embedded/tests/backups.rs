@@ -49,7 +49,7 @@ async fn store_restored(store: &dyn Store) -> crate::RecordedEvent {
 }
 
 fn back(mut backup: &[u8], folder: &Path, force: bool) -> Result<Restored, RestoreError> {
-    restore(&mut backup, RestoreOptions { folder, new_id: StoreId::new(9), force, now: at(9) })
+    restore(&mut backup, RestoreOptions { folder, new_id: StoreId::new(9), force, keep: "token", now: at(9) })
 }
 
 #[tokio::test]
@@ -156,8 +156,99 @@ async fn a_store_that_is_there_is_replaced_only_by_force_and_kept() {
         assert_eq!(restored.kept.as_deref(), Some(folder.path().join(kept).as_path()));
     }
     assert!(!open(folder.path()).load().await.unwrap().meta.contains_key("later"));
-    fs::rename(folder.path().join("store.redb.replaced"), folder.path().join(FILE)).unwrap();
+    let first = folder.path().join("store.redb.replaced");
+    fs::copy(&first, folder.path().join(FILE)).unwrap();
     assert!(open(folder.path()).load().await.unwrap().meta.contains_key("later"));
+    // The last three are kept, and no name is used twice.
+    for number in 3..6 {
+        let kept = back(&backup, folder.path(), true).unwrap().kept.unwrap();
+        assert!(kept.ends_with(format!("store.redb.replaced-{number}")) && kept.exists(), "{}", kept.display());
+    }
+    assert!(!first.exists() && !folder.path().join("store.redb.replaced-2").exists());
+}
+
+/// Restored into a stopped server, as into one that runs: its tokens stay, and its events' numbers go on.
+#[tokio::test]
+async fn what_is_to_stay_stays_where_the_store_can_be_read() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    fill(&store).await;
+    store.commit(Expected::Any, put("token/revoked", 1)).await.unwrap();
+    let backup = taken(&store).await;
+    let gone = Change { meta: [("token/revoked".to_owned(), None)].into(), ..Change::default() };
+    store.commit_all(Expected::Any, vec![gone, put("token/new", 2)]).await.unwrap();
+    store.append((0..100).map(|n| event("e", "later", n)).collect()).await.unwrap();
+    let last = store.events(EventFilter::default(), 1).await.unwrap().events[0].id;
+    drop(store);
+    let tokens = |meta: BTreeMap<String, crate::Stored>| {
+        meta.into_keys().filter(|name| name.starts_with("token")).collect::<Vec<_>>()
+    };
+    assert_eq!(back(&backup, folder.path(), true).unwrap().lost, None);
+    let store = open(folder.path());
+    assert_eq!(tokens(store.load().await.unwrap().meta), ["token/new"]);
+    assert_eq!(store_restored(&store).await.id, last + 1, "no number is given out twice");
+    drop(store);
+    // What cannot be read has nothing to keep.
+    fs::write(folder.path().join(FILE), b"torn").unwrap();
+    let lost = back(&backup, folder.path(), true).unwrap().lost.unwrap();
+    assert!(lost.contains("cannot be read"), "{lost}");
+    assert_eq!(tokens(open(folder.path()).load().await.unwrap().meta), ["token/revoked"]);
+}
+
+/// A restore that fails after its halt was written halts nothing, now or later.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restore_that_fails_leaves_no_halt() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    store.put_halt(Halt { at: Some(at(0)), actor: None, reason: None }).await.unwrap();
+    let backup = taken(&store).await;
+    store.clear_halt().await.unwrap();
+    let to = || crate::Restoration {
+        id: StoreId::new(9),
+        event: restored_event(None, None, at(9)),
+        events_from: 0,
+        keep: None,
+    };
+    // A folder where the staged file would be.
+    let in_the_way = folder.path().join("store.redb.staged");
+    fs::create_dir(&in_the_way).unwrap();
+    fs::write(in_the_way.join("a"), "b").unwrap();
+    let failed = store.restore(Box::new(std::io::Cursor::new(backup.clone())), to()).await;
+    assert!(failed.is_err(), "{failed:?}");
+    fs::remove_dir_all(&in_the_way).unwrap();
+    for name in ["halt.json", "halt.json.staged"] {
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.halt().await.unwrap(), None);
+    // One that does not fail halts with the store that it brings.
+    store.restore(Box::new(std::io::Cursor::new(backup)), to()).await.unwrap();
+    assert!(!folder.path().join("halt.json").exists());
+    drop(store);
+    assert!(open(folder.path()).halt().await.unwrap().is_some());
+}
+
+/// Nobody else on the machine reads what is in the data folder.
+#[cfg(unix)]
+#[tokio::test]
+async fn all_in_the_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let outer = TempDir::new().unwrap();
+    let folder = outer.path().join("made/data");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let store = open(&folder);
+    fill(&store).await;
+    store.put_halt(Halt { at: None, actor: None, reason: None }).await.unwrap();
+    let backup = taken(&store).await;
+    drop(store);
+    back(&backup, &folder, true).unwrap();
+    drop(open(&folder));
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 5, "{files:?}");
+    files.iter().for_each(|path| assert_eq!(mode(path), 0o600, "{}", path.display()));
+    assert_eq!((mode(&folder), mode(folder.parent().unwrap())), (0o700, 0o700));
 }
 
 /// A halt is brought back, and one that holds is not lifted by a backup without one.
