@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use daybreak_control::PrometheusUrl;
 use daybreak_model::limits::{LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, RUN_DURATION_MAX, RUN_DURATION_MAX_DEFAULT};
 use daybreak_model::{Millis, Percentage};
 use daybreak_server::limits::{RATE_ADDRESS, RATE_TOKEN, STREAMS_PER_TOKEN};
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
+    /// Tell what is left of error budgets and how fast they burn; import and export OpenSLO.
+    Slo(crate::slo::Slo),
     /// Have a server serve what files say: as one revision, all or nothing.
     Apply(crate::apply::Apply),
     /// Print or write everything that a server serves.
@@ -79,6 +82,9 @@ pub(crate) struct Serve {
     /// The file of the webhooks that are told of what happens; it is read again when it changes.
     #[arg(long, env = "DAYBREAK_WEBHOOKS", value_name = "FILE")]
     pub(crate) webhooks: Option<PathBuf>,
+    /// The Prometheus that SLOs with `sli.prometheus` are counted by: `http://prometheus:9090`.
+    #[arg(long, env = "DAYBREAK_PROMETHEUS", value_name = "URL", hide_env_values = true)]
+    pub(crate) prometheus: Option<PrometheusUrl>,
     /// The server's certificate as PEM, followed by those that lead from it to a root; with it the server speaks TLS
     /// only. It is read again when it changes.
     #[arg(long, env = "DAYBREAK_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -217,6 +223,8 @@ mod tests {
             ("--events-age 30d", None),
             ("--events-age 30", Some("unit")),
             ("--listen 8080", Some("socket address")),
+            ("--prometheus http://prometheus:9090", None),
+            ("--prometheus prometheus:9090", Some("write for example")),
         ];
         for (options, expected) in cases {
             let line = format!("daybreak serve {options}");

@@ -15,6 +15,7 @@ mod promote;
 mod remote;
 mod serve;
 mod served;
+mod slo;
 mod token;
 
 use std::ffi::OsString;
@@ -49,6 +50,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(options) => backup::restore(&options),
         Command::Events(options) => events::run(&options),
         Command::Hours(options) => hours::run(&options),
+        Command::Slo(options) => slo::run(&options),
         Command::Apply(options) => apply::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Diff(options) => diff::run(&options),

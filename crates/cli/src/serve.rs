@@ -70,6 +70,9 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     if let Some(file) = &options.webhooks {
         control.watch_webhooks(file).await?;
     }
+    if let Some(url) = &options.prometheus {
+        control.watch_prometheus(url.clone()).map_err(anyhow::Error::msg).context("Prometheus cannot be asked")?;
+    }
     tokio::spawn(tick(control.clone()));
     let address = listener.local_addr()?;
     println!("{}", greeting(&control, address, &options));
@@ -82,6 +85,7 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
         }
     };
     daybreak_server::serve(listener, shared, tls, end).await?;
+    control.keep_counts().await;
     if control.is_to_restart() { Err(start_anew(address)) } else { Ok(ExitCode::SUCCESS) }
 }
 

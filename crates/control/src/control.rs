@@ -20,6 +20,7 @@ use rand::{RngExt, SeedableRng};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
+use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
 use crate::events::RefusedStarts;
 use crate::files::{self, FilesStatus};
@@ -75,6 +76,10 @@ pub(crate) struct Inner {
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
     pub(crate) refused: Mutex<RefusedStarts>,
     pub(crate) webhooks: Mutex<Webhooks>,
+    /// Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) budgets: Mutex<BudgetTable>,
+    /// Who holds it tells the store what was counted.
+    pub(crate) budgets_keeper: tokio::sync::Mutex<()>,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -116,6 +121,7 @@ impl Control {
         options.check()?;
         let contents = store.load().await?;
         let halt = store.halt().await?;
+        let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
@@ -144,6 +150,8 @@ impl Control {
             recorded: tokio::sync::watch::Sender::new(()),
             refused: Mutex::default(),
             webhooks: Mutex::default(),
+            budgets: Mutex::new(BudgetTable::new(counted)),
+            budgets_keeper: tokio::sync::Mutex::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

@@ -67,7 +67,11 @@ impl Control {
         Health {
             ready: problems.is_empty(),
             problems,
-            warnings: warnings.into_iter().chain(self.inner.webhooks.lock().warnings()).collect(),
+            warnings: warnings
+                .into_iter()
+                .chain(self.inner.webhooks.lock().warnings())
+                .chain(self.source_warnings())
+                .collect(),
             guard_tick_age,
             store_confirmation_age,
             shutting_down,

@@ -10,6 +10,7 @@
 
 mod actor;
 mod backup;
+mod budgets;
 mod change;
 mod clients;
 pub mod clock;
@@ -20,6 +21,7 @@ mod health;
 mod history;
 mod hub;
 mod options;
+mod prometheus;
 mod refusal;
 mod resources;
 mod ring;
@@ -34,6 +36,7 @@ mod turn;
 mod webhooks;
 
 pub use actor::{Actor, Precondition};
+pub use budgets::BudgetView;
 pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
@@ -47,6 +50,7 @@ pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};
 pub use options::{Options, OptionsError};
+pub use prometheus::{PrometheusUrl, PrometheusUrlError, SourceStatus};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};

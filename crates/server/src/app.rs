@@ -141,6 +141,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::runs::list)
         .service(api::runs::read)
         .service(api::hours::status)
+        .service(api::slos::status)
         .service(api::documents::apply)
         .service(api::documents::export)
         .service(api::origins::list)

@@ -74,6 +74,7 @@ fn rows() -> Vec<Row> {
         asks("GET", "/api/v1/runs", Read),
         asks("GET", "/api/v1/runs/{id}", Read),
         asks("GET", "/api/v1/hours/{key}/status", Read),
+        asks("GET", "/api/v1/slos/{key}/status", Read),
         asks("GET", "/api/v1/export", Read),
         asks("POST", "/api/v1/apply", Administer),
         asks("GET", "/api/v1/origins", Read),

@@ -27,8 +27,15 @@ impl Control {
     /// is still to be recorded. To be called once a second: without it, no lease is granted.
     pub async fn tick(&self) {
         self.tick_guard();
-        let store =
-            async { tokio::join!(self.confirm(), self.record_if_idle(), self.keep_halt_if_idle(), self.tend_tokens()) };
+        let store = async {
+            tokio::join!(
+                self.confirm(),
+                self.record_if_idle(),
+                self.keep_halt_if_idle(),
+                self.tend_tokens(),
+                self.tend_budgets()
+            )
+        };
         let _ = tokio::time::timeout(STORE_WAIT, store).await;
     }
 

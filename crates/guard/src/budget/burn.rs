@@ -6,7 +6,7 @@
 
 use daybreak_model::{Millis, Percentage, Slo, Window};
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::series::{Counts, Series};
 
@@ -54,13 +54,13 @@ pub const FAST: Alert =
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Burn {
     /// Over how long, back from now.
-    #[serde(serialize_with = "written")]
     pub window: Millis,
     /// Requests.
     pub total: u64,
     /// Those that were bad.
     pub bad: u64,
     /// The burn rate: the share of bad requests over what the objective leaves. `None` without requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
 }
 
@@ -77,10 +77,6 @@ pub struct AlertStatus {
     pub firing: bool,
     /// Whether there were requests enough in the long window for one bad request not to be too many.
     pub enough_data: bool,
-}
-
-pub(super) fn written<S: Serializer>(length: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(length)
 }
 
 /// The length of a window, in seconds; a month's is that of 30 days.

@@ -157,6 +157,17 @@ impl Budgets {
         }
     }
 
+    /// The SLOs that have a budget.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.budgets.keys()
+    }
+
+    /// What an SLO counts; `None` where that was not [defined](Self::define).
+    #[must_use]
+    pub fn indicator(&self, slo: &Key) -> Option<&Indicator> {
+        self.budgets.get(slo)?.indicator.as_ref()
+    }
+
     /// The first revision of an SLO that counts what it counts now.
     #[must_use]
     pub fn since(&self, slo: &Key) -> u64 {

@@ -46,8 +46,10 @@ pub struct Status {
     /// The alerts of which any makes it burning, with their burn rates.
     pub alerts: Vec<AlertStatus>,
     /// When nothing will be left if it goes on as in the last 6 hours; `None` where the budget lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exhausted_at: Option<Timestamp>,
     /// When counts last came.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sample: Option<Timestamp>,
 }
 
@@ -61,6 +63,7 @@ pub struct Point {
     /// Those that were bad.
     pub bad: u64,
     /// The burn rate; `None` without requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
 }
 

@@ -15,6 +15,7 @@ pub mod origins;
 pub mod reason;
 pub mod resources;
 pub mod runs;
+pub mod slos;
 pub mod tokens;
 pub mod webhooks;
 

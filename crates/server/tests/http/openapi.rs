@@ -62,6 +62,7 @@ async fn every_route_is_described() {
         ("POST", "/api/v1/apply"),
         ("GET", "/api/v1/export"),
         ("GET", "/api/v1/hours/{key}/status"),
+        ("GET", "/api/v1/slos/{key}/status"),
         ("GET", "/api/v1/origins"),
         ("GET", "/api/v1/events"),
         ("GET", "/api/v1/backup"),

@@ -226,7 +226,7 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 29] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 30] = [
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
@@ -249,6 +249,7 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/export", &[], "", 200),
         ("GET", "/api/v1/origins?differs=false", &[], "", 200),
         ("GET", "/api/v1/hours/office/status", &[], "", 200),
+        ("GET", "/api/v1/slos/checkout/status", &[], "", 200),
         ("GET", "/api/v1/events?limit=5", &[], "", 200),
         ("GET", "/api/v1/snapshot", &[], "", 200),
         ("GET", "/api/v1/snapshot", &["if-none-match"], "", 304),

@@ -1,0 +1,216 @@
+//! Prometheus as a source of budgets: it is asked what it counted, apart from the guard's tick, which waits for nobody.
+
+mod counters;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybreak_model::{Key, Kind, Millis, PrometheusQueries};
+use jiff::Timestamp;
+use reqwest::{Client, Url};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
+
+use crate::Control;
+use counters::Counted;
+use query::Asker;
+
+/// How often Prometheus is asked.
+const POLL_EVERY: Duration = Duration::from_secs(15);
+/// How long an answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// SLOs that are asked about at a time.
+const AT_A_TIME: usize = 8;
+/// What was scraped longer ago than three scrapes says nothing of now; but no less than this,
+const STALE_AFTER_MIN: Millis = Millis::from_secs(90);
+/// and no more than this.
+const STALE_AFTER_MAX: Millis = Millis::from_secs(10 * 60);
+
+/// Where Prometheus is. A user and a password in it are never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrometheusUrl(Url);
+
+/// Why a text says no such place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not where a Prometheus is ({0}); write for example `http://prometheus:9090`")]
+pub struct PrometheusUrlError(&'static str);
+
+/// How Prometheus does as the source of an SLO, since the server started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceStatus {
+    /// When it last told something new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<Timestamp>,
+    /// When it last did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Timestamp>,
+    /// Why it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// How old its last sample may be.
+    pub stale_after: Millis,
+}
+
+impl FromStr for PrometheusUrl {
+    type Err = PrometheusUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PrometheusUrlError> {
+        let url = Url::parse(text).map_err(|_| PrometheusUrlError("no URL"))?;
+        match (url.scheme(), url.has_host(), url.query().or(url.fragment())) {
+            ("http" | "https", true, None) => Ok(Self(url)),
+            ("http" | "https", true, Some(_)) => Err(PrometheusUrlError("it ends with a query of its own")),
+            _ => Err(PrometheusUrlError("neither http nor https")),
+        }
+    }
+}
+
+impl fmt::Display for PrometheusUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host) = (self.0.scheme(), self.0.host_str().unwrap_or_default());
+        write!(f, "{scheme}://{host}")?;
+        self.0.port().iter().try_for_each(|port| write!(f, ":{port}"))
+    }
+}
+
+impl fmt::Debug for PrometheusUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Default for SourceStatus {
+    fn default() -> Self {
+        Self { last_success: None, last_failure: None, last_error: None, failures: 0, stale_after: STALE_AFTER_MIN }
+    }
+}
+
+impl SourceStatus {
+    fn succeeded(&mut self, now: Timestamp) {
+        (self.last_success, self.failures) = (Some(now), 0);
+    }
+
+    fn failed(&mut self, now: Timestamp, why: String) {
+        (self.last_failure, self.last_error) = (Some(now), Some(why));
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+/// What is known of the counters of every SLO.
+#[derive(Debug)]
+struct Poller {
+    control: Control,
+    asker: Arc<Asker>,
+    counted: BTreeMap<Key, (PrometheusQueries, Counted)>,
+}
+
+impl Control {
+    /// Asks Prometheus for the SLOs that count there, from now on.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn watch_prometheus(&self, url: PrometheusUrl) -> Result<AbortHandle, String> {
+        let mut poller = Poller::new(self.clone(), url, ANSWER_WITHIN)?;
+        let watch = async move {
+            let mut rounds = tokio::time::interval(POLL_EVERY);
+            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                rounds.tick().await;
+                poller.round().await;
+            }
+        };
+        Ok(tokio::spawn(watch).abort_handle())
+    }
+
+    /// Whether an SLO counts in Prometheus, and that has told nothing new for so long that nothing may depend on it.
+    #[must_use]
+    pub fn is_source_stale(&self, slo: &str) -> bool {
+        let state = self.state();
+        let found = state.resources().slos.get_key_value(slo).filter(|(_, slo)| slo.sli.prometheus.is_some());
+        found.is_some_and(|(key, _)| {
+            let table = self.inner.budgets.lock();
+            let limit = table.sources.get(key).map_or(STALE_AFTER_MIN, |source| source.stale_after);
+            table.budgets.stale(key, limit, self.inner.clock.now())
+        })
+    }
+
+    /// What deserves a look of the SLOs that count in Prometheus.
+    pub(crate) fn source_warnings(&self) -> Vec<String> {
+        let state = self.state();
+        let asked = state.resources().slos.iter().filter(|(_, slo)| slo.sli.prometheus.is_some());
+        let table = self.inner.budgets.lock();
+        let warning = |key: &Key| match table.sources.get(key) {
+            None => {
+                Some(format!("the SLO `{key}` counts in Prometheus, which was not asked; is `--prometheus URL` given?"))
+            }
+            Some(source) if source.failures > 0 => {
+                let why = source.last_error.as_deref().unwrap_or("no more is known");
+                Some(format!("Prometheus tells nothing new of the SLO `{key}`: {why}"))
+            }
+            Some(_) => None,
+        };
+        asked.filter_map(|(key, _)| warning(key)).collect()
+    }
+}
+
+impl Poller {
+    fn new(control: Control, url: PrometheusUrl, answer_within: Duration) -> Result<Self, String> {
+        let builder = Client::builder().timeout(answer_within).redirect(reqwest::redirect::Policy::none());
+        let builder = builder.user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
+        let client = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self { control, asker: Arc::new(Asker { client, url: url.0 }), counted: BTreeMap::new() })
+    }
+
+    /// Asks once for every SLO; some at a time, so that one that takes long does not hold up the others.
+    async fn round(&mut self) {
+        let state = self.control.state();
+        let mut before = std::mem::take(&mut self.counted);
+        let (mut asked, permits) = (JoinSet::new(), Arc::new(Semaphore::new(AT_A_TIME)));
+        for (key, slo) in &state.resources().slos {
+            let Some(queries) = slo.sli.prometheus.clone() else { continue };
+            let revision = state.revision(Kind::Slo, key.as_str()).unwrap_or(0);
+            let counted = before.remove(key).filter(|(of, _)| *of == queries).map(|(_, counted)| counted);
+            let mut counted = counted.unwrap_or_default();
+            let (key, asker, permits) = (key.clone(), Arc::clone(&self.asker), Arc::clone(&permits));
+            asked.spawn(async move {
+                let _permit = permits.acquire().await;
+                let grown = asker.ask(&queries).await.and_then(|sample| counted.take(&sample));
+                (key, revision, queries, counted, grown)
+            });
+        }
+        while let Some(answer) = asked.join_next().await {
+            // A task that panicked took its counters with it: they begin anew.
+            let Ok((key, revision, queries, counted, grown)) = answer else { continue };
+            if let Ok(Some((good, bad))) = grown {
+                self.control.count(&key, revision, good, bad);
+            }
+            self.note(&key, counted.stale_after(), grown.err());
+            self.counted.insert(key, (queries, counted));
+        }
+    }
+
+    fn note(&self, key: &Key, stale_after: Millis, error: Option<String>) {
+        let now = self.control.inner.clock.now();
+        let mut table = self.control.inner.budgets.lock();
+        let status = table.sources.entry(key.clone()).or_default();
+        status.stale_after = stale_after;
+        match error {
+            None => status.succeeded(now),
+            Some(why) => {
+                if status.failures == 0 {
+                    tracing::warn!(slo = %key, why, "Prometheus tells nothing new");
+                }
+                status.failed(now, why);
+            }
+        }
+    }
+}

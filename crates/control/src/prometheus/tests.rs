@@ -1,0 +1,220 @@
+//! Prometheus as it should be, and as it may be: down, slow, empty, not a number, something else.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daybreak_document::Source;
+use daybreak_model::Kind;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::counters::Counted;
+use super::query::{Counter, Sample};
+use super::{Poller, PrometheusUrl};
+use crate::Actor;
+use crate::testing::Bench;
+
+/// What the fake answers with, one after the other; `None` never.
+type Script = Arc<Mutex<VecDeque<Option<String>>>>;
+
+/// A Prometheus that answers what it is told to, and where it listens.
+async fn fake() -> (PrometheusUrl, Script) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://ada:secret@{}/prefix/", listener.local_addr().unwrap()).parse().unwrap();
+    let script = Script::default();
+    let answers = Arc::clone(&script);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap().to_lowercase();
+            assert!(head.starts_with("get /prefix/api/v1/query?query="), "{head}");
+            assert!(head.contains("authorization: basic"), "{head}");
+            let answer = answers.lock().pop_front().flatten();
+            let Some(body) = answer else {
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(600)).await;
+                    drop(stream);
+                });
+                continue;
+            };
+            let status = if body.contains("\"error\"") { "422 No" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    (url, script)
+}
+
+fn vector(at: f64, values: &[&str]) -> Value {
+    let element = |(number, value): (usize, &&str)| json!({ "metric": { "__name__": "requests_total", "instance": number.to_string() }, "value": [at, value] });
+    let result: Vec<_> = values.iter().enumerate().map(element).collect();
+    json!({ "status": "success", "data": { "resultType": "vector", "result": result } })
+}
+
+/// What is answered to the three queries for one SLO.
+fn round(at: f64, total: &str, good: &str, scraped_at: f64) -> [Option<String>; 3] {
+    let answer = |value: &str| Some(vector(at, &[value]).to_string());
+    [answer(total), answer(good), answer(&scraped_at.to_string())]
+}
+
+async fn bench(url: PrometheusUrl) -> (Bench, Poller) {
+    let bench = Bench::new().await;
+    let slo = "{ objective: 99%, window: 28d, sli: { prometheus: { good: good_total, total: all_total } } }";
+    let source = Source::new("slo.yaml", slo);
+    bench.control.put(Kind::Slo, "search", source, Default::default(), Actor::default()).await.unwrap();
+    let poller = Poller::new(bench.control.clone(), url, Duration::from_millis(300)).unwrap();
+    (bench, poller)
+}
+
+fn counted(bench: &Bench) -> (u64, u64) {
+    let status = bench.control.budget("search").unwrap().status;
+    (status.total, status.bad)
+}
+
+#[tokio::test]
+async fn counters_become_counts() {
+    let (url, script) = fake().await;
+    let (bench, mut poller) = bench(url).await;
+    assert!(bench.control.is_source_stale("search") && !bench.control.is_source_stale("checkout"));
+    let rounds = [
+        (round(1_000.0, "500", "490", 999.0), (0, 0)),
+        (round(1_015.0, "600", "580", 1_014.0), (100, 10)),
+        // Not scraped again.
+        (round(1_030.0, "600", "580", 1_014.0), (100, 10)),
+        (round(1_045.0, "640", "620", 1_044.0), (140, 10)),
+        // Restarted: both began at zero.
+        (round(1_060.0, "20", "15", 1_059.0), (160, 15)),
+    ];
+    for (answers, expected) in rounds {
+        script.lock().extend(answers);
+        poller.round().await;
+        bench.clock.advance(Duration::from_secs(15));
+        assert_eq!(counted(&bench), expected, "{:?}", bench.control.budget("search").unwrap().source);
+        assert!(!bench.control.is_source_stale("search"));
+    }
+    assert_eq!(bench.control.source_warnings(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn invariant_5_what_is_no_sample_counts_for_nothing() {
+    let error = json!({ "status": "error", "errorType": "bad_data", "error": "parse error: unexpected end" });
+    let matrix = json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } });
+    let histogram = json!({ "status": "success", "data": { "resultType": "vector",
+        "result": [{ "metric": {}, "histogram": [1.0, { "count": "7" }] }] } });
+    let cases: Vec<(Option<String>, &str)> = vec![
+        (None, "too long"),
+        (Some(String::new()), "not as Prometheus"),
+        (Some("<html>502</html>".to_owned()), "not as Prometheus"),
+        (Some("{}".to_owned()), "not answer as Prometheus"),
+        (Some(error.to_string()), "refuses the query `total`: parse error"),
+        (Some(matrix.to_string()), "gives a matrix"),
+        (Some(histogram.to_string()), "no number"),
+        (Some(vector(1_015.0, &[]).to_string()), "selects nothing"),
+        (Some(vector(1_015.0, &["NaN"]).to_string()), "gives NaN"),
+        (Some(vector(1_015.0, &["600", "+Inf"]).to_string()), "gives +Inf"),
+        (Some(vector(1_015.0, &["-1"]).to_string()), "gives -1"),
+        (Some(vector(1_015.0, &["x"; 10_001]).to_string()), "10000 are the most"),
+        (Some(" ".repeat(5 * 1024 * 1024)), "more than 4 MiB"),
+    ];
+    for (answer, why) in cases {
+        let (url, script) = fake().await;
+        let (bench, mut poller) = bench(url).await;
+        script.lock().extend(round(1_000.0, "500", "490", 999.0));
+        poller.round().await;
+        script.lock().push_back(answer);
+        bench.clock.advance(Duration::from_secs(91));
+        poller.round().await;
+        let source = bench.control.budget("search").unwrap().source.unwrap();
+        assert!(
+            source.failures == 1 && source.last_error.as_ref().is_some_and(|error| error.contains(why)),
+            "{source:?}"
+        );
+        assert!(bench.control.is_source_stale("search"), "{why}");
+        assert_eq!(counted(&bench), (0, 0), "{why}");
+        let warnings = bench.control.source_warnings();
+        assert!(warnings.iter().any(|warning| warning.contains(why)), "{warnings:?}");
+        // It comes back, and so does what was counted meanwhile.
+        script.lock().clear();
+        script.lock().extend(round(1_106.0, "700", "680", 1_105.0));
+        poller.round().await;
+        assert_eq!((counted(&bench), bench.control.is_source_stale("search")), ((200, 10), false), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (bench, mut poller) = bench(format!("http://{free}").parse().unwrap()).await;
+    poller.round().await;
+    let source = bench.control.budget("search").unwrap().source.unwrap();
+    assert!(source.last_error.is_some_and(|error| error.contains("does not answer")));
+}
+
+#[test]
+fn each_series_grows_by_itself() {
+    let counter = |labels: &[(&str, &str)], value| Counter {
+        labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        value,
+    };
+    let raw = |instance, value| counter(&[("__name__", "x_total"), ("instance", instance)], value);
+    let sum = |value| counter(&[("job", "shop")], value);
+    let mut counted = Counted::default();
+    let mut at = 0.0;
+    let mut take = |total: Vec<Counter>| {
+        at += 15.0;
+        counted.take(&Sample { at, scraped_at: at, good: Vec::new(), total }).unwrap().unwrap().1
+    };
+    assert_eq!(take(vec![raw("a", 100.0), raw("b", 1_000.0)]), 0);
+    assert_eq!(take(vec![raw("a", 110.0)]), 10, "b is not there");
+    assert_eq!(take(vec![raw("a", 120.0), raw("b", 1_005.0)]), 15, "b is there again, and is no news");
+    assert_eq!(take(vec![raw("a", 3.0), raw("b", 1_005.0), raw("c", 5_000.0)]), 3, "a was restarted, c is new");
+    assert_eq!(take(vec![raw("c", 5_000.5)]), 0);
+    assert_eq!(take(vec![raw("c", 5_001.0)]), 1, "halves add up");
+    assert_eq!(take(vec![sum(1_000.0)]), 0);
+    assert_eq!(take(vec![sum(900.0)]), 0, "a sum that shrank lost a part");
+    assert_eq!(take(vec![sum(950.0)]), 50);
+}
+
+#[test]
+fn old_scrapes_are_no_samples() {
+    let sample = |at, scraped_at| Sample { at, scraped_at, good: Vec::new(), total: Vec::new() };
+    let mut counted = Counted::default();
+    assert!(counted.take(&sample(1_000.0, 905.0)).is_err());
+    // Scraped each minute: three of them may pass.
+    for minute in 0..5 {
+        let at = 1_000.0 + 60.0 * f64::from(minute);
+        assert_eq!(counted.take(&sample(at, at)), Ok(Some((0, 0))));
+    }
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 180);
+    assert_eq!(counted.take(&sample(1_420.0, 1_240.0)), Ok(None));
+    assert!(counted.take(&sample(1_421.0, 1_240.0)).is_err());
+    // One long gap is no rhythm.
+    assert_eq!(counted.take(&sample(1_500.0, 1_500.0)), Ok(Some((0, 0))));
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 180);
+}
+
+#[test]
+fn where_it_may_be() {
+    let cases = [
+        ("http://prometheus:9090", Some("http://prometheus:9090")),
+        ("https://ada:secret@prometheus.example/a/", Some("https://prometheus.example")),
+        ("prometheus:9090", None),
+        ("file:///etc/passwd", None),
+        ("http://prometheus:9090/?x=1", None),
+        ("", None),
+    ];
+    for (text, expected) in cases {
+        let url = text.parse::<PrometheusUrl>().ok();
+        assert_eq!(url.as_ref().map(ToString::to_string).as_deref(), expected, "{text}");
+        assert!(url.is_none_or(|url| !format!("{url:?}").contains("secret")));
+    }
+}
