@@ -1,10 +1,13 @@
 //! `daybreak slo`: what is left of error budgets, and how fast they burn.
 
+mod openslo;
 mod show;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::out;
@@ -14,8 +17,26 @@ use crate::remote::{Remote, Target, block_on};
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Slo {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     show: Show,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// Print the SLOs of an OpenSLO file (v1) as a document: `daybreak slo import slos.yaml > flags/slos.yaml`.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print an SLO of a server as OpenSLO (v1).
+    Export {
+        /// The SLO.
+        key: String,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 #[derive(Clone, Debug, Args)]
@@ -38,7 +59,20 @@ enum Format {
 }
 
 pub(crate) fn run(options: &Slo) -> anyhow::Result<ExitCode> {
-    block_on(show(&options.show))?;
+    match &options.command {
+        None => block_on(show(&options.show))?,
+        Some(Command::Import { file }) => {
+            let unread = || format!("{} cannot be read", file.display());
+            let text = std::fs::read_to_string(file).with_context(unread)?;
+            let document = openslo::import(&text).with_context(|| format!("{} cannot be taken", file.display()))?;
+            out::print(&document)?;
+        }
+        Some(Command::Export { key, target }) => {
+            let path = format!("/api/v1/slos/{key}");
+            let slo: Value = serde_json::from_str(&block_on(async { Remote::new(target)?.get(&path).await })?)?;
+            out::print(&openslo::export(key, &slo)?)?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
