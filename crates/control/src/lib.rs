@@ -38,8 +38,8 @@ mod turn;
 mod webhooks;
 
 pub use actor::{Actor, Precondition};
-pub use budgets::BudgetView;
 pub use backup::TOKEN_ENTRIES;
+pub use budgets::BudgetView;
 pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;

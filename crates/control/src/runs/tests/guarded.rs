@@ -37,6 +37,10 @@ impl Shop {
         let bench = Bench::with(Options::new("test")).await;
         let sources = vec![daybreak_document::Source::new("on_call.yaml", ON_CALL)];
         bench.control.apply(sources, crate::ApplyOptions::default(), Actor::default()).await.unwrap();
+        // A month of traffic before: 2 % of its budget are 20 bad requests.
+        let revision = bench.control.state().measures().first().map(|measure| measure.revision).unwrap();
+        bench.control.count(&key("checkout"), revision, 1_000_000, 0);
+        bench.clock.advance(std::time::Duration::from_secs(8 * 3_600));
         let mut shop = Self { bench, client: TestClient::new(1), settled: 0, failed: 0, arms: Vec::new() };
         shop.serve(30, [0, 50], [0, 0]).await;
         shop
