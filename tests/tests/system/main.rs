@@ -9,6 +9,7 @@ mod crash;
 mod documents;
 mod files;
 mod flags;
+mod guard;
 mod hours;
 mod leases;
 mod load;
