@@ -46,13 +46,13 @@ fn server() -> Result<Server> {
 
 /// Switches the shop's fall-back off, and waits until it has heard of it.
 fn without_fallback(server: &Server, open: &Shop) -> Result<()> {
-    let url = format!("{}/api/v1/flags/payment-fallback", server.url());
+    let url = format!("{}/api/v1/flags/payment-fallback", server.url(""));
     curl(&["--request", "PATCH", "--data-binary", r#"{"default": "off"}"#, &url])?.expect_status(200)?;
-    open.has_heard(&server.url())
+    open.has_heard(&server.url(""))
 }
 
 fn start(server: &Server, fault: &str, body: &str) -> Result<Result<String, Vec<String>>> {
-    let url = format!("{}/api/v1/faults/{fault}/start", server.url());
+    let url = format!("{}/api/v1/faults/{fault}/start", server.url(""));
     let answer = curl(&["--request", "POST", "--data-binary", body, &url])?;
     let body: Value = serde_json::from_str(&answer.body).with_context(|| answer.body.clone())?;
     if let Some(run) = body["run"]["id"].as_str() {
@@ -73,7 +73,7 @@ fn only(server: &Server, fault: &str, expected: &[&str]) -> Result<()> {
 }
 
 fn run(server: &Server, id: &str) -> Result<Value> {
-    let answer = curl(&[&format!("{}/api/v1/runs/{id}", server.url())])?;
+    let answer = curl(&[&format!("{}/api/v1/runs/{id}", server.url(""))])?;
     Ok(serde_json::from_str(&answer.body)?)
 }
 
@@ -119,7 +119,7 @@ fn treated(run: &Value, what: &str) -> u64 {
 #[test]
 fn a_fallback_that_works_is_shown_to_be_resilient() -> Result<()> {
     let server = server()?;
-    let open = Shop::open(&server.url())?;
+    let open = Shop::open(&server.url(""))?;
     let _customers = Customers::at_rate(&open, RATE)?;
     let run = experiment(&server, "gateway-slow")?;
     ensure!(run["verdict"] == "resilient" && run["ended"] == "completed", "{run}");
@@ -131,7 +131,7 @@ fn a_fallback_that_works_is_shown_to_be_resilient() -> Result<()> {
 #[test]
 fn invariant_1_a_missing_fallback_ends_the_run_by_harm() -> Result<()> {
     let server = server()?;
-    let open = Shop::open(&server.url())?;
+    let open = Shop::open(&server.url(""))?;
     let _customers = Customers::at_rate(&open, RATE)?;
     without_fallback(&server, &open)?;
     let run = experiment(&server, "gateway-slow")?;
@@ -144,7 +144,7 @@ fn invariant_1_a_missing_fallback_ends_the_run_by_harm() -> Result<()> {
 #[test]
 fn invariant_4_over_two_services_the_root_draws_and_counts() -> Result<()> {
     let server = server()?;
-    let gateway = Gateway::open(&server.url())?;
+    let gateway = Gateway::open(&server.url(""))?;
     let open = Shop::open_behind(&server.url(), &gateway)?;
     let _customers = Customers::at_rate(&open, RATE)?;
     without_fallback(&server, &open)?;
