@@ -145,7 +145,7 @@ fn invariant_1_a_missing_fallback_ends_the_run_by_harm() -> Result<()> {
 fn invariant_4_over_two_services_the_root_draws_and_counts() -> Result<()> {
     let server = server()?;
     let gateway = Gateway::open(&server.url(""))?;
-    let open = Shop::open_behind(&server.url(), &gateway)?;
+    let open = Shop::open_behind(&server.url(""), &gateway)?;
     let _customers = Customers::at_rate(&open, RATE)?;
     without_fallback(&server, &open)?;
     let run = experiment(&server, "charge-fails")?;
