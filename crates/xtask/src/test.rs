@@ -33,6 +33,11 @@ const COMPONENTS: &[(&str, &[&str], &str)] = &[
     ("clippy", &["cargo", "clippy", "--version"], "rustup component add clippy"),
     ("curl", &["curl", "--version"], "install curl: the tour and the system tests run it"),
     ("openssl", &["openssl", "version"], "install openssl: the page on operating makes a certificate with it"),
+    (
+        "prometheus-alertmanager",
+        &["prometheus-alertmanager", "--version"],
+        "install prometheus-alertmanager (Debian's package): a system test has it fire an alert",
+    ),
     schemathesis::PYTHON,
 ];
 

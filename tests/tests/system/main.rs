@@ -13,6 +13,7 @@ mod hours;
 mod leases;
 mod load;
 mod operating;
+mod pages;
 mod runs;
 mod share;
 mod shop;

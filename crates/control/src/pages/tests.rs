@@ -126,7 +126,7 @@ async fn invariant_9_what_is_no_notification_changes_nothing() {
 }
 
 /// A delivery of PagerDuty: what happened when, and to an incident of which urgency and whose.
-fn delivery(kind: &str, at: &str, data: Value) -> Vec<u8> {
+fn delivery(kind: &str, at: &str, data: &Value) -> Vec<u8> {
     let agent = json!({"id": "PADA", "type": "user_reference", "summary": "Ada"});
     let event = json!({
         "id": format!("event-{kind}-{at}"), "event_type": kind, "resource_type": "incident", "occurred_at": at,
@@ -179,7 +179,7 @@ async fn pagerdutys_incidents_page_and_are_worked() {
         ("service.created", night, json!({"id": "PSVC01"}), None, 1),
     ];
     for (kind, at, data, expected, incidents) in steps {
-        let body = delivery(kind, at, data);
+        let body = delivery(kind, at, &data);
         let answer = bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap();
         assert_eq!(answer.pages.first().map(|page| page.received), expected, "{kind} {at}");
         let status = bench.control.on_call_status("payments").unwrap();
@@ -193,7 +193,7 @@ async fn pagerdutys_incidents_page_and_are_worked() {
 #[tokio::test]
 async fn invariant_10_nobody_else_is_pagerduty() {
     let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
-    let body = delivery("incident.triggered", MONDAY, incident("Q1", "high", &["PADA"]));
+    let body = delivery("incident.triggered", MONDAY, &incident("Q1", "high", &["PADA"]));
     let refused = |signature: Option<String>| {
         let (control, body) = (bench.control.clone(), body.clone());
         async move { control.receive_pagerduty(signature.as_deref(), &body).await.unwrap_err().code() }
