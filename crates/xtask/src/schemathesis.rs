@@ -94,6 +94,10 @@ impl Server {
         }
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--flags"]).arg(&flags).arg("--data").arg(&data);
+        // Without a secret nothing is taken from PagerDuty, which is a 503.
+        let secret = home.join("pagerduty-secret");
+        std::fs::write(&secret, "secret\n")?;
+        command.arg("--pagerduty-secret-file").arg(secret);
         let log_file = std::fs::File::create(&log)?;
         let mut process = command
             .stdout(Stdio::piped())

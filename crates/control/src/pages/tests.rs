@@ -10,7 +10,7 @@ use daybreak_store::EventFilter;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Bench, MONDAY};
+use crate::testing::{Bench, MONDAY, TestClient};
 use crate::{ApplyOptions, Precondition, Urgency};
 
 const ON_CALL: &str = r#"
@@ -264,6 +264,8 @@ async fn invariant_8_what_is_not_stored_is_not_acknowledged() {
     bench.store.fail(false);
     let again = bench.control.receive_page(plain("1"), Actor::default()).await.unwrap();
     assert_eq!(pages(&again), [("orders", Received::Repeat)]);
+    let log = bench.control.events(EventFilter { kind: Some("page".to_owned()), ..EventFilter::default() }, 10).await;
+    assert_eq!(log.unwrap().events.len(), 1);
     assert_eq!(count(&bench.restarted().await, "orders"), 1);
 }
 
@@ -305,6 +307,22 @@ async fn a_spent_budget_freezes_changes_that_do_not_only_turn_off() {
     control.disable(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
     control.delete(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
     assert_eq!(control.delete(Kind::Flag, "new-checkout", only, actor()).await.unwrap_err().code(), "frozen");
+}
+
+/// What is refused ends no run, though stopping waits for nothing.
+#[tokio::test]
+async fn a_frozen_change_ends_no_run_on_the_way() {
+    let bench = spent().await;
+    TestClient::new(1).report(&bench.control);
+    let run = bench.start("gateway-slow").await.unwrap().run.id;
+    let is_active = || bench.control.runs().iter().any(|one| one.id == run && one.ended.is_none());
+    let off = "gateway-slow: { enabled: false, point: payment.gateway, percentage: 1%, when: { segment: eu }, \
+               effect: { latency: 300ms }, hours: always, guard: none, max_duration: 30m }";
+    let mixed = format!("{{ faults: {{ {off} }}, flags: {{ new: {{ default: on }} }} }}");
+    assert_eq!(apply(&bench, &mixed, Actor::named("ada")).await.unwrap_err().code(), "frozen");
+    assert!(is_active());
+    apply(&bench, &format!("faults: {{ {off} }}"), Actor::named("ada")).await.unwrap();
+    assert!(!is_active());
 }
 
 #[tokio::test]
