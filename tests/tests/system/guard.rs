@@ -46,14 +46,18 @@ fn server() -> Result<Server> {
 
 /// Switches the shop's fall-back off, and waits until it has heard of it.
 fn without_fallback(server: &Server, open: &Shop) -> Result<()> {
-    let url = format!("{}/api/v1/flags/payment-fallback", server.url(""));
+    let url = server.url("/api/v1/flags/payment-fallback");
     curl(&["--request", "PATCH", "--data-binary", r#"{"default": "off"}"#, &url])?.expect_status(200)?;
     open.has_heard(&server.url(""))
 }
 
 fn start(server: &Server, fault: &str, body: &str) -> Result<Result<String, Vec<String>>> {
-    let url = format!("{}/api/v1/faults/{fault}/start", server.url(""));
-    let answer = curl(&["--request", "POST", "--data-binary", body, &url])?;
+    ask(&server.url(&format!("/api/v1/faults/{fault}/start")), body)
+}
+
+/// The run that was started, or the codes of what stands against it.
+fn ask(url: &str, body: &str) -> Result<Result<String, Vec<String>>> {
+    let answer = curl(&["--request", "POST", "--data-binary", body, url])?;
     let body: Value = serde_json::from_str(&answer.body).with_context(|| answer.body.clone())?;
     if let Some(run) = body["run"]["id"].as_str() {
         return Ok(Ok(run.to_owned()));
@@ -65,7 +69,7 @@ fn start(server: &Server, fault: &str, body: &str) -> Result<Result<String, Vec<
 /// Waits until nothing but this stands against a start.
 fn only(server: &Server, fault: &str, expected: &[&str]) -> Result<()> {
     eventually(&format!("only {expected:?} to stand against a start"), || {
-        match start(server, fault, r#"{"dry_run": true}"#) {
+        match ask(&server.url(&format!("/api/v1/faults/{fault}/start?dry_run=true")), "") {
             Ok(Err(reasons)) if reasons == expected => Ok(()),
             other => Err(format!("{other:?}")),
         }
@@ -73,7 +77,7 @@ fn only(server: &Server, fault: &str, expected: &[&str]) -> Result<()> {
 }
 
 fn run(server: &Server, id: &str) -> Result<Value> {
-    let answer = curl(&[&format!("{}/api/v1/runs/{id}", server.url(""))])?;
+    let answer = curl(&[server.url(&format!("/api/v1/runs/{id}"))])?;
     Ok(serde_json::from_str(&answer.body)?)
 }
 

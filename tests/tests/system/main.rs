@@ -14,6 +14,7 @@ mod hours;
 mod leases;
 mod load;
 mod operating;
+mod pages;
 mod prometheus;
 mod runs;
 mod share;
