@@ -14,8 +14,11 @@ use crate::test::bin_dir;
 use crate::workspace;
 
 /// What is needed of the machine, and how to get it.
-pub(crate) const PYTHON: (&str, &[&str], &str) =
-    ("python3 with venv", &["python3", "-c", "import venv, ensurepip"], "schemathesis runs in an environment of its own");
+pub(crate) const PYTHON: (&str, &[&str], &str) = (
+    "python3 with venv",
+    &["python3", "-c", "import venv, ensurepip"],
+    "schemathesis runs in an environment of its own",
+);
 
 /// Requests of each operation, in CI.
 pub(crate) const EXAMPLES: u32 = 8;

@@ -28,7 +28,10 @@ const COMPONENTS: &[Component] = &[
     component(("rustfmt", &["cargo", "fmt", "--version"], "rustup component add rustfmt"), None),
     component(("clippy", &["cargo", "clippy", "--version"], "rustup component add clippy"), None),
     component(("curl", &["curl", "--version"], "the tour and the system tests run it"), Some("curl")),
-    component(("openssl", &["openssl", "version"], "the page on operating makes a certificate with it"), Some("openssl")),
+    component(
+        ("openssl", &["openssl", "version"], "the page on operating makes a certificate with it"),
+        Some("openssl"),
+    ),
     component(("Prometheus", &["prometheus", "--version"], "a test has it feed an error budget"), Some("prometheus")),
     component(
         ("Alertmanager", &["prometheus-alertmanager", "--version"], "a test has it page people"),
