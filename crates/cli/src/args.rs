@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve flags and faults to applications and operators.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Check documents, and name every fault with its place.
     Check(Check),
     /// Print the JSON Schema of documents, for editors.

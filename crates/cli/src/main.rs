@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(options) => serve::run(options),
+        Command::Serve(options) => serve::run(*options),
         Command::Check(options) => check::run(&options),
         Command::Schema => schema(),
         Command::Eval(options) => eval::run(&options),

@@ -176,7 +176,9 @@ fn invariant_5_traffic_that_dwindles_ends_a_run() {
 
 #[test]
 fn budgets_and_people_end_a_run() {
-    let cases: [(fn(&mut Scene), Option<Cause>); 6] = [
+    /// What happens, and what that ends the run by.
+    type Case = (fn(&mut Scene), Option<Cause>);
+    let cases: [Case; 6] = [
         (|scene| scene.budget.burning = true, Some(Cause::Burning)),
         (|scene| scene.budget.burns_fast = true, Some(Cause::Burning)),
         (|scene| scene.budget.stale = true, Some(Cause::StaleReports)),

@@ -131,8 +131,10 @@ fn nothing_stands_against_a_guarded_start() {
 
 #[test]
 fn invariant_5_what_is_not_known_refuses_and_is_never_waived() {
+    /// A code, and what brings it about.
+    type Case = (&'static str, fn(&mut GuardFacts<'_>));
     let bench = Bench::new();
-    let cases: [(&str, fn(&mut GuardFacts<'_>)); 5] = [
+    let cases: [Case; 5] = [
         ("insufficient_data", |guard| guard.slo = None),
         ("insufficient_data", |guard| guard.budget = None),
         ("insufficient_data", |guard| guard.fresh = false),
