@@ -51,7 +51,7 @@ const CASES: &[(&str, &str, &str, u16, &str)] = &[
     ("POST", "/api/v1/faults/gateway-slow-demo/start", r#"{"duration": "10"}"#, 400, "10"),
     ("POST", "/api/v1/faults/gateway-slow-demo/start", r#"{"percentage": "6"}"#, 400, "%"),
     ("POST", "/api/v1/faults/gateway-slow-demo/start", "", 409, "no_clients"),
-    ("POST", "/api/v1/faults/gateway-slow/start", "", 409, "guard_unavailable"),
+    ("POST", "/api/v1/faults/gateway-slow/start", "", 409, "insufficient_data"),
     ("POST", "/api/v1/reports", "{}", 400, "client"),
     ("POST", "/api/v1/reports", "flags", 400, "report"),
     // What others refer to stays.
