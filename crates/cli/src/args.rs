@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve flags and faults to applications and operators.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Check documents, and name every fault with its place.
     Check(Check),
     /// Print the JSON Schema of documents, for editors.
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Make, list and revoke tokens.
     Token(Token),
+    /// Start a fault, show how its run goes, and say in the end what it showed; the exit status is the verdict.
+    Run(crate::run::Run),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
     /// Tell what is left of error budgets and how fast they burn; import and export OpenSLO.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use daybreak_guard::clients::{self, Clients};
-use daybreak_guard::evidence::Finding;
+use daybreak_guard::evidence::{Because, Finding};
 use daybreak_guard::run::Run;
 use daybreak_guard::watch::{Moment, Watch};
 use daybreak_model::{Arm, EventKind, RunId};
@@ -24,6 +24,10 @@ pub(super) struct Conclusion {
     /// What the counts show.
     #[serde(flatten)]
     pub(super) finding: Finding,
+    /// Why the verdict is what it is, in words.
+    pub(super) sentence: String,
+    /// Clients that counted anything of it.
+    pub(super) reached: usize,
     /// What the run spent of the error budget; none without a guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) spent: Option<Spent>,
@@ -96,12 +100,24 @@ impl Conclusion {
             Spent { bad, max: guard.spend_max }
         });
         Self {
+            sentence: sentence(run, &finding),
+            reached: counted.map_or(0, |counts| counts.clients().count()),
             spent,
             latency: BothLatencies { treated: latency(Arm::Treated), control: latency(Arm::Control) },
             counts: counted.map(RunCounts::of).unwrap_or_default(),
             timeline: watch.timeline().to_vec(),
             finding,
         }
+    }
+}
+
+/// Why a verdict is what it is. A shadow run is not to blame for striking nothing.
+fn sentence(run: &Run, finding: &Finding) -> String {
+    match finding.because {
+        Because::NothingStruck if run.spec.shadow => {
+            "a shadow run strikes nothing: it shows that the arms are counted".to_owned()
+        }
+        because => because.to_string(),
     }
 }
 
