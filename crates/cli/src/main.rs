@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod eval;
 mod events;
+mod explain;
 mod export;
 mod folder;
 mod hours;
@@ -65,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Events(options) => events::run(&options),
+        Command::Explain(options) => Ok(explain::run(&options)),
         Command::Run(options) => Ok(run::run(&options)),
         Command::Hours(options) => hours::run(&options),
         Command::Slo(options) => slo::run(&options),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::live::whole;
 use super::view::{Latency, View, percent, printable, short};
+use crate::check::counted;
 
 /// What the exit status of `daybreak run` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +52,8 @@ pub(super) fn describe(view: &View, url: &str) -> String {
     add("control", &format!("{}{}", evidence.control.describe(), quantiles(evidence.latency.control)));
     if !view.shadow {
         let struck = &evidence.treated;
-        add(
-            "struck",
-            &format!("{} of {} treated; {} clients reached", struck.struck, struck.requests, evidence.reached),
-        );
+        let clients = counted(usize::try_from(evidence.reached).unwrap_or(usize::MAX), "client");
+        add("struck", &format!("{} of {} treated; {clients} reached", struck.struck, struck.requests));
     }
     if let Some(harm) = evidence.harm {
         let (lower, upper) = (percent(harm.lower), percent(harm.upper));
@@ -70,14 +69,8 @@ pub(super) fn describe(view: &View, url: &str) -> String {
     if let Some(spent) = evidence.spent.filter(|_| !view.shadow) {
         add("budget", &format!("{} bad of {} that it could spend", spent.bad, short(spent.max)));
     }
-    let needed = evidence.treated_needed.filter(|needed| *needed > 0 && view.verdict.as_deref() != Some("harmful"));
-    if let Some(needed) = needed {
-        let more = if view.shadow {
-            "treated requests, about, is what a verdict takes"
-        } else {
-            "treated requests more, about, and it could be told"
-        };
-        add("needed", &format!("{needed} {more}"));
+    if let Some(needed) = evidence.treated_needed.filter(|_| view.shadow) {
+        add("needed", &format!("{needed} treated requests, about, take a run to its verdict"));
     }
     add("more", &format!("{}/api/v1/runs/{}", url.trim_end_matches('/'), view.id));
     text

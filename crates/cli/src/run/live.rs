@@ -5,6 +5,7 @@ use std::time::Duration;
 use daybreak_model::Millis;
 
 use super::view::{Evidence, View, percent, short};
+use crate::check::counted;
 
 /// How long after a run's end its last requests are counted.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
@@ -70,7 +71,7 @@ pub(super) fn line(view: &View, progress: Progress) -> String {
 /// What it is, and the stage of its ramp.
 fn head(view: &View) -> String {
     let what = if view.shadow { ", a shadow run" } else { "" };
-    let clients = if view.clients == 1 { "1 client".to_owned() } else { format!("{} clients", view.clients) };
+    let clients = counted(view.clients, "client");
     let mut head = format!("{} at {}{what}: {} by {clients}", view.fault, view.point, view.percentage_now());
     if let Some(stage) = view.ramp.get(view.stage) {
         let next = view.ramp.get(view.stage + 1).map_or(&view.percentage, |next| &next.percentage);

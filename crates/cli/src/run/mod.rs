@@ -57,6 +57,7 @@ pub(crate) struct Run {
 
 /// What a start asks for.
 #[derive(Clone, Debug, Args)]
+#[group(id = "asked")]
 pub(crate) struct Start {
     /// The fault.
     pub(crate) key: Key,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::view::printable;
+pub(crate) use super::view::{percent, printable, short};
 
 /// What a refusal says, for people; none where it is another problem.
 pub(crate) fn describe(problem: &Value) -> Option<String> {
@@ -20,9 +20,15 @@ pub(crate) fn describe_reason(reason: &Value, note: &str) -> String {
         text += &format!("    to clear it: {}\n", of("clears"));
     }
     if reason["clears_at"].is_string() {
-        text += &format!("    clears by itself at {}\n", of("clears_at"));
+        text += &format!("    clears by itself at {}\n", moment(&of("clears_at")));
     }
     text
+}
+
+/// A moment to the second.
+pub(crate) fn moment(text: &str) -> String {
+    text.parse::<jiff::Timestamp>()
+        .map_or_else(|_| printable(text), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// What the one who starts should know.
@@ -54,7 +60,7 @@ mod tests {
     to clear it: lift the halt
 outside_hours (an admin may waive it): `office` is closed
     to clear it: its next opening
-    clears by itself at 2026-11-24T09:00:00Z
+    clears by itself at 2026-11-24 09:00:00 UTC
 warning: no_traffic: nothing has passed the point
 ";
         assert_eq!(describe(&problem).as_deref(), Some(expected));

@@ -41,7 +41,8 @@ impl Screen {
             return;
         }
         let ended = progress.ended.is_some();
-        let due = |(at, was_ended): (Instant, bool)| at.elapsed() >= LINE_EVERY || ended != was_ended;
+        // Once it has ended, little changes.
+        let due = |(at, was_ended): (Instant, bool)| (at.elapsed() >= LINE_EVERY && !ended) || ended != was_ended;
         if self.last_line.is_none_or(due) {
             self.last_line = Some((Instant::now(), ended));
             write(&format!("{}\n", printable(&live::line(view, progress))));

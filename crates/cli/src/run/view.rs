@@ -138,7 +138,7 @@ impl Arm {
 }
 
 /// A number with as many digits as people read.
-pub(super) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 => 0,
         size if size >= 1.0 => 1,
@@ -150,12 +150,12 @@ pub(super) fn short(value: f64) -> String {
 }
 
 /// A share as a percentage.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{}%", short(share * 100.0))
 }
 
 /// Text of somebody else's: on a terminal it must do nothing.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
