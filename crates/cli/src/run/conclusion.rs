@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::live::whole;
-use super::view::{Latency, View, percent, printable, short};
+use super::view::{Bounds, Latency, View, percent, printable, short};
 use crate::check::counted;
 
 /// What the exit status of `daybreak run` says.
@@ -89,8 +89,17 @@ fn ended(view: &View) -> String {
 }
 
 fn quantiles(latency: Option<Latency>) -> String {
-    let told = |Latency { p50_ms, p90_ms, p99_ms }| {
-        format!("; p50 {} ms, p90 {} ms, p99 {} ms", short(p50_ms), short(p90_ms), short(p99_ms))
+    let told = |latency: Latency| {
+        let quantile = |name, sample, bounds: Option<Bounds>| {
+            let bounds = bounds.map(|bounds| format!(" ({})", bounds.describe())).unwrap_or_default();
+            format!("{name} {} ms{bounds}", short(sample))
+        };
+        [
+            quantile("; p50", latency.p50_ms, latency.p50_bounds_ms),
+            quantile(", p90", latency.p90_ms, latency.p90_bounds_ms),
+            quantile(", p99", latency.p99_ms, latency.p99_bounds_ms),
+        ]
+        .concat()
     };
     latency.map(told).unwrap_or_default()
 }
@@ -135,7 +144,8 @@ mod tests {
                 "sentence": "treated requests did worse than control", "reached": 4, "harm_ln_e": 4.654,
                 "harm": { "lower": 0.2, "estimate": 0.5, "upper": 0.9 }, "treated_needed": 4_000,
                 "spent": { "bad": 30, "max": 90.5 },
-                "latency": { "treated": { "p50_ms": 310.2, "p90_ms": 400.0, "p99_ms": 912.0 } },
+                "latency": { "treated": { "p50_ms": 310.2, "p90_ms": 400.0, "p99_ms": 912.0,
+                    "p50_bounds_ms": { "lower": 262.143, "upper": 393.215 }, "p99_bounds_ms": { "lower": 327.679 } } },
                 "treated": { "requests": 60, "struck": 60, "bad": 30, "rate": { "lower": 0.3, "upper": 0.8 } },
                 "control": { "requests": 6_000, "bad": 0, "rate": { "lower": 0.0, "upper": 0.001 } },
             },
@@ -144,7 +154,7 @@ mod tests {
         let expected = "harmful: treated requests did worse than control
   believed \"the [2Jqueue takes over\"
   ended    aborted: harm after 1m2s: treated requests do worse: the e-value of harm is 105, where 100 ends a run
-  treated  30 of 60 bad: 50% (30% to 80%); p50 310 ms, p90 400 ms, p99 912 ms
+  treated  30 of 60 bad: 50% (30% to 80%); p50 310 ms (262 to 393), p90 400 ms, p99 912 ms (over 328)
   control  0 of 6000 bad: 0% (0% to 0.1%)
   struck   60 of 60 treated; 4 clients reached
   harm     20% to 90% of struck requests, 1% tolerated; e-value 105

@@ -100,6 +100,27 @@ pub(super) struct Latency {
     pub(super) p50_ms: f64,
     pub(super) p90_ms: f64,
     pub(super) p99_ms: f64,
+    pub(super) p50_bounds_ms: Option<Bounds>,
+    pub(super) p90_bounds_ms: Option<Bounds>,
+    pub(super) p99_bounds_ms: Option<Bounds>,
+}
+
+/// Where a quantile is, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Bounds {
+    pub(super) lower: f64,
+    pub(super) upper: Option<f64>,
+}
+
+impl Bounds {
+    /// `81.9 to 102.4`, `over 81.9`.
+    pub(super) fn describe(self) -> String {
+        match self.upper {
+            Some(upper) => format!("{} to {}", short(self.lower), short(upper)),
+            None => format!("over {}", short(self.lower)),
+        }
+    }
 }
 
 impl View {

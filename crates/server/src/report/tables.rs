@@ -7,7 +7,7 @@ use daybreak_model::Millis;
 use super::escape::Text;
 use super::moment;
 use super::numbers::{percent, share, short};
-use super::seen::{Arm, Event, Evidence, Latency, Seen};
+use super::seen::{Arm, Bounds, Event, Evidence, Latency, Seen};
 
 /// What was done, how it ended, and what it cost.
 pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
@@ -59,7 +59,7 @@ fn ended(seen: &Seen, by: &str) -> String {
 }
 
 /// Quantiles, and how they are called.
-type Quantiles = [(&'static str, fn(&Latency) -> f64); 3];
+type Quantiles = [(&'static str, fn(&Latency) -> (f64, Option<Bounds>)); 3];
 
 /// Both arms side by side.
 pub(super) fn arms(page: &mut String, evidence: &Evidence) {
@@ -80,14 +80,17 @@ pub(super) fn arms(page: &mut String, evidence: &Evidence) {
     add("client gone", &|arm| arm.cancelled.to_string());
     let latencies = [evidence.latency.treated, evidence.latency.control];
     let quantiles: Quantiles = [
-        ("half within", |latency| latency.p50_ms),
-        ("90 % within", |latency| latency.p90_ms),
-        ("99 % within", |latency| latency.p99_ms),
+        ("half within", |latency| (latency.p50_ms, latency.p50_bounds_ms)),
+        ("90 % within", |latency| (latency.p90_ms, latency.p90_bounds_ms)),
+        ("99 % within", |latency| (latency.p99_ms, latency.p99_bounds_ms)),
     ];
     for (name, of) in quantiles {
-        let [treated, control] = latencies.map(|latency| {
-            latency.map_or_else(|| "not measured".to_owned(), |latency| format!("{} ms", short(of(&latency))))
-        });
+        let told = |latency: Latency| {
+            let (sample, bounds) = of(&latency);
+            let bounds = bounds.map(|bounds| format!(" ({})", bounds.describe())).unwrap_or_default();
+            format!("{} ms{bounds}", short(sample))
+        };
+        let [treated, control] = latencies.map(|latency| latency.map_or_else(|| "not measured".to_owned(), told));
         let _ = writeln!(page, "<tr><th>{name}</th><td>{treated}</td><td>{control}</td></tr>");
     }
     page.push_str(

@@ -28,7 +28,8 @@ fn run() -> Json {
             "control": { "requests": 8_000, "error": 8, "slow": 0, "cancelled": 0, "bad": 8,
                          "rate": { "lower": 0.000_3, "upper": 0.002_5 } },
             "spent": { "bad": 6, "max": 20.4 },
-            "latency": { "treated": { "p50_ms": 310.2, "p90_ms": 400.0, "p99_ms": 912.0 } },
+            "latency": { "treated": { "p50_ms": 310.2, "p90_ms": 400.0, "p99_ms": 912.0,
+                         "p50_bounds_ms": { "lower": 262.143, "upper": 393.215 }, "p99_bounds_ms": { "lower": 327.679 } } },
             "timeline": [
                 moment(0, (0, 0), (0, 0), 0.0, None),
                 moment(15, (30, 1), (3_000, 3), 0.9, Some(0.2)),
