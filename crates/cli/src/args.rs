@@ -49,6 +49,10 @@ pub(crate) enum Command {
     Events(Events),
     /// Make, list and revoke tokens.
     Token(Token),
+    /// Start a fault, show how its run goes, and say in the end what it showed; the exit status is the verdict.
+    Run(crate::run::Run),
+    /// Tell what would happen, and what stands against it.
+    Explain(crate::explain::Explain),
     /// Tell whether a calendar is open, and when it closes and opens.
     Hours(Hours),
     /// Tell what is left of error budgets and how fast they burn; import and export OpenSLO.

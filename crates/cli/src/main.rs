@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod eval;
 mod events;
+mod explain;
 mod export;
 mod folder;
 mod hours;
@@ -14,6 +15,7 @@ mod on_call;
 mod out;
 mod promote;
 mod remote;
+mod run;
 mod serve;
 mod served;
 mod slo;
@@ -33,13 +35,26 @@ fn main() -> ExitCode {
     }
     // Nothing else has chosen a provider for TLS yet, so this cannot fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match run(Arguments::parse_from(words).command) {
+    let command = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => arguments.command,
+        Err(error) => return misread(&words, &error),
+    };
+    match run(command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the command line. clap's status for that is one of the verdicts of `daybreak run`.
+fn misread(words: &[OsString], error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() && words.get(1).is_some_and(|word| word == "run") {
+        return run::Status::Failed.into();
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -51,6 +66,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Events(options) => events::run(&options),
+        Command::Explain(options) => Ok(explain::run(&options)),
+        Command::Run(options) => Ok(run::run(&options)),
         Command::Hours(options) => hours::run(&options),
         Command::Slo(options) => slo::run(&options),
         Command::OnCall(options) => on_call::run(&options),

@@ -59,7 +59,7 @@ pub use pages::{
 };
 pub use prometheus::{PrometheusUrl, PrometheusUrlError, SourceStatus};
 pub use refusal::Refusal;
-pub use runs::{HaltView, Lifted, RunCounts, RunView, StartRequest, Started, Stopped};
+pub use runs::{HaltView, Lifted, PlaceShare, Reserved, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
 pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError, check_webhooks};

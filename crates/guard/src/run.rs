@@ -191,6 +191,12 @@ impl Run {
         self.stage.max(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
+    /// δ: the harm that is to be ruled out, in percentage points of struck requests.
+    #[must_use]
+    pub fn tolerated(&self) -> Percentage {
+        self.guard.as_ref().map_or(GuardPolicy::HARM_DEFAULT, |guard| guard.policy.harm)
+    }
+
     /// Whether a refusal of this kind was waived for it.
     #[must_use]
     pub fn waives(&self, code: RefusalCode) -> bool {

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::admission::RefusalCode;
-use crate::evidence::{Arms, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio};
+use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio};
 use crate::run::{Event, Guarded, Run};
 
 pub use sight::{BudgetSight, Sight};
@@ -83,8 +83,13 @@ impl Watch {
     /// What the run shows so far.
     #[must_use]
     pub fn finding(&self, run: &Run, sight: &Sight<'_>) -> Finding {
-        let tolerated = run.guard.as_ref().map_or(daybreak_model::GuardPolicy::HARM_DEFAULT, |guard| guard.policy.harm);
-        self.evidence.finding(&sight.arms(run), tolerated)
+        let finding = self.evidence.finding(&sight.arms(run), run.tolerated());
+        // Nothing was struck, so what looks like harm is the instrument's, as in `shown`.
+        let misled = run.spec.shadow && finding.verdict == Verdict::Harmful;
+        if misled {
+            return Finding { verdict: Verdict::Inconclusive, because: Because::InstrumentationBroken, ..finding };
+        }
+        finding
     }
 
     /// What was seen over time; the first first.

@@ -151,6 +151,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::faults::stop)
         .service(api::runs::list)
         .service(api::runs::read)
+        .service(api::runs::report)
         .service(api::hours::status)
         .service(api::slos::status)
         .service(api::on_call::status)

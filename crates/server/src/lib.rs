@@ -21,6 +21,7 @@ pub mod openapi;
 pub mod problem;
 pub mod rates;
 pub mod refusal;
+pub mod report;
 pub mod roles;
 pub mod routes;
 pub mod serve;

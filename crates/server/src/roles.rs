@@ -88,6 +88,7 @@ fn rows() -> Vec<Row> {
         unlimited("POST", "/api/v1/faults/{key}/stop", Operate),
         asks("GET", "/api/v1/runs", Read),
         asks("GET", "/api/v1/runs/{id}", Read),
+        asks("GET", "/api/v1/runs/{id}/report", Read),
         asks("GET", "/api/v1/hours/{key}/status", Read),
         asks("GET", "/api/v1/slos/{key}/status", Read),
         asks("GET", "/api/v1/on-call/{key}/status", Read),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use daybreak_guard::clients::{self, Clients};
-use daybreak_guard::evidence::Finding;
+use daybreak_guard::evidence::quantile::{self, Bounds, Quantiles};
+use daybreak_guard::evidence::{Because, Finding};
 use daybreak_guard::run::Run;
 use daybreak_guard::watch::{Moment, Watch};
 use daybreak_model::{Arm, EventKind, RunId};
@@ -24,6 +25,10 @@ pub(super) struct Conclusion {
     /// What the counts show.
     #[serde(flatten)]
     pub(super) finding: Finding,
+    /// Why the verdict is what it is, in words.
+    pub(super) sentence: String,
+    /// Clients that counted anything of it.
+    pub(super) reached: usize,
     /// What the run spent of the error budget; none without a guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) spent: Option<Spent>,
@@ -64,12 +69,18 @@ pub(super) struct Latency {
     pub(super) p90_ms: f64,
     /// 99 of a hundred took no longer.
     pub(super) p99_ms: f64,
+    /// Where the first is, with 95 % for all three and at every look.
+    pub(super) p50_bounds_ms: Bounds,
+    /// Where the second is.
+    pub(super) p90_bounds_ms: Bounds,
+    /// Where the third is.
+    pub(super) p99_bounds_ms: Bounds,
 }
 
 impl Latency {
     fn of(latencies: &clients::Latencies) -> Option<Self> {
         let total: u64 = latencies.values().sum();
-        let quantile = |hundredths: u64| {
+        let sample = |hundredths: u64| {
             let rank = total.saturating_mul(hundredths).div_ceil(100).max(1);
             let mut passed = 0;
             let step = latencies.iter().find(|(_, count)| {
@@ -79,7 +90,15 @@ impl Latency {
             #[expect(clippy::cast_precision_loss, reason = "microseconds of a minute")]
             step.map(|(micros, _)| *micros as f64 / 1_000.0)
         };
-        Some(Self { p50_ms: quantile(50)?, p90_ms: quantile(90)?, p99_ms: quantile(99)? })
+        let known = Quantiles::new(latencies, quantile::ALPHA);
+        Some(Self {
+            p50_ms: sample(50)?,
+            p90_ms: sample(90)?,
+            p99_ms: sample(99)?,
+            p50_bounds_ms: known.bounds(0.5),
+            p90_bounds_ms: known.bounds(0.9),
+            p99_bounds_ms: known.bounds(0.99),
+        })
     }
 }
 
@@ -96,12 +115,24 @@ impl Conclusion {
             Spent { bad, max: guard.spend_max }
         });
         Self {
+            sentence: sentence(run, &finding),
+            reached: counted.map_or(0, |counts| counts.clients().count()),
             spent,
             latency: BothLatencies { treated: latency(Arm::Treated), control: latency(Arm::Control) },
             counts: counted.map(RunCounts::of).unwrap_or_default(),
             timeline: watch.timeline().to_vec(),
             finding,
         }
+    }
+}
+
+/// Why a verdict is what it is. A shadow run is not to blame for striking nothing.
+fn sentence(run: &Run, finding: &Finding) -> String {
+    match finding.because {
+        Because::NothingStruck if run.spec.shadow => {
+            "a shadow run strikes nothing: it shows that the arms are counted".to_owned()
+        }
+        because => because.to_string(),
     }
 }
 

@@ -26,7 +26,7 @@ use serde_json::json;
 
 pub use halt::{HaltView, Lifted};
 pub(crate) use record::{RECORD_WAIT, Recording};
-pub use start::{StartRequest, Started};
+pub use start::{PlaceShare, Reserved, StartRequest, Started};
 pub use stop::Stopped;
 pub use view::{RunCounts, RunView};
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
-use daybreak_guard::blast_radius::{Reach, shares};
-use daybreak_guard::clients::fault_point;
+use daybreak_guard::blast_radius::{Reach, Share, shares};
+use daybreak_guard::clients::{Place, fault_point};
 use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
 use daybreak_model::{Condition, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
@@ -54,11 +54,42 @@ pub struct Started {
     pub dry_run: bool,
     /// The run.
     pub run: RunView,
+    /// What of the error budget is set aside for it; none without a guard, or for a shadow run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
+    /// What it may touch, place by place; nothing where it is a shadow run.
+    pub blast_radius: Vec<PlaceShare>,
     /// What stood against it, and was waived.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<admission::Refusal>,
     /// What the one who starts should know.
     pub warnings: Vec<Warning>,
+}
+
+/// What of an error budget is set aside for a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reserved {
+    /// The SLO.
+    pub slo: Key,
+    /// The share of the window's budget; as text: `2%`.
+    #[serde(serialize_with = "super::view::as_text")]
+    pub share: Percentage,
+    /// So many bad requests, of those that the window had so far.
+    pub bad: f64,
+}
+
+/// What a run may touch in one place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlaceShare {
+    /// The place.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The share of its root requests that the run may touch, from 0 to 1.
+    pub asked: f64,
+    /// The share that others may touch.
+    pub used: f64,
+    /// Whether it is known how many requests pass the point; else it is assumed that all do.
+    pub measured: bool,
 }
 
 /// A start under way, until it is dropped.
@@ -74,6 +105,19 @@ impl UnderWay {
         let number = runs.next;
         runs.starting.insert(number, Starting { fault, stopped: false });
         Self { control: control.clone(), number }
+    }
+}
+
+impl Reserved {
+    fn by(guard: &Guarded) -> Self {
+        Self { slo: guard.policy.slo.clone(), share: guard.policy.max_spend, bad: guard.spend_max }
+    }
+}
+
+impl PlaceShare {
+    fn of(share: Share) -> Self {
+        let Share { place, measured, asked, used, .. } = share;
+        Self { place, asked, used, measured }
     }
 }
 
@@ -114,7 +158,7 @@ impl Control {
         let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
         met(&state, Kind::Fault, key.as_str(), request.only_if)?;
         let spec = self.pin(&state, key, fault, request.shadow);
-        let (admission, guard) = self.admit(&state, fault, &spec, request, now);
+        let (admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
             if !request.dry_run {
                 self.note_refused(key, &admission.refusals, actor);
@@ -143,6 +187,8 @@ impl Control {
             position: state.position(),
             dry_run: request.dry_run,
             run: self.view_of(&run),
+            reserved: run.guard.as_ref().filter(|_| !request.shadow).map(Reserved::by),
+            blast_radius: if request.shadow { Vec::new() } else { shares.into_iter().map(PlaceShare::of).collect() },
             waived: admission.waived.clone(),
             warnings: admission.warnings.clone(),
         };
@@ -236,7 +282,7 @@ impl Control {
         spec: &RunSpec,
         request: &StartRequest,
         now: Timestamp,
-    ) -> (Admission, Option<Guarded>) {
+    ) -> (Admission, Option<Guarded>, Vec<Share>) {
         let start = admission::Start {
             percentage: request.percentage,
             duration: request.duration,
@@ -265,13 +311,13 @@ impl Control {
             hours: state.resources().hours.get(&fault.hours),
             start,
             halted: halted.as_deref(),
-            shares,
+            shares: shares.clone(),
             busy,
             last_ended_at,
             point,
             guard: known.as_ref().map(Known::facts),
         });
-        (admission, known.and_then(Known::pinned))
+        (admission, known.and_then(Known::pinned), shares)
     }
 }
 

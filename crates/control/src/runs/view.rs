@@ -80,6 +80,9 @@ pub struct RunView {
     /// The SLO that guards it; none where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo: Option<Key>,
+    /// The harm that is to be ruled out, in percentage points of struck requests; as text: `1%`.
+    #[serde(serialize_with = "as_text")]
+    pub tolerated: Percentage,
     /// What it shows, so far or in the end: where one run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Value>,
@@ -251,6 +254,7 @@ fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
         verdict: run.conclusion.as_ref().and_then(|conclusion| conclusion.get("verdict").cloned()),
         ramp: run.ramp.iter().map(|stage| StageView { percentage: stage.percentage, until: stage.until }).collect(),
         slo: run.guard.as_ref().map(|guard| guard.policy.slo.clone()),
+        tolerated: run.tolerated(),
         evidence: None,
         counts,
         clients: having.clients,
@@ -281,7 +285,7 @@ fn strikes_nobody(run: &Run, counts: RunCounts) -> Option<String> {
     ))
 }
 
-fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&value.to_string())
 }
 

@@ -7,6 +7,7 @@
 //! * [`ratio`]: do the arms come out as drawn? Another, which tells that the instrumentation is broken;
 //! * [`resilience`]: how much harm is still possible, at most and at least, and how many more requests would tell;
 //! * [`interval`]: the rate of bad outcomes in one arm, as an interval;
+//! * [`quantile`]: how long requests take in one arm, likewise;
 //! * [`verdict`]: the conclusion, with its reason.
 //!
 //! The formulae, their sources and what simulation says of them stand in docs/statistics.md.
@@ -15,6 +16,7 @@ pub mod counts;
 pub mod harm;
 pub mod interval;
 mod mixture;
+pub mod quantile;
 pub mod ratio;
 pub mod resilience;
 pub mod verdict;

@@ -1,14 +1,19 @@
 //! Runs: what is being broken, and what was.
 
 use actix_web::{HttpResponse, get, web};
-use daybreak_control::Control;
+use daybreak_control::{Control, EVENTS_PAGE_MAX, EventFilter, EventOrder};
 use daybreak_model::RunId;
 use serde::Serialize;
+use serde_json::json;
 
 use super::NoQuery;
 use crate::answer;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::report::html;
+
+/// The page says so too, for when it is a file.
+const POLICY: (&str, &str) = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
 
 #[derive(Serialize)]
 struct Runs<T> {
@@ -44,7 +49,35 @@ pub(crate) async fn read(
     _query: web::Query<NoQuery>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let missing = || Problem::new(Code::NotFound, format!("there is no run `{id}`; an id has 16 hexadecimal digits"));
-    let id: RunId = id.parse().map_err(|_| missing())?;
-    Ok(answer::ok(&control.run(id)?))
+    Ok(answer::ok(&control.run(identified(&id)?)?))
+}
+
+/// The report of a run: one page to attach to a ticket, with plots.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = String, Path, description = "16 hexadecimal digits")),
+    responses(
+        (status = 200, description = "It needs no network and runs no script", body = String, content_type = "text/html"),
+        (status = 404, description = "There is no such run"),
+    ),
+)]
+#[get("/api/v1/runs/{id}/report")]
+pub(crate) async fn report(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = identified(&id)?;
+    let run = json!(control.run(id)?);
+    let filter =
+        EventFilter { subject: Some(format!("runs/{id}")), order: EventOrder::OldestFirst, ..EventFilter::default() };
+    let events = control.events(filter, EVENTS_PAGE_MAX).await?.events;
+    let events: Vec<_> = events.iter().map(|event| json!(event)).collect();
+    let page = html(&run, &events, control.state().environment());
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header(POLICY).body(page))
+}
+
+fn identified(id: &str) -> Result<RunId, Problem> {
+    let missing = |_| Problem::new(Code::NotFound, format!("there is no run `{id}`; an id has 16 hexadecimal digits"));
+    id.parse().map_err(missing)
 }

@@ -57,6 +57,7 @@ async fn every_route_is_described() {
         ("POST", "/api/v1/faults/{key}/stop"),
         ("GET", "/api/v1/runs"),
         ("GET", "/api/v1/runs/{id}"),
+        ("GET", "/api/v1/runs/{id}/report"),
         ("PUT", "/api/v1/halt"),
         ("GET", "/api/v1/halt"),
         ("DELETE", "/api/v1/halt"),

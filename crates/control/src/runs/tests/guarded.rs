@@ -150,6 +150,10 @@ async fn a_shadow_run_comes_first_and_a_harmless_run_is_resilient() {
     assert_eq!((verdict(&view), view.ended.unwrap().to_string()), (Some("resilient"), "stopped".to_owned()));
     let evidence = view.evidence.unwrap();
     assert_eq!(evidence["latency"]["treated"]["p99_ms"], 10.0);
+    assert_eq!(
+        (&evidence["reached"], &evidence["sentence"]),
+        (&1.into(), &"more harm than is tolerated is ruled out".into())
+    );
     assert!(evidence["timeline"].as_array().is_some_and(|moments| moments.len() > 20), "{evidence}");
 }
 

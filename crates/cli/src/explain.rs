@@ -1,0 +1,134 @@
+//! `daybreak explain`: what would happen, without it happening.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::out;
+use crate::remote::{Remote, Target, block_on};
+use crate::run::refused::{self, moment, percent, printable, short};
+use crate::run::{Start, Status};
+
+/// What to explain.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Explain {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Tell whether a fault could start now: every reason against it, and what the run would be.
+    #[command(after_help = "Exit status: 0 it would start; 3 it would be refused, or nobody could be asked.")]
+    Start {
+        #[command(flatten)]
+        start: Start,
+        /// Print what the server answers, as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+pub(crate) fn run(options: &Explain) -> ExitCode {
+    let What::Start { start, json, target } = &options.what;
+    let status = block_on(async {
+        let remote = Remote::new(target)?;
+        let path = format!("/api/v1/faults/{}/start?dry_run=true", start.key);
+        let request = remote.request(Method::POST, &path).header(CONTENT_TYPE, "application/json");
+        let answer = remote.ask(request.body(start.body(None).to_string())).await?;
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let refused = refused::describe(&answer).filter(|_| status == StatusCode::CONFLICT);
+        let told = match &refused {
+            Some(reasons) => format!("`{}` would be refused:\n{reasons}", start.key),
+            None if status.is_success() => admitted(&answer),
+            None => return Err(remote.refused(status, &text)),
+        };
+        out::print(if *json { &text } else { &told })?;
+        Ok(if refused.is_some() { Status::Failed.into() } else { ExitCode::SUCCESS })
+    });
+    status.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Status::Failed.into()
+    })
+}
+
+/// What the run would be.
+fn admitted(answer: &Value) -> String {
+    let run = &answer["run"];
+    let of = |name: &str| printable(run[name].as_str().unwrap_or("?"));
+    let shadow = if run["shadow"].as_bool() == Some(true) { ", as a shadow run" } else { "" };
+    let mut text = format!("`{}` would start at {}{shadow}:\n", of("fault"), of("point"));
+    let mut add = |name: &str, what: &str| text += &format!("  {name:<8} {what}\n");
+    for stage in run["ramp"].as_array().into_iter().flatten() {
+        let of = |name: &str| stage[name].as_str().unwrap_or("?");
+        add("ramp", &format!("{} until {}", printable(of("percentage")), moment(of("until"))));
+    }
+    add("treats", &format!("{} of the eligible requests", of("percentage")));
+    add("strikes", &printable(&run["effect"].to_string()));
+    add("ends", &format!("at {} at the latest, within the hours `{}`", moment(&of("ends_at")), of("hours")));
+    match run["slo"].as_str() {
+        Some(slo) => add("guard", &format!("`{}`; {} of harm is tolerated", printable(slo), of("tolerated"))),
+        None => add("guard", "none: nothing but its limits ends it early"),
+    }
+    let reserved = &answer["reserved"];
+    if let (Some(share), Some(bad)) = (reserved["share"].as_str(), reserved["bad"].as_f64()) {
+        add("budget", &format!("{} of the window's are set aside: {} bad requests", printable(share), short(bad)));
+    }
+    for place in answer["blast_radius"].as_array().into_iter().flatten() {
+        let word = |name: &str| printable(place[name].as_str().unwrap_or("?"));
+        let share = |name: &str| percent(place[name].as_f64().unwrap_or_default());
+        let measured = if place["measured"].as_bool() == Some(true) { "" } else { ", if all of them pass the point" };
+        let (asked, used) = (share("asked"), share("used"));
+        add(
+            "touches",
+            &format!("{asked} of `{}` at `{}`{measured}; others {used}", word("operation"), word("service")),
+        );
+    }
+    for reason in answer["waived"].as_array().into_iter().flatten() {
+        text += &refused::describe_reason(reason, " (waived)");
+    }
+    text + &refused::warnings(&answer["warnings"])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_would_run() {
+        let answer = json!({
+            "run": {
+                "fault": "slow", "point": "payment.gateway", "percentage": "2%", "effect": { "latency": "300ms" },
+                "ends_at": "2026-11-23T10:10:00.123Z", "hours": "office", "slo": "checkout", "tolerated": "1%",
+                "ramp": [{ "percentage": "1%", "until": "2026-11-23T10:05:00Z" }], "shadow": false,
+            },
+            "reserved": { "slo": "checkout", "share": "2%", "bad": 20.04 },
+            "blast_radius": [
+                { "service": "shop", "operation": "POST /checkout", "asked": 0.02, "used": 0.0, "measured": false },
+            ],
+            "waived": [{ "code": "outside_hours", "sentence": "`office` is closed", "clears": "wait", "waivable": true }],
+            "warnings": [{ "code": "cannot_conclude", "sentence": "too little traffic" }],
+        });
+        let expected = r#"`slow` would start at payment.gateway:
+  ramp     1% until 2026-11-23 10:05:00 UTC
+  treats   2% of the eligible requests
+  strikes  {"latency":"300ms"}
+  ends     at 2026-11-23 10:10:00 UTC at the latest, within the hours `office`
+  guard    `checkout`; 1% of harm is tolerated
+  budget   2% of the window's are set aside: 20 bad requests
+  touches  2% of `POST /checkout` at `shop`, if all of them pass the point; others 0%
+outside_hours (waived): `office` is closed
+    to clear it: wait
+warning: cannot_conclude: too little traffic
+"#;
+        assert_eq!(admitted(&answer), expected);
+    }
+}
