@@ -3,12 +3,13 @@
 //! The moment is a function of the store, the fault and the day or week. So it is the same after a restart, and
 //! nothing has to be remembered for that. Every second of the period at which the run fits is as likely as any other.
 
+use daybreak_model::wire::StoreId;
 use daybreak_model::{Hours, Key, Millis, Schedule};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::hours::{SEARCH_DAYS, openings};
 use crate::span::{after, signed};
@@ -27,8 +28,8 @@ pub struct Plan<'a> {
     pub hours: &'a Hours,
     /// How long a run lasts.
     pub duration: Millis,
-    /// What its moments are drawn with: it must stay the same.
-    pub seed: u64,
+    /// The store that holds it.
+    pub store: StoreId,
 }
 
 /// One start that a schedule asks for.
@@ -96,7 +97,7 @@ impl Plan<'_> {
         let next = period.checked_add(i64::from(self.days()).days()).ok()?;
         let starts = self.starts(zone, midnight(period)?, midnight(next)?);
         let count = starts.iter().map(Starts::count).sum();
-        let mut chosen = one_of(count, xxh3_64_with_seed(format!("{period} {}", self.fault).as_bytes(), self.seed))?;
+        let mut chosen = one_of(count, xxh3_64(format!("{} {} {period}", self.store, self.fault).as_bytes()))?;
         for starts in starts {
             match chosen.checked_sub(starts.count()) {
                 Some(rest) => chosen = rest,

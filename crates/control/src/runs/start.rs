@@ -90,13 +90,30 @@ impl Control {
     /// When there is no such fault, when it is not as expected, when anything stands against it (all of it is listed),
     /// when it is stopped meanwhile, or when the store fails.
     pub async fn start(&self, fault: &str, request: StartRequest, actor: Actor) -> Result<Started, Refusal> {
+        self.start_noting(fault, request, actor, Control::note_refused).await
+    }
+
+    /// The same; what notes a refusal is told the fault, every reason and the actor.
+    pub(crate) async fn start_noting(
+        &self,
+        fault: &str,
+        request: StartRequest,
+        actor: Actor,
+        note: fn(&Self, &Key, &[admission::Refusal], &Actor),
+    ) -> Result<Started, Refusal> {
         let state = self.state();
         let known = state.resources().faults.get_key_value(fault);
         let key = known.map(|(key, _)| key.clone()).ok_or_else(|| not_found(state.resources(), Kind::Fault, fault))?;
         let (control, under_way) = (self.clone(), UnderWay::new(self, key.clone()));
         self.to_the_end(async move {
             let _writer = control.inner.writer.lock().await;
-            control.start_now(&key, &request, &actor, &under_way).await
+            let started = control.start_now(&key, &request, &actor, &under_way).await;
+            if let Err(Refusal::NotAdmitted { refusals, .. }) = &started
+                && !request.dry_run
+            {
+                note(&control, &key, refusals, &actor);
+            }
+            started
         })
         .await
     }
@@ -116,9 +133,6 @@ impl Control {
         let spec = self.pin(&state, key, fault, request.shadow);
         let (admission, guard) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
-            if !request.dry_run {
-                self.note_refused(key, &admission.refusals, actor);
-            }
             return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
         };
         let run = Run {

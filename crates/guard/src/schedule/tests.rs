@@ -10,6 +10,7 @@ use super::*;
 use crate::fixtures::{day, key};
 use crate::hours::{fits, is_open};
 
+const STORE: StoreId = StoreId::new(7);
 const HALF_HOUR: Millis = Millis::from_secs(1_800);
 
 fn moment(text: &str) -> Timestamp {
@@ -51,7 +52,7 @@ fn all(plan: &Plan<'_>, from: Timestamp, to: Timestamp) -> Vec<Due> {
 #[test]
 fn a_year_of_daily_starts() {
     let (hours, fault) = (office(), key("gateway-slow"));
-    let plan = Plan { fault: &fault, schedule: Schedule::Daily, hours: &hours, duration: HALF_HOUR, seed: 7 };
+    let plan = Plan { fault: &fault, schedule: Schedule::Daily, hours: &hours, duration: HALF_HOUR, store: STORE };
     let starts = all(&plan, moment("2026-01-01T00:00:00Z"), moment("2027-01-01T00:00:00Z"));
     // 261 weekdays, of which six are holidays.
     assert_eq!(starts.len(), 255);
@@ -75,7 +76,7 @@ fn a_year_of_daily_starts() {
 #[test]
 fn weeks_begin_on_monday() {
     let (hours, fault) = (office(), key("gateway-slow"));
-    let plan = Plan { fault: &fault, schedule: Schedule::Weekly, hours: &hours, duration: HALF_HOUR, seed: 7 };
+    let plan = Plan { fault: &fault, schedule: Schedule::Weekly, hours: &hours, duration: HALF_HOUR, store: STORE };
     // From a Thursday on. The last week of the year has three open days; that of New Year none.
     let starts = all(&plan, moment("2026-01-01T00:00:00Z"), moment("2027-01-08T23:00:00Z"));
     let weeks: BTreeSet<_> = starts.iter().map(|due| due.period).collect();
@@ -91,7 +92,7 @@ fn weeks_begin_on_monday() {
 #[test]
 fn attempts_are_made_once_and_missed_ones_are_not_made_up_for() {
     let (hours, fault) = (office(), key("gateway-slow"));
-    let plan = Plan { fault: &fault, schedule: Schedule::Daily, hours: &hours, duration: HALF_HOUR, seed: 7 };
+    let plan = Plan { fault: &fault, schedule: Schedule::Daily, hours: &hours, duration: HALF_HOUR, store: STORE };
     let morning = moment("2026-11-23T05:00:00Z");
     let (monday, tuesday) = (date(2026, 11, 23), date(2026, 11, 24));
     let due = plan.next(morning, None).unwrap();
@@ -111,7 +112,7 @@ fn attempts_are_made_once_and_missed_ones_are_not_made_up_for() {
     check(morning, Some(tuesday), date(2026, 11, 25), false);
     // The same at every look, whoever looks; another fault and another store have other times.
     assert_eq!(plan.next(seconds(0), None), Some(due));
-    assert_ne!(Plan { seed: 8, ..plan }.next(morning, None), Some(due));
+    assert_ne!(Plan { store: StoreId::new(8), ..plan }.next(morning, None), Some(due));
     let other = key("gateway-down");
     assert_ne!(Plan { fault: &other, ..plan }.next(morning, None), Some(due));
 }
@@ -121,7 +122,7 @@ fn where_it_never_fits() {
     let fault = key("gateway-slow");
     let now = moment("2026-11-23T05:00:00Z");
     let next = |hours: &Hours, duration| {
-        Plan { fault: &fault, schedule: Schedule::Daily, hours, duration, seed: 7 }.next(now, None)
+        Plan { fault: &fault, schedule: Schedule::Daily, hours, duration, store: STORE }.next(now, None)
     };
     let minutes = |minutes: u64| Millis::from_secs(minutes * 60);
     let narrow = Hours { times: vec![span((10, 0), Some((10, 30)))], ..office() };
@@ -144,7 +145,13 @@ fn when_clocks_change() {
         let now = moment(&format!("{day}T00:00:00+02:00"));
         let mut last = 0;
         for seed in 0..300 {
-            let plan = Plan { fault: &fault, schedule: Schedule::Daily, hours: &night, duration: HALF_HOUR, seed };
+            let plan = Plan {
+                fault: &fault,
+                schedule: Schedule::Daily,
+                hours: &night,
+                duration: HALF_HOUR,
+                store: StoreId::new(seed),
+            };
             let due = plan.next(now, None).unwrap();
             assert_eq!(fits(&night, due.at, HALF_HOUR), Ok(()), "{due:?}");
             let opens = moment(&format!("{day}T01:30:00{}", if open == 3_600 { "+01:00" } else { "+02:00" }));
@@ -177,7 +184,7 @@ proptest! {
         };
         let (fault, duration) = (key("f"), Millis::from_secs(minutes * 60));
         let schedule = if weekly { Schedule::Weekly } else { Schedule::Daily };
-        let plan = Plan { fault: &fault, schedule, hours: &hours, duration, seed };
+        let plan = Plan { fault: &fault, schedule, hours: &hours, duration, store: StoreId::new(seed) };
         let from = moment("2026-03-01T00:00:00Z");
         let starts = all(&plan, from, moment("2026-04-15T00:00:00Z"));
         for pair in starts.windows(2) {

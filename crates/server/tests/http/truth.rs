@@ -243,7 +243,7 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 34] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 35] = [
         ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
@@ -259,6 +259,7 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/fault-points", &[], "", 200),
         ("POST", "/api/v1/reports", &[], REPORT, 200),
         ("POST", "/api/v1/faults/slow/stop", &[], "", 200),
+        ("GET", "/api/v1/faults/slow/schedule", &[], "", 200),
         ("GET", "/api/v1/runs/{run}", &[], "", 200),
         ("PUT", "/api/v1/halt", &[], r#"{"reason": "smoke"}"#, 200),
         ("GET", "/api/v1/halt", &[], "", 200),
