@@ -8,7 +8,7 @@ use daybreak_guard::blast_radius::{Reach, shares};
 use daybreak_guard::clients::fault_point;
 use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
-use daybreak_model::{Condition, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_model::{Condition, DrawBy, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
 use daybreak_store::{self as store, Change, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -270,6 +270,10 @@ impl Control {
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
         let shares = shares(self.inner.clients.lock().traffic(), services, &asked, &reaches, now);
+        let keys = match &fault.by {
+            DrawBy::Attribute(name) => self.inner.clients.lock().keys_seen(&fault.point, name, now),
+            DrawBy::Request => None,
+        };
         let admission = admission::admit(&Facts {
             now,
             environment: state.environment(),
@@ -283,6 +287,7 @@ impl Control {
             busy,
             last_ended_at,
             point,
+            keys,
             guard: known.as_ref().map(Known::facts),
         });
         (admission, known.and_then(Known::pinned))

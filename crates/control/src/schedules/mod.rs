@@ -99,7 +99,7 @@ impl Control {
             (look, schedules.is_saved())
         };
         let idle = look.due.is_empty() && look.missed.is_empty();
-        if (idle && saved) || (idle && self.inner.schedules_keeper.try_lock().is_err()) {
+        if idle && (saved || self.inner.schedules_keeper.try_lock().is_err()) {
             return;
         }
         let control = self.clone();

@@ -74,7 +74,7 @@ impl Scenario {
     pub(crate) fn arms(&self) -> Arms {
         let stage = |(_, thousandths): &(u32, u32)| Stage::new(percent(*thousandths));
         let stages = self.ramp.iter().map(stage).collect();
-        Arms { stages, metrics: vec![GuardedMetric::Error], sticky: false }
+        Arms { stages, metrics: vec![GuardedMetric::Error], sticky: false, full: false }
     }
 
     /// One minute; `burst` is kept between minutes.
