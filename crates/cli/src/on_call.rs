@@ -85,11 +85,12 @@ fn summary(status: &Value) -> String {
     ];
     let effects: Vec<_> = effects.iter().filter(|(name, _)| is(&further[*name])).map(|(_, effect)| *effect).collect();
     let effects = if effects.is_empty() { "is fair".to_owned() } else { effects.join(", ") };
-    text += &format!("  a further page {effects}, and ends the runs that it guards\n");
+    text += &format!("  a further page {effects}, and ends the runs that the on-call guards\n");
     for source in status["sources"].as_array().into_iter().flatten() {
-        let heard = local(&source["last_heard_at"]).map_or_else(|| "never".to_owned(), |at| format!("last on {at}"));
-        let silent = if is(&source["silent"]) { ", which is too long ago" } else { "" };
-        text += &format!("  {} was heard from {heard}{silent}\n", word(&source["source"]));
+        let heard = local(&source["last_heard_at"])
+            .map_or_else(|| "never heard from".to_owned(), |at| format!("last heard from on {at}"));
+        let silent = if is(&source["silent"]) { ", so no run starts" } else { "" };
+        text += &format!("  {} was {heard}{silent}\n", word(&source["source"]));
     }
     for reason in status["reasons"].as_array().into_iter().flatten() {
         text += &format!("  no run starts: {}; {}\n", word(&reason["sentence"]), word(&reason["clears"]));
@@ -153,8 +154,8 @@ mod tests {
             "payments: spent\n",
             "  2 of 2 pages within a week\n",
             "  0 of 1 off-hours incidents within half a year\n",
-            "  a further page breaks the objective, lets no run start, and ends the runs that it guards\n",
-            "  alertmanager was heard from never, which is too long ago\n",
+            "  a further page breaks the objective, lets no run start, and ends the runs that the on-call guards\n",
+            "  alertmanager was never heard from, so no run starts\n",
             "  no run starts: paged twice; it ages out on Monday\n",
             "alertmanager  a[31m red\n",
         ] {

@@ -1,14 +1,16 @@
-//! Daybreak's own chores: `cargo xtask tidy`, `test` and `bench`; and what `test` has a short form of: `crash`, `fuzz` and
-//! `schemathesis`.
+//! Daybreak's own chores: `cargo xtask tidy`, `test` and `bench`; and what `test` has a short form of: `crash`, `fuzz`,
+//! `schemathesis` and `simulate`.
 
 mod bench;
 mod crash;
 mod schemathesis;
+mod simulate;
 mod steps;
 mod test;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,6 +53,18 @@ enum Chore {
         #[arg(long, default_value = "examples,coverage,fuzzing")]
         phases: String,
     },
+    /// Simulate runs of eight hours, to see what the guard's statistics do; see docs/statistics.md.
+    Simulate {
+        /// How many runs in a cell.
+        #[arg(long, default_value_t = 10_000)]
+        runs: u32,
+        /// Where its plots are written, from the workspace's root.
+        #[arg(long, default_value = "docs/statistics")]
+        out: PathBuf,
+        /// Only print and draw the figures of the last time again.
+        #[arg(long)]
+        again: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -61,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
+        Chore::Simulate { runs, out, again } => simulate::run(&root, (!again).then_some(runs), &out),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

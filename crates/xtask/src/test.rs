@@ -4,6 +4,7 @@
 //! The build comes before the tests, as one step and with the tests' own features, so that every artefact is
 //! made once: the system tests are given its `daybreak` binary instead of building another.
 
+mod components;
 pub(crate) mod fuzz;
 mod outcome;
 
@@ -27,15 +28,6 @@ const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
 /// Tests that run at a time: most of the system's wait for a lease to lapse, and may do so together.
 const THREADS: &str = "8";
 
-/// What must be there, the line that tells so, and how to get it.
-const COMPONENTS: &[(&str, &[&str], &str)] = &[
-    ("rustfmt", &["cargo", "fmt", "--version"], "rustup component add rustfmt"),
-    ("clippy", &["cargo", "clippy", "--version"], "rustup component add clippy"),
-    ("curl", &["curl", "--version"], "install curl: the tour and the system tests run it"),
-    ("openssl", &["openssl", "version"], "install openssl: the page on operating makes a certificate with it"),
-    schemathesis::PYTHON,
-];
-
 /// Runs every step, and prints a table of them and how many tests passed.
 ///
 /// # Errors
@@ -50,7 +42,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 }
 
 fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
-    steps.take("components", || components(root))?;
+    steps.take("components", || components::ensure(root))?;
     steps.take("formatting", || run_command(workspace::cargo(root).args(["fmt", "--all", "--check"])))?;
     steps.take("tidy", || tidy::run(root))?;
     steps.take("clippy", || {
@@ -67,18 +59,6 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
     steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("schemathesis", || schemathesis::run(root, "examples,fuzzing", schemathesis::EXAMPLES))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
-}
-
-/// Names every component that is missing.
-fn components(root: &Path) -> Result<()> {
-    let present = |words: &[&str]| {
-        let mut command = if words[0] == "cargo" { workspace::cargo(root) } else { Command::new(words[0]) };
-        let output = command.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        output.is_ok_and(|status| status.success())
-    };
-    let missing = COMPONENTS.iter().filter(|(_, words, _)| !present(words));
-    let missing: Vec<String> = missing.map(|(name, _, how)| format!("{name} is missing: {how}")).collect();
-    if missing.is_empty() { Ok(()) } else { bail!("{}", missing.join("; ")) }
 }
 
 /// Where the build leaves its binaries.

@@ -20,8 +20,18 @@ pub(crate) struct Shop {
 impl Shop {
     /// Opens it, with flags from there.
     pub(crate) fn open(flags: &str) -> Result<Self> {
+        Self::open_with(flags, &[])
+    }
+
+    /// Opens it with a payment gateway in a process of its own.
+    pub(crate) fn open_behind(flags: &str, gateway: &Gateway) -> Result<Self> {
+        Self::open_with(flags, &["--gateway", &gateway.url])
+    }
+
+    fn open_with(flags: &str, options: &[&str]) -> Result<Self> {
         let mut command = Command::new(shop()?);
-        let process = Process::start("shop", command.args(["serve", "--listen", "127.0.0.1:0", "--daybreak", flags]))?;
+        let command = command.args(["serve", "--listen", "127.0.0.1:0", "--daybreak", flags]).args(options);
+        let process = Process::start("shop", command)?;
         let url = process.wait_for(|line| {
             let (_, rest) = line.split_once("the shop is open on ")?;
             rest.split(',').next().map(str::to_owned)
@@ -73,6 +83,26 @@ impl Shop {
     }
 }
 
+/// The payment gateway, as a service of its own.
+pub(crate) struct Gateway {
+    _process: Process,
+    url: String,
+}
+
+impl Gateway {
+    /// Opens it, with faults from there.
+    pub(crate) fn open(flags: &str) -> Result<Self> {
+        let mut command = Command::new(shop()?);
+        let command = command.args(["gateway", "--listen", "127.0.0.1:0", "--daybreak", flags]);
+        let process = Process::start("gateway", command)?;
+        let url = process.wait_for(|line| {
+            let (_, rest) = line.split_once("the gateway is open on ")?;
+            rest.split(',').next().map(str::to_owned)
+        })?;
+        Ok(Self { _process: process, url })
+    }
+}
+
 /// The shop's load.
 pub(crate) struct Customers(Process);
 
@@ -93,8 +123,13 @@ pub(crate) struct Order {
 impl Customers {
     /// Sends them in, until the end of the test.
     pub(crate) fn of(open: &Shop) -> Result<Self> {
+        Self::at_rate(open, RATE)
+    }
+
+    /// Sends so many in each second, until the end of the test.
+    pub(crate) fn at_rate(open: &Shop, rate: &str) -> Result<Self> {
         let mut command = Command::new(shop()?);
-        command.args(["load", "--shop", open.url(), "--rate", RATE, "--duration", "10m", "--log"]);
+        command.args(["load", "--shop", open.url(), "--rate", rate, "--duration", "10m", "--log"]);
         Ok(Self(Process::start("customers", &mut command)?))
     }
 

@@ -21,13 +21,16 @@ pub(super) fn describe(budget: &Value) -> String {
     let (total, bad) = (count(&budget["total"]), count(&budget["bad"]));
     let (allowed, left) = (number(&budget["allowed"]), number(&budget["remaining"]));
     // Writing to a text cannot fail.
-    let _ = writeln!(
-        lines,
-        "  left     {} of the budget: {bad} bad of {total} requests since {}, {} allowed",
-        percent(left),
-        day(text("since")),
-        short(allowed)
-    );
+    let since = day(text("since"));
+    let _ = match total {
+        0 => writeln!(lines, "  left     nobody knows: no request was counted since {since}"),
+        _ => writeln!(
+            lines,
+            "  left     {} of the budget: {bad} bad of {total} requests since {since}, {} allowed",
+            percent(left),
+            short(allowed)
+        ),
+    };
     for alert in budget["alerts"].as_array().into_iter().flatten() {
         let (long, short_window) = (&alert["long"], &alert["short"]);
         let note = match (alert["firing"].as_bool(), alert["enough_data"].as_bool()) {
@@ -144,6 +147,13 @@ mod tests {
   window   ·▁▂█ up to 14
 ";
         assert_eq!(describe(&budget), expected);
+    }
+
+    #[test]
+    fn nothing_is_known() {
+        let budget =
+            json!({ "key": "a", "state": "insufficient_data", "total": 0, "remaining": 1.0, "since": "2026-10-28" });
+        assert!(describe(&budget).contains("left     nobody knows: no request was counted since 2026-10-28\n"));
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Budgets last, follow their SLOs, and wait for no store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_document::Source;
 use daybreak_guard::budget::State;
 use daybreak_model::Kind;
+use daybreak_model::wire::StoreId;
+use daybreak_store::{EmbeddedOptions, EmbeddedStore};
 
-use crate::testing::{Bench, key};
-use crate::{Actor, Options};
+use crate::clock::ManualClock;
+use crate::testing::{Bench, DOCUMENT, MONDAY, key};
+use crate::{Actor, Control, Options};
 
 /// Requests that `checkout` counts, second by second.
 async fn count(bench: &Bench, seconds: u64, good: u64, bad: u64) {
@@ -88,6 +92,44 @@ async fn a_store_that_fails_costs_nothing() {
     count(&bench, 1, 99, 1).await;
     bench.control.keep_counts().await;
     assert_eq!(counted(&bench.restarted().await), (3_100, 31));
+}
+
+#[tokio::test]
+async fn budgets_last_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(MONDAY.parse().unwrap()));
+    let open = || async {
+        let options = EmbeddedOptions::new(folder.path(), StoreId::new(1));
+        let store = Arc::new(EmbeddedStore::open(options).unwrap());
+        Control::open(Options::new("test"), store, Arc::<ManualClock>::clone(&clock), [7; 32]).await.unwrap()
+    };
+    let count = |control: &Control, good, bad| {
+        let revision = control.state().revision(Kind::Slo, "checkout").unwrap();
+        control.count(&key("checkout"), revision, good, bad);
+    };
+    let counted = |control: &Control| control.budget("checkout").unwrap().status.total;
+    let control = open().await;
+    control.apply(vec![Source::new("test.yaml", DOCUMENT)], Default::default(), Actor::default()).await.unwrap();
+    for day in 0..40 {
+        count(&control, 99, 1);
+        clock.advance(Duration::from_secs(86_400));
+        if day % 10 == 0 {
+            control.keep_counts().await;
+        }
+    }
+    control.keep_counts().await;
+    let before = counted(&control);
+    assert_eq!(before, 2_800);
+    drop(control);
+    let control = open().await;
+    assert_eq!(counted(&control), before);
+    let other = r#"{ objective: 99%, window: 7d, sli: { operation: "GET /", good: { status: "<500" } } }"#;
+    let source = Source::new("slo.yaml", other);
+    control.put(Kind::Slo, "checkout", source, Default::default(), Actor::default()).await.unwrap();
+    count(&control, 5, 0);
+    control.keep_counts().await;
+    drop(control);
+    assert_eq!(counted(&open().await), 5, "what was counted for another question is gone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ pub use plain::PlainPage;
 pub use signature::SecretError;
 pub use status::{Frozen, IncidentView, OnCallStatus, PageView};
 
+/// Pages that wait for a store which fails until they come into the log; they count in any case.
+const UNLOGGED_MAX: usize = 1_000;
 /// What the names of the store's notes begin with.
 const NOTES: &str = "pages/";
 
@@ -42,6 +44,8 @@ pub(crate) struct Pages {
     pub(crate) people: Mutex<People>,
     /// Who holds it has the store keep what is known.
     writer: tokio::sync::Mutex<()>,
+    /// Pages that count, and are not in the log yet.
+    unlogged: Mutex<Vec<Event>>,
     /// The file of PagerDuty's secrets.
     secret: Mutex<Option<PathBuf>>,
 }
@@ -203,6 +207,11 @@ impl Control {
 
     async fn keep_pages(&self, events: Vec<Event>) -> Result<(), PageRefusal> {
         let pages = &self.inner.pages;
+        {
+            let mut unlogged = pages.unlogged.lock();
+            unlogged.extend(events);
+            unlogged.truncate(UNLOGGED_MAX);
+        }
         let not_recorded = |why: String| PageRefusal::NotRecorded(why);
         let _writer = pages.writer.lock().await;
         let unsaved = pages.people.lock().unsaved();
@@ -216,6 +225,7 @@ impl Control {
             self.inner.store.put_notes(notes).await.map_err(|error| not_recorded(error.to_string()))?;
             pages.people.lock().saved(&unsaved);
         }
+        let events = std::mem::take(&mut *pages.unlogged.lock());
         for event in events {
             tracing::info!(subject = event.subject, data = %event.data, "a page was received");
             // It counts, whether or not the log has it.

@@ -10,7 +10,7 @@ use daybreak_store::EventFilter;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Bench, MONDAY};
+use crate::testing::{Bench, MONDAY, TestClient};
 use crate::{ApplyOptions, Precondition, Urgency};
 
 const ON_CALL: &str = r#"
@@ -126,7 +126,7 @@ async fn invariant_9_what_is_no_notification_changes_nothing() {
 }
 
 /// A delivery of PagerDuty: what happened when, and to an incident of which urgency and whose.
-fn delivery(kind: &str, at: &str, data: Value) -> Vec<u8> {
+fn delivery(kind: &str, at: &str, data: &Value) -> Vec<u8> {
     let agent = json!({"id": "PADA", "type": "user_reference", "summary": "Ada"});
     let event = json!({
         "id": format!("event-{kind}-{at}"), "event_type": kind, "resource_type": "incident", "occurred_at": at,
@@ -179,7 +179,7 @@ async fn pagerdutys_incidents_page_and_are_worked() {
         ("service.created", night, json!({"id": "PSVC01"}), None, 1),
     ];
     for (kind, at, data, expected, incidents) in steps {
-        let body = delivery(kind, at, data);
+        let body = delivery(kind, at, &data);
         let answer = bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap();
         assert_eq!(answer.pages.first().map(|page| page.received), expected, "{kind} {at}");
         let status = bench.control.on_call_status("payments").unwrap();
@@ -193,7 +193,7 @@ async fn pagerdutys_incidents_page_and_are_worked() {
 #[tokio::test]
 async fn invariant_10_nobody_else_is_pagerduty() {
     let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
-    let body = delivery("incident.triggered", MONDAY, incident("Q1", "high", &["PADA"]));
+    let body = delivery("incident.triggered", MONDAY, &incident("Q1", "high", &["PADA"]));
     let refused = |signature: Option<String>| {
         let (control, body) = (bench.control.clone(), body.clone());
         async move { control.receive_pagerduty(signature.as_deref(), &body).await.unwrap_err().code() }
@@ -264,6 +264,8 @@ async fn invariant_8_what_is_not_stored_is_not_acknowledged() {
     bench.store.fail(false);
     let again = bench.control.receive_page(plain("1"), Actor::default()).await.unwrap();
     assert_eq!(pages(&again), [("orders", Received::Repeat)]);
+    let log = bench.control.events(EventFilter { kind: Some("page".to_owned()), ..EventFilter::default() }, 10).await;
+    assert_eq!(log.unwrap().events.len(), 1);
     assert_eq!(count(&bench.restarted().await, "orders"), 1);
 }
 
@@ -305,6 +307,22 @@ async fn a_spent_budget_freezes_changes_that_do_not_only_turn_off() {
     control.disable(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
     control.delete(Kind::Fault, "gateway-slow", only, actor()).await.unwrap();
     assert_eq!(control.delete(Kind::Flag, "new-checkout", only, actor()).await.unwrap_err().code(), "frozen");
+}
+
+/// What is refused ends no run, though stopping waits for nothing.
+#[tokio::test]
+async fn a_frozen_change_ends_no_run_on_the_way() {
+    let bench = spent().await;
+    TestClient::new(1).report(&bench.control);
+    let run = bench.start("gateway-slow").await.unwrap().run.id;
+    let is_active = || bench.control.runs().iter().any(|one| one.id == run && one.ended.is_none());
+    let off = "gateway-slow: { enabled: false, point: payment.gateway, percentage: 1%, when: { segment: eu }, \
+               effect: { latency: 300ms }, hours: always, guard: none, max_duration: 30m }";
+    let mixed = format!("{{ faults: {{ {off} }}, flags: {{ new: {{ default: on }} }} }}");
+    assert_eq!(apply(&bench, &mixed, Actor::named("ada")).await.unwrap_err().code(), "frozen");
+    assert!(is_active());
+    apply(&bench, &format!("faults: {{ {off} }}"), Actor::named("ada")).await.unwrap();
+    assert!(!is_active());
 }
 
 #[tokio::test]

@@ -204,7 +204,12 @@ impl Poller {
         let status = table.sources.entry(key.clone()).or_default();
         status.stale_after = stale_after;
         match error {
-            None => status.succeeded(now),
+            None => {
+                if status.failures > 0 {
+                    tracing::info!(slo = %key, "Prometheus tells again");
+                }
+                status.succeeded(now);
+            }
             Some(why) => {
                 if status.failures == 0 {
                     tracing::warn!(slo = %key, why, "Prometheus tells nothing new");

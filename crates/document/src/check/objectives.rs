@@ -70,6 +70,28 @@ pub(super) fn check_slo(slo: &Slo, path: &Path, problems: &mut Vec<Problem>) {
     } else if let Some(window) = window {
         burn_alert(slo.objective, window, objective, problems);
     }
+    if let Some(queries) = &slo.sli.prometheus {
+        let source = path.then("sli").then("prometheus");
+        query(&queries.good, source.then("good"), problems);
+        query(&queries.total, source.then("total"), problems);
+    }
+}
+
+/// Functions of PromQL that turn a counter into what is none.
+const RATES: [&str; 6] = ["rate", "irate", "increase", "delta", "idelta", "deriv"];
+
+/// Notes a query that gives no counter.
+fn query(query: &str, path: Path, problems: &mut Vec<Problem>) {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let calls = query.match_indices('(').filter_map(|(at, _)| {
+        let before = query.get(..at)?.trim_end();
+        before.rsplit(|c| !is_name(c)).next()
+    });
+    if let Some(rate) = calls.into_iter().find(|call| RATES.contains(call)) {
+        let message = format!("`{rate}` gives no counter, and what it gives is counted wrong");
+        let help = "select the counter itself, as in `http_requests_total{job=\"shop\"}`";
+        problems.push(Problem::warning("no_counter", path, message).help(help));
+    }
 }
 
 pub(super) fn check_on_call(on_call: &OnCall, path: &Path, problems: &mut Vec<Problem>) {

@@ -54,7 +54,7 @@ pub fn exceeding(active: &[(&Run, &RunCounts)], limit: Percentage) -> BTreeMap<R
 }
 
 fn more_than_asked(run: &Run, counts: &RunCounts) -> Option<String> {
-    let (treated, control) = (counts.arm(Arm::Treated), counts.arm(Arm::Control));
+    let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
     let eligible = treated.requests.saturating_add(control.requests);
     let struck = treated.struck.saturating_add(control.struck);
     let share = ratio(struck, eligible);

@@ -153,9 +153,17 @@ impl RunCounts {
     #[must_use]
     pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
         let mut stages: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
-        for (key, totals) in self.places.values().flat_map(|place| &place.arms) {
+        let mut struck: BTreeMap<((u32, Arm), &str), u64> = BTreeMap::new();
+        for (place, key, totals) in self.arms() {
             let sum = stages.entry(*key).or_default();
             *sum = sum.plus(*totals);
+            let of_service = struck.entry((*key, place.service.as_str())).or_default();
+            *of_service = of_service.saturating_add(totals.struck);
+        }
+        // One request may be struck in several services. As many were struck as in one of them at least.
+        for (key, totals) in &mut stages {
+            let by_service = struck.iter().filter(|((of, _), _)| of == key).map(|(_, count)| *count);
+            totals.struck = by_service.max().unwrap_or_default().min(totals.requests);
         }
         if over {
             stages.values_mut().for_each(|totals| *totals = totals.given_up());
@@ -193,6 +201,18 @@ impl RunCounts {
     #[must_use]
     pub const fn are_keys_full(&self) -> bool {
         self.keys.is_full()
+    }
+
+    /// One arm over all stages, where a request that several services struck counts once.
+    #[must_use]
+    pub fn requests(&self, arm: Arm) -> ArmTotals {
+        let stages = self.stages(&BTreeSet::new(), false);
+        let own = stages.iter().filter(|((_, of), _)| *of == arm);
+        own.fold(ArmTotals::default(), |sum, (_, totals)| sum.plus(*totals))
+    }
+
+    fn arms(&self) -> impl Iterator<Item = (&Place, &(u32, Arm), &ArmTotals)> {
+        self.places.iter().flat_map(|(place, totals)| totals.arms.iter().map(move |(key, arm)| (place, key, arm)))
     }
 
     /// The latencies of one arm.

@@ -88,7 +88,7 @@ impl StageKeys {
     fn totals(&self) -> ArmTotals {
         let Self { error, slow, cancelled, .. } = *self;
         let requests = self.drawn.count().max(error + slow + cancelled);
-        let struck = at_least(&self.struck);
+        let struck = at_least(&self.struck).min(requests);
         ArmTotals { requests, struck, settled: requests, error, slow, cancelled, ..ArmTotals::default() }
     }
 }

@@ -1,10 +1,10 @@
 //! What the statistics are computed from: cumulative counts by ramp stage and arm.
 
 use daybreak_model::Percentage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A way in which a request can be bad. A request counts in at most one: the sums over metrics rest on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardedMetric {
     /// It failed.
@@ -22,7 +22,7 @@ impl GuardedMetric {
 
 /// What became of the requests of one arm. Where a fault draws by an attribute, a *request* is a key: it is bad if
 /// any of its requests was, counted once over all clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Eligible requests.
     pub requests: u64,

@@ -12,7 +12,7 @@
 //! Ramdas, McAuliffe & Sekhon (Ann. Stat. 2021, arXiv 1810.08240). Unlike the better-known mixture of binomial
 //! likelihoods it does not suppose that the rate stays the same: it covers the mean of a rate that drifts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::mixture::{count, root};
 
@@ -20,7 +20,7 @@ use super::mixture::{count, root};
 pub const ALPHA: f64 = 0.05;
 
 /// Two ends, each a share from 0 to 1, or of harm from −1 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// At least this.
     pub lower: f64,

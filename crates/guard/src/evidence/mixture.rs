@@ -1,6 +1,6 @@
 //! What the tests share: the mean of exponentials, the greatest e-value so far, and the bound that a mixture sets.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Greater logarithms are kept as this one, so that every sum stays a number.
 const LN_E_MAX: f64 = 1e6;
@@ -18,7 +18,7 @@ pub(super) fn ln_mean_exp(logs: &[f64]) -> f64 {
 }
 
 /// The greatest e-value that was seen: what Ville's inequality speaks of. It begins at 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Greatest {
     ln: f64,
 }

@@ -18,7 +18,7 @@
 //! Divided by the struck requests that is harm per struck request: treated requests that met no injection count as
 //! unharmed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::Arms;
 use super::mixture::{Member, count, psi, upper};
@@ -34,7 +34,7 @@ const RATES: [f64; 6] = [0.03, 0.06, 0.12, 0.25, 0.5, 0.8];
 const NEEDED_MAX: u64 = 1_000_000_000_000;
 
 /// Harm, in shares of struck requests: 0.01 is one percentage point. Negative: the fault does good.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HarmBounds {
     /// At least this.
     pub lower: f64,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use daybreak_model::{Cause, Percentage, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Arms, Outcomes};
 use super::interval::{self, Interval};
@@ -12,7 +12,7 @@ use super::resilience::{self, HarmBounds, STRUCK_SHARE_MIN};
 use super::{harm, ratio};
 
 /// What the looks at a run's counts have shown so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     harm: Greatest,
     ratio: Greatest,
@@ -20,7 +20,7 @@ pub struct Evidence {
 }
 
 /// What was shown first; nothing later takes it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Shown {
     Harm,
@@ -28,7 +28,7 @@ enum Shown {
 }
 
 /// Why a verdict is what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Because {
     /// The e-value of harm reached its threshold.
@@ -58,7 +58,7 @@ pub enum Because {
 }
 
 /// One arm, for the report.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmFinding {
     /// Its counts.
     #[serde(flatten)]
@@ -70,7 +70,7 @@ pub struct ArmFinding {
 }
 
 /// Everything that is known of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::judge::Shown;
 use crate::scenario::MINUTES;
 
-/// Minutes between two points of a curve.
-const STEP: usize = 10;
+/// The minutes at which curves have their points: alike on a logarithmic axis.
+const MOMENTS: [u32; 20] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 45, 60, 80, 100, 130, 170, 220, 290, 370, MINUTES];
 
 /// How large a simulation is.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,8 @@ pub(crate) struct Cell {
     pub(crate) shares: BTreeMap<&'static str, f64>,
     /// Medians over the runs in which something was shown: minute, treated requests, bad ones among them.
     pub(crate) medians: BTreeMap<&'static str, [f64; 3]>,
-    /// Shares of runs in which something was shown up to minute 10, 20 and so on.
-    pub(crate) curves: BTreeMap<&'static str, Vec<f64>>,
+    /// Minutes, and the shares of runs in which something was shown by then.
+    pub(crate) curves: BTreeMap<&'static str, Vec<(u32, f64)>>,
 }
 
 impl Simulation {
@@ -76,11 +76,11 @@ impl Cell {
 
     /// How many runs had something shown by when.
     pub(crate) fn curve<T>(&mut self, of: &'static str, runs: &[T], shown: impl Fn(&T) -> Option<Shown>) {
-        let by = |minute: usize| {
-            let early = |one: &&T| shown(one).is_some_and(|shown| (shown.minute as usize) < minute);
-            runs.iter().filter(early).count() as f64 / runs.len() as f64
+        let by = |minute: u32| {
+            let early = |one: &&T| shown(one).is_some_and(|shown| shown.minute < minute);
+            (minute, runs.iter().filter(early).count() as f64 / runs.len() as f64)
         };
-        self.curves.insert(of, (0..=MINUTES as usize).step_by(STEP).map(by).collect());
+        self.curves.insert(of, MOMENTS.map(by).to_vec());
     }
 
     /// Panics unless a share is at most `nominal`, give or take what chance does to so many runs (four standard

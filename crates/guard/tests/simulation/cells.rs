@@ -24,6 +24,7 @@ pub(crate) fn harmless(simulation: &Simulation) -> Vec<Cell> {
         ("flat, ramped 1, 5, 10 %", Scenario { ramp: RAMP, ..of(0.001, Shape::Flat) }),
         ("daily, ramped 1, 5, 10 %", Scenario { ramp: RAMP, ..of(0.001, Shape::Daily) }),
         ("bursty, ramped 1, 5, 10 %", Scenario { ramp: RAMP, ..of(0.001, Shape::Bursty) }),
+        ("bursty, three metrics", Scenario { metrics: 3, ..of(0.001, Shape::Bursty) }),
     ];
     let cell = |(name, scenario): (&str, Scenario)| {
         let judged = simulation.each(|seed| run(&scenario, None, seed));
@@ -61,21 +62,25 @@ pub(crate) fn counting(simulation: &Simulation) -> Vec<Cell> {
 /// Runs whose fault does harm: how many are found, when, and at what cost.
 pub(crate) fn detection(simulation: &Simulation) -> Vec<Cell> {
     let mut cells = Vec::new();
+    let mut add = |name: &str, scenario: &Scenario| {
+        let judged = simulation.each(|seed| run(scenario, None, seed));
+        let mut cell = Cell::new("detection", name, judged.len());
+        cell.share("e-value", &judged, |one| one.harm.is_some());
+        cell.share("z-test, peeking", &judged, |one| one.z_peeking.is_some());
+        cell.share("z-test, once", &judged, |one| one.z_once);
+        cell.medians("e-value", &judged, |one| one.harm);
+        cell.medians("z-test, peeking", &judged, |one| one.z_peeking);
+        cell.curve("e-value", &judged, |one| one.harm);
+        cells.push(cell);
+    };
     for (times, name) in [(2.0, "×2"), (5.0, "×5"), (20.0, "×20")] {
+        let harmful = |shape| Scenario { harm: Harm::Times(times), ..Scenario::harmless(0.001, shape) };
         for (ramp, treated) in [(FIVE, "5 % treated"), (ONE, "1 % treated"), (RAMP, "ramped 1, 5, 10 %")] {
             for (shape, weather) in [(Shape::Flat, "flat"), (Shape::Daily, "daily")] {
-                let scenario = Scenario { ramp, harm: Harm::Times(times), ..Scenario::harmless(0.001, shape) };
-                let judged = simulation.each(|seed| run(&scenario, None, seed));
-                let mut cell = Cell::new("detection", &format!("{name}, {treated}, {weather}"), judged.len());
-                cell.share("e-value", &judged, |one| one.harm.is_some());
-                cell.share("z-test, peeking", &judged, |one| one.z_peeking.is_some());
-                cell.share("z-test, once", &judged, |one| one.z_once);
-                cell.medians("e-value", &judged, |one| one.harm);
-                cell.medians("z-test, peeking", &judged, |one| one.z_peeking);
-                cell.curve("e-value", &judged, |one| one.harm);
-                cells.push(cell);
+                add(&format!("{name}, {treated}, {weather}"), &Scenario { ramp, ..harmful(shape) });
             }
         }
+        add(&format!("{name}, 5 % treated, flat, three metrics"), &Scenario { metrics: 3, ..harmful(Shape::Flat) });
     }
     cells
 }

@@ -35,6 +35,9 @@ fn count(arms: &mut Arms, stage: usize, treated: bool) -> bool {
     treated && harm::ln_e(arms) >= harm::THRESHOLD.ln()
 }
 
+/// A report on its way: its process, cumulative counters by arm, and what is new in them.
+type Arriving = (usize, [u64; 2], [u64; 2]);
+
 /// Reports of many processes: cumulative counters, of which the server keeps the greatest. One report in five comes up
 /// to five minutes late, three in ten come twice. Naively each report says what is new, and is added as it comes.
 pub(crate) fn reports(processes: usize, seed: u64) -> Aborted {
@@ -43,8 +46,8 @@ pub(crate) fn reports(processes: usize, seed: u64) -> Aborted {
     let mut aborted = (false, false);
     let mut sent = vec![[0_u64; 2]; processes];
     let mut kept = sent.clone();
-    // By minute of arrival: process, cumulative counters, what is new.
-    let mut arriving: Vec<Vec<(usize, [u64; 2], [u64; 2])>> = vec![Vec::new(); MINUTES as usize + 6];
+    // By minute of arrival.
+    let mut arriving: Vec<Vec<Arriving>> = vec![Vec::new(); MINUTES as usize + 6];
     for minute in 0..MINUTES as usize {
         let mut new = vec![[0_u64; 2]; processes];
         for _ in 0..binomial(TRAFFIC, BASE, &mut rng) {

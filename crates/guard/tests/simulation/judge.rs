@@ -1,6 +1,6 @@
 //! One run, and what each test says of it: ours, and those that it is held against.
 
-use daybreak_guard::evidence::{harm, interval, ratio, resilience};
+use daybreak_guard::evidence::{GuardedMetric, harm, interval, ratio, resilience};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -72,13 +72,13 @@ pub(crate) fn run(scenario: &Scenario, bounds: Option<f64>, seed: u64) -> Judged
         sums.control_expected += minute.control_expected;
         for treated in shuffled(minute.treated_bad, minute.control_bad, &mut rng) {
             let stage = &mut arms.stages[minute.stage];
-            if treated {
-                stage.treated.error += 1;
-                sums.treated_bad += 1;
-            } else {
-                stage.control.error += 1;
-                sums.control_bad += 1;
-            }
+            *if treated { &mut sums.treated_bad } else { &mut sums.control_bad } += 1;
+            let outcomes = if treated { &mut stage.treated } else { &mut stage.control };
+            *match scenario.metric(&mut rng) {
+                GuardedMetric::Error => &mut outcomes.error,
+                GuardedMetric::Slow => &mut outcomes.slow,
+                GuardedMetric::Cancelled => &mut outcomes.cancelled,
+            } += 1;
             if treated && judged.harm.is_none() && harm::ln_e(&arms) >= harm::THRESHOLD.ln() {
                 judged.harm = Some(sums.shown(at));
             }

@@ -3,6 +3,8 @@
 //! 500 runs a cell are a test. `cargo xtask simulate` runs this with more, by `DAYBREAK_SIMULATED_RUNS`, and takes the
 //! figures from the folder `DAYBREAK_SIMULATED_OUT`. Seeded: the same runs give the same figures.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod cell;
 mod cells;
 mod counting;

@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     pub(crate) harm: Harm,
     /// So many requests are struck in a minute at most: faults in flight have a cap.
     pub(crate) cap: u64,
+    /// How many metrics are guarded; bad requests are spread over all three.
+    pub(crate) metrics: usize,
 }
 
 /// One minute of a run.
@@ -67,14 +69,23 @@ pub(crate) const FIVE: &[(u32, u32)] = &[(0, 5_000)];
 impl Scenario {
     /// Harmless, flat, 5 % treated.
     pub(crate) const fn harmless(base: f64, shape: Shape) -> Self {
-        Self { base, shape, ramp: FIVE, harm: Harm::None, cap: u64::MAX }
+        Self { base, shape, ramp: FIVE, harm: Harm::None, cap: u64::MAX, metrics: 1 }
     }
 
     /// The arms before the first request.
     pub(crate) fn arms(&self) -> Arms {
         let stage = |(_, thousandths): &(u32, u32)| Stage::new(percent(*thousandths));
         let stages = self.ramp.iter().map(stage).collect();
-        Arms { stages, metrics: vec![GuardedMetric::Error], sticky: false, full: false }
+        Arms { stages, metrics: GuardedMetric::ALL[..self.metrics].to_vec(), sticky: false, full: false }
+    }
+
+    /// In which way a request is bad: of three metrics an error half of the time.
+    pub(crate) fn metric(&self, rng: &mut impl Rng) -> GuardedMetric {
+        match if self.metrics > 1 { rng.random_range(0..10) } else { 0 } {
+            0..5 => GuardedMetric::Error,
+            5..8 => GuardedMetric::Slow,
+            _ => GuardedMetric::Cancelled,
+        }
     }
 
     /// One minute; `burst` is kept between minutes.

@@ -30,8 +30,8 @@ pub struct Page {
     /// What it says.
     title: Option<String>,
     /// When people were paged, in RFC 3339; now unless said.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<Timestamp>,
+    #[schema(format = DateTime)]
+    at: Option<String>,
     /// `high`, or `low` if it could wait: then it is no page.
     #[schema(value_type = String, example = "high")]
     urgency: Urgency,
@@ -64,6 +64,10 @@ pub(crate) async fn plain(
     let Page { on_call, key, title, at, urgency, person, off_hours_work, heartbeat, reason } = page.0;
     let missing = || Problem::new(Code::BadRequest, "whose page is it? write `{\"on_call\": \"payments\", …}`");
     let on_call = on_call.ok_or_else(missing)?;
+    let at = at.map(|text| text.parse::<Timestamp>()).transpose().map_err(|error| {
+        let help = "write a time in RFC 3339, as in `2026-11-23T10:00:00Z`, or leave it out for now";
+        Problem::new(Code::BadRequest, format!("`at`: {error}; {help}"))
+    })?;
     let page = PlainPage { on_call, key, title, at, urgency, person, off_hours_work, heartbeat };
     Ok(answer::ok(&control.receive_page(page, caller.actor(reason)).await?))
 }

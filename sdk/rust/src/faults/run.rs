@@ -1,5 +1,6 @@
 //! One run, as this client acts on it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use daybreak_engine::Run;
 use daybreak_model::limits::BAD_KEYS_OF_CLIENT_MAX;
 use daybreak_model::wire::{ArmCounts, GOOD_DEFAULT, Measure, deadline};
-use daybreak_model::{Arm, Good, KeyHash, RunId};
+use daybreak_model::{Arm, DrawKey, Good, KeyHash, RunId};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::Notify;
@@ -27,6 +28,8 @@ pub(crate) struct ActiveRun {
     /// Wakes those who wait in it.
     pub(crate) wake: Notify,
     counts: Mutex<Arms>,
+    /// Requests of other roots that were struck here.
+    struck: Mutex<StruckKeys>,
     /// What makes a request good.
     good: Good,
     /// The requests that were drawn, treated or not.
@@ -57,12 +60,38 @@ impl BadKeys {
 /// Counters by stage, arm and operation. Operations come from a bounded list, so these are bounded too.
 type Arms = FxHashMap<(u32, Arm, Arc<str>), Counts>;
 
+/// The last requests of other roots that were struck.
+#[derive(Debug, Default)]
+struct StruckKeys {
+    known: FxHashSet<DrawKey>,
+    by_age: VecDeque<DrawKey>,
+}
+
+/// So many are told apart from new ones: retries come soon.
+const STRUCK_KEYS_MAX: usize = 10_000;
+
+impl StruckKeys {
+    fn is_new(&mut self, key: DrawKey) -> bool {
+        if !self.known.insert(key) {
+            return false;
+        }
+        if self.by_age.len() == STRUCK_KEYS_MAX
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.by_age.push_back(key);
+        true
+    }
+}
+
 impl ActiveRun {
     pub(crate) fn new(run: Run, lease: Lease) -> Self {
         let (lease, counts) = (Mutex::new(lease), Mutex::new(Arms::default()));
         let good = run.spec().measure.as_ref().map_or(GOOD_DEFAULT, |Measure { good, .. }| *good);
         let (ended, wake, open) = (AtomicBool::new(false), Notify::new(), Open::default());
-        Self { run, lease, ended, wake, counts, good, open, bad: Mutex::default() }
+        let (struck, bad) = (Mutex::default(), Mutex::default());
+        Self { run, lease, ended, wake, counts, struck, good, open, bad }
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -163,6 +192,8 @@ impl ActiveRun {
 
     pub(crate) fn count_strike(&self, scope: &Scope, stage: u32) {
         let first = scope.draws().lock().strike(self.id());
+        // A retry of the root's is a scope of its own here, and the same request.
+        let first = first && (scope.upstream().is_none() || self.struck.lock().is_new(scope.draw_key()));
         let key = self.run.key_hash(scope.context());
         self.count(scope, stage, Arm::Treated, |counts| counts.strike(key, first));
     }

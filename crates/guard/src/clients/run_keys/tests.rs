@@ -11,6 +11,9 @@ use super::*;
 use crate::clients::{Clients, RunCounts};
 use crate::fixtures::{RUN, arm, at, report};
 
+/// Keys that were drawn in an arm of a stage, and those of them that were bad.
+type Row = ((u32, Arm), (u64, u64));
+
 fn hash(number: u64) -> KeyHash {
     KeyHash::new(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
@@ -44,7 +47,7 @@ fn stages(clients: &Clients) -> BTreeMap<(u32, Arm), (u64, u64)> {
 fn a_key_counts_once_whoever_meets_it() {
     let told = |client, sequence, arms: Vec<ArmCounts>| Report { arms, ..report(client, sequence) };
     let treated = |errors: &[u64]| keys(Arm::Treated, 0, &[1, 2, 3], errors);
-    let check = |reports: &[Report], expected: &[((u32, Arm), (u64, u64))]| {
+    let check = |reports: &[Report], expected: &[Row]| {
         assert_eq!(stages(&clients(reports)), expected.iter().copied().collect());
     };
     // Ten bad requests of one key are one bad key; so are those of three processes.

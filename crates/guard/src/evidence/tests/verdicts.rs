@@ -2,7 +2,7 @@
 
 use daybreak_model::{Cause, Verdict};
 
-use super::super::{Because, Evidence};
+use super::super::{Because, Evidence, Finding};
 use super::*;
 
 /// Looks at each in turn; the verdict is that of the last, where 1 % of harm is tolerated.
@@ -81,7 +81,9 @@ fn a_finding_is_json() {
     let mut evidence = Evidence::default();
     let arms = errors(&[(5_000, 500, 0, 9_500, 0)]);
     evidence.look(&arms);
-    let json = serde_json::to_value(evidence.finding(&arms, percent(1_000))).unwrap();
+    let finding = evidence.finding(&arms, percent(1_000));
+    let json = serde_json::to_value(&finding).unwrap();
+    assert_eq!(serde_json::from_value::<Finding>(json.clone()).unwrap(), finding);
     assert_eq!(json["verdict"], "inconclusive");
     assert_eq!(json["because"], serde_json::json!({"code": "too_few_requests", "treated": 69}));
     assert_eq!(json["treated"]["requests"], 500);

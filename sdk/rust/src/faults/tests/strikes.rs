@@ -123,6 +123,23 @@ async fn data_is_handed_over_and_an_injected_fault_says_so() {
     assert!(fault.to_string().contains("injected"), "{fault}");
 }
 
+/// A request that its root sends again is struck again, and counts once.
+#[test]
+fn retries_of_another_root_are_one_request() {
+    let settings = || Settings { trust_baggage: true, ..Settings::default() };
+    let (faults, _) = faults(settings());
+    grant_all(&faults, [(1, spec(POINT, error(500)))]);
+    for key in [7, 7, 8, 7] {
+        let header = format!("daybreak={};op=root;0000000000000001.0.t", DrawKey::new(key));
+        let headers = [("baggage", header.as_str())];
+        let root = RootRequest::new("leaf", Context::default());
+        let open = faults.open(|| root.arriving(&settings(), "/", |name| values(&headers, name)));
+        assert!(open.scope().enter(|| faults.fault_point_blocking(POINT)).is_err());
+    }
+    let counted = |metric| counted(&faults, 1, Arm::Treated, metric);
+    assert_eq!((counted(Metric::Struck), counted(Metric::Strikes)), (2, 4));
+}
+
 #[tokio::test]
 async fn a_root_that_drew_otherwise_lowers() {
     let settings = || Settings { trust_baggage: true, ..Settings::default() };
