@@ -29,6 +29,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::pages::Pages;
 use crate::runs::RunTable;
+use crate::schedules::{self, Schedules};
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
 use crate::turn::Queue;
@@ -88,6 +89,10 @@ pub(crate) struct Inner {
     /// Who holds it tells the store what was counted.
     pub(crate) budgets_keeper: tokio::sync::Mutex<()>,
     pub(crate) pages: Pages,
+    /// Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) schedules: Mutex<Schedules>,
+    /// Who holds it tells the store of schedules, and starts what is due.
+    pub(crate) schedules_keeper: tokio::sync::Mutex<()>,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -132,6 +137,7 @@ impl Control {
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
         let pages = Pages::open(&*store).await?;
+        let scheduled = schedules::load(&*store).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
@@ -165,6 +171,8 @@ impl Control {
             budgets: Mutex::new(BudgetTable::new(counted)),
             budgets_keeper: tokio::sync::Mutex::default(),
             pages,
+            schedules: Mutex::new(scheduled),
+            schedules_keeper: tokio::sync::Mutex::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

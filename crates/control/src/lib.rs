@@ -28,6 +28,7 @@ mod refusal;
 mod resources;
 mod ring;
 mod runs;
+mod schedules;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -60,6 +61,7 @@ pub use pages::{
 pub use prometheus::{PrometheusUrl, PrometheusUrlError, SourceStatus};
 pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, PlaceShare, Reserved, RunCounts, RunView, StartRequest, Started, Stopped};
+pub use schedules::{Attempt, Outcome, ScheduleView, SkipReason};
 pub use state::{Resource, State};
 pub use tokens::{Right, Role, Token};
 pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError, check_webhooks};

@@ -1,13 +1,14 @@
 //! What readers see: everything at one position, unchanging.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use daybreak_document as document;
 use daybreak_engine as engine;
-use daybreak_model::wire::{self, Enveloped, Measure, Position};
-use daybreak_model::{Condition, Key, Kind, Resources, Slo};
+use daybreak_model::limits::SKETCHES_MAX;
+use daybreak_model::wire::{self, Enveloped, Measure, Position, SketchWanted};
+use daybreak_model::{Condition, DrawBy, Key, Kind, Resources, Slo};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
@@ -151,6 +152,19 @@ impl State {
     pub fn measures(&self) -> Vec<Measure> {
         let counted = self.resources.slos.iter().filter(|(_, slo)| slo.sli.has_arms());
         counted.map(|(key, slo)| self.measure(key, slo)).collect()
+    }
+
+    /// The attributes whose values clients are to count: those that faults draw by. The salt is the server's own.
+    #[must_use]
+    pub(crate) fn sketches(&self, salt: &str) -> Vec<SketchWanted> {
+        let faults = self.resources.faults.values().filter(|fault| fault.enabled);
+        let sticky = faults.filter_map(|fault| match &fault.by {
+            DrawBy::Attribute(name) => Some((fault.point.clone(), name.to_string())),
+            DrawBy::Request => None,
+        });
+        let distinct: BTreeSet<_> = sticky.collect();
+        let wanted = |(point, attribute)| SketchWanted { point, attribute, salt: salt.to_owned() };
+        distinct.into_iter().take(SKETCHES_MAX).map(wanted).collect()
     }
 
     /// What makes a request good by this SLO, as it is now.

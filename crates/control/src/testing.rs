@@ -148,6 +148,7 @@ impl TestClient {
                 points: points.into(),
                 arms: Vec::new(),
                 slos: Vec::new(),
+                keys: Vec::new(),
                 evaluations: BTreeMap::new(),
                 goodbye: false,
             },

@@ -115,15 +115,21 @@ impl Split<'_> {
     }
 }
 
-/// The bucket of an attribute: of a text, or of an integer as decimal text. An empty text is absent.
+/// The bucket of the key that an attribute holds.
+#[inline]
 pub(crate) fn bucket_by(by: Attribute<'_>, purpose: Purpose, salt: &[u8], context: &Context) -> Option<u32> {
+    with_key(by, context, |key| bucket(purpose, salt, key))
+}
+
+/// The key that an attribute holds: a text, or an integer as decimal text. An empty text is absent.
+pub(crate) fn with_key<T>(by: Attribute<'_>, context: &Context, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
     match by.of(context)? {
-        ContextValue::Text(text) if !text.is_empty() => Some(bucket(purpose, salt, text.as_bytes())),
+        ContextValue::Text(text) if !text.is_empty() => Some(take(text.as_bytes())),
         ContextValue::Number(number) if number.fract() == 0.0 && number.abs() <= 2_f64.powi(53) => {
             #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2⁵³")]
             let integer = *number as i64;
             let mut digits = [0; 20];
-            Some(bucket(purpose, salt, decimal(integer, &mut digits)))
+            Some(take(decimal(integer, &mut digits)))
         }
         _ => None,
     }

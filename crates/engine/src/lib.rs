@@ -29,7 +29,7 @@ mod value;
 
 pub use detail::Detail;
 pub use explain::{Explanation, PrerequisiteTrace, RuleOutcome, RuleTrace};
-pub use run::{Failure, Run, RunError, Strike};
+pub use run::{Failure, Run, RunError, Strike, key_hash};
 pub use snapshot::{FlagIndex, FlagInfo, Snapshot, compile};
 pub use truth::Truth;
 pub use value::ValueRef;

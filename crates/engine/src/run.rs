@@ -5,7 +5,8 @@ use std::time::Duration;
 use daybreak_model::limits::{BUCKETS, EFFECT_DURATION_MAX};
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{
-    Arm, Condition, Context, Distribution, DrawBy, DrawKey, ErrorEffect, Key, Latency, Millis, Percentage, RunId,
+    Arm, Condition, Context, Distribution, DrawBy, DrawKey, ErrorEffect, Key, KeyHash, Latency, Millis, Percentage,
+    RunId,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -14,7 +15,7 @@ use rand_distr::{Distribution as _, Exp, LogNormal, Normal, Pareto, Uniform};
 use crate::assemble::Assembler;
 use crate::bucket::{Purpose, bucket, hash};
 use crate::code::{Attribute, OwnCode, Segments};
-use crate::evaluate::bucket_by;
+use crate::evaluate::{bucket_by, with_key};
 use crate::segments;
 use crate::truth::Truth;
 
@@ -115,6 +116,15 @@ impl Run {
         Some(if bucket < share { Arm::Treated } else { Arm::Control })
     }
 
+    /// The hash of the key that a sticky draw is made by. It tells nothing of the draw: its purpose is another.
+    #[must_use]
+    pub fn key_hash(&self, context: &Context) -> Option<KeyHash> {
+        match &self.spec.by {
+            DrawBy::Request => None,
+            DrawBy::Attribute(name) => key_hash(name, &self.spec.salt, context),
+        }
+    }
+
     /// What happens to the `pass`-th pass, from 0, of a treated request; `None` where `times` spares it, or
     /// where the run is a shadow. The same for the same salt, key and pass, on any machine.
     #[must_use]
@@ -135,6 +145,13 @@ impl Run {
             then: error.or(effect.abort.then_some(Failure::Abort)),
         })
     }
+}
+
+/// The hash of the key that an attribute holds; `None` where it holds none.
+#[must_use]
+pub fn key_hash(attribute: &str, salt: &str, context: &Context) -> Option<KeyHash> {
+    let hash = |key: &[u8]| KeyHash::new(hash([b"key", salt.as_bytes(), key]));
+    with_key(Attribute::named(attribute), context, hash)
 }
 
 /// A latency between nothing and its `max`.

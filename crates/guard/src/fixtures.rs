@@ -122,6 +122,7 @@ pub(crate) fn report(client: u128, sequence: u64) -> Report {
         points: BTreeMap::new(),
         arms: Vec::new(),
         slos: Vec::new(),
+        keys: Vec::new(),
         evaluations: BTreeMap::new(),
         goodbye: false,
     }
@@ -152,5 +153,6 @@ pub(crate) fn arm(arm: Arm, requests: u64, struck: u64) -> ArmCounts {
         operation: "POST /checkout".to_owned(),
         counts: BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]),
         latency: BTreeMap::new(),
+        keys: None,
     }
 }

@@ -152,13 +152,13 @@ fn is_open_on(hours: &Hours, day: Date) -> bool {
 
 /// A stretch of time in which a calendar is open; the end is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Opening {
-    from: Timestamp,
-    to: Timestamp,
+pub(crate) struct Opening {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
 }
 
 /// Every opening from one moment to another, in order and apart: those that touch are one.
-fn openings<'a>(
+pub(crate) fn openings<'a>(
     hours: &'a Hours,
     zone: &'a TimeZone,
     from: Timestamp,

@@ -13,6 +13,7 @@
 //! * [`lease`]: whether a client may inject, and what;
 //! * [`evidence`]: what a run shows: harm, resilience, or neither yet;
 //! * [`people`]: how often people were paged, and whether that leaves room for a run;
+//! * [`schedule`]: when Daybreak starts a fault by itself;
 //! * [`watch`]: what all of that means for a run that is active.
 
 pub mod admission;
@@ -26,6 +27,7 @@ pub mod hours;
 pub mod lease;
 pub mod people;
 pub mod run;
+pub mod schedule;
 mod span;
 pub mod traffic;
 pub mod watch;

@@ -60,16 +60,16 @@ pub struct Moment {
 impl Watch {
     /// Takes a look. The event that ends the run, if there is one.
     pub fn look(&mut self, run: &Run, sight: &Sight<'_>) -> Option<Event> {
-        let arms = sight.arms(run);
+        let (arms, requests) = (sight.arms(run), sight.requests(run));
         let shown = self.evidence.look(&arms);
-        self.note(run, &arms, sight.now);
+        self.note(run, &arms, &requests, sight.now);
         let guarded = run.guard.as_ref()?;
         let by_evidence = || shown.map(|cause| self.shown(run, cause));
-        let by_spend = || spent(run, guarded, &arms);
+        let by_spend = || spent(run, guarded, &requests);
         let by_budget = || burning(guarded, sight);
         let by_people = || paged(run, guarded, sight);
         let by_silence = || blind(run, sight);
-        let by_traffic = || self.dwindled(&arms);
+        let by_traffic = || self.dwindled(&requests);
         let aborts: [&dyn Fn() -> Option<(Cause, String)>; 6] =
             [&by_evidence, &by_spend, &by_budget, &by_people, &by_silence, &by_traffic];
         let abort = aborts.into_iter().find_map(|abort| abort());
@@ -105,8 +105,8 @@ impl Watch {
         self.timeline.push(self.moment(run, &arms, sight.now));
     }
 
-    fn note(&mut self, run: &Run, arms: &Arms, now: Timestamp) {
-        let eligible = arms.treated().requests.saturating_add(arms.control().requests);
+    fn note(&mut self, run: &Run, arms: &Arms, requests: &Arms, now: Timestamp) {
+        let eligible = requests.treated().requests.saturating_add(requests.control().requests);
         self.seen.push_back((now, eligible));
         while self.seen.front().is_some_and(|(at, _)| now.duration_since(*at) > MINUTE) {
             self.seen.pop_front();
@@ -164,11 +164,11 @@ impl Watch {
     }
 
     /// Eligible traffic over the last minute, against the first one.
-    fn dwindled(&self, arms: &Arms) -> Option<(Cause, String)> {
+    fn dwindled(&self, requests: &Arms) -> Option<(Cause, String)> {
         let first = self.first_minute.filter(|first| *first >= FIRST_MINUTE_MIN)?;
         let (began, before) = *self.seen.front()?;
         let (ended, _) = *self.seen.back()?;
-        let eligible = arms.treated().requests.saturating_add(arms.control().requests);
+        let eligible = requests.treated().requests.saturating_add(requests.control().requests);
         let last = eligible.saturating_sub(before);
         let whole = ended.duration_since(began) >= MINUTE - SignedDuration::from_secs(2);
         (whole && last.saturating_mul(2) < first).then(|| {
@@ -186,8 +186,8 @@ impl Watch {
 }
 
 /// Treated requests that were bad, gross, against what the run may spend. A shadow run spends nothing.
-fn spent(run: &Run, guarded: &Guarded, arms: &Arms) -> Option<(Cause, String)> {
-    let bad = arms.treated().bad_in(&[GuardedMetric::Error, GuardedMetric::Slow]);
+fn spent(run: &Run, guarded: &Guarded, requests: &Arms) -> Option<(Cause, String)> {
+    let bad = requests.treated().bad_in(&[GuardedMetric::Error, GuardedMetric::Slow]);
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
     let over = !run.spec.shadow && bad > 0 && bad as f64 >= guarded.spend_max;
     over.then(|| {

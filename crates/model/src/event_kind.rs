@@ -55,6 +55,8 @@ kinds! {
     RunConcluded = "run.concluded",
     /// A start was refused.
     StartRefused = "start.refused",
+    /// A start that a schedule asked for did not come about.
+    ScheduleSkipped = "schedule.skipped",
     /// Everything was halted.
     HaltSet = "halt.set",
     /// The halt was lifted.

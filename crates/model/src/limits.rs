@@ -88,6 +88,15 @@ pub const RESUME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Distinct root operations that one client reports by name; the others are reported as `other`.
 pub const OPERATIONS_MAX: usize = 200;
+/// Bad keys of one sticky run that one client tells, and that the server keeps of all clients: at that many, the test
+/// for harm stands still.
+pub const BAD_KEYS_OF_CLIENT_MAX: usize = 5_000;
+/// See [`BAD_KEYS_OF_CLIENT_MAX`].
+pub const BAD_KEYS_MAX: usize = 100_000;
+/// Attributes by which faults draw whose values one client counts, each at one point.
+pub const SKETCHES_MAX: usize = 8;
+/// The heaviest keys that are told of one slice.
+pub const HEAVIEST_KEYS_MAX: usize = 128;
 /// Distinct fault points that one client reports by name.
 pub const FAULT_POINTS_MAX: usize = 500;
 

@@ -149,6 +149,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::flags::evaluate)
         .service(api::faults::start)
         .service(api::faults::stop)
+        .service(api::faults::schedule)
         .service(api::runs::list)
         .service(api::runs::read)
         .service(api::runs::report)

@@ -86,6 +86,7 @@ fn rows() -> Vec<Row> {
         asks("POST", "/api/v1/flags/{key}/evaluate", Read),
         asks("POST", "/api/v1/faults/{key}/start", Operate),
         unlimited("POST", "/api/v1/faults/{key}/stop", Operate),
+        asks("GET", "/api/v1/faults/{key}/schedule", Read),
         asks("GET", "/api/v1/runs", Read),
         asks("GET", "/api/v1/runs/{id}", Read),
         asks("GET", "/api/v1/runs/{id}/report", Read),

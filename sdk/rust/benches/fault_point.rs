@@ -92,6 +92,7 @@ fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::erro
         first: false,
         runs: vec![run],
         measures: Vec::new(),
+        sketches: Vec::new(),
     };
     faults.grant(&reply, now);
     Ok(())

@@ -96,6 +96,7 @@ fn grant(faults: &Faults, run: u64, point: &str) {
         first: false,
         runs: vec![run],
         measures: Vec::new(),
+        sketches: Vec::new(),
     };
     faults.grant(&reply, now);
     assert_eq!(faults.leases().len(), 1);

@@ -167,7 +167,11 @@ fn may_have_ended(run: &RunTrack, halts: &Halts, ended: &str) -> bool {
     match ended {
         "stopped" => run.stop.is_some() && stopped != Some(false),
         "aborted: halted" => halted && stopped != Some(true),
-        "aborted: server_restarted" => stopped.is_none() && !halted_after,
+        // A halt that was under way may have ended it before a stop came, and was never recorded.
+        "aborted: server_restarted" => {
+            let halting = halts.in_flight == Some(true);
+            (stopped.is_none() || (stopped == Some(false) && halting)) && !halted_after
+        }
         _ => false,
     }
 }

@@ -68,7 +68,7 @@ impl Control {
     }
 
     /// Waits until nothing is left to be recorded.
-    pub(super) async fn noted(&self) {
+    pub(crate) async fn noted(&self) {
         loop {
             let idle = self.inner.recorder.idle.notified();
             tokio::pin!(idle);

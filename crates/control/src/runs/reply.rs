@@ -23,8 +23,11 @@ impl Control {
         if let Some(theirs) = report.environment.as_ref().filter(|seen| **seen != inner.options.environment) {
             return Err(Refusal::OtherEnvironment { ours: inner.options.environment.clone(), theirs: theirs.clone() });
         }
+        let state = self.state();
+        let sketches = state.sketches(&inner.holder);
         let (reported, grown) = {
             let mut clients = inner.clients.lock();
+            clients.want_keys(&sketches);
             (clients.report(report, now).map_err(Refusal::NotCounted)?, clients.take_slos())
         };
         self.count_outcomes(&grown);
@@ -53,7 +56,8 @@ impl Control {
             halted,
             first: reported == Reported::First,
             runs: lease::grants(&conditions, known, report, now),
-            measures: self.state().measures(),
+            measures: state.measures(),
+            sketches,
         })
     }
 }

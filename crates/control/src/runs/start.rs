@@ -8,7 +8,7 @@ use daybreak_guard::blast_radius::{Reach, Share, shares};
 use daybreak_guard::clients::{Place, fault_point};
 use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
-use daybreak_model::{Condition, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_model::{Condition, DrawBy, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
 use daybreak_store::{self as store, Change, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -134,13 +134,30 @@ impl Control {
     /// When there is no such fault, when it is not as expected, when anything stands against it (all of it is listed),
     /// when it is stopped meanwhile, or when the store fails.
     pub async fn start(&self, fault: &str, request: StartRequest, actor: Actor) -> Result<Started, Refusal> {
+        self.start_noting(fault, request, actor, Control::note_refused).await
+    }
+
+    /// The same; what notes a refusal is told the fault, every reason and the actor.
+    pub(crate) async fn start_noting(
+        &self,
+        fault: &str,
+        request: StartRequest,
+        actor: Actor,
+        note: fn(&Self, &Key, &[admission::Refusal], &Actor),
+    ) -> Result<Started, Refusal> {
         let state = self.state();
         let known = state.resources().faults.get_key_value(fault);
         let key = known.map(|(key, _)| key.clone()).ok_or_else(|| not_found(state.resources(), Kind::Fault, fault))?;
         let (control, under_way) = (self.clone(), UnderWay::new(self, key.clone()));
         self.to_the_end(async move {
             let _writer = control.inner.writer.lock().await;
-            control.start_now(&key, &request, &actor, &under_way).await
+            let started = control.start_now(&key, &request, &actor, &under_way).await;
+            if let Err(Refusal::NotAdmitted { refusals, .. }) = &started
+                && !request.dry_run
+            {
+                note(&control, &key, refusals, &actor);
+            }
+            started
         })
         .await
     }
@@ -160,9 +177,6 @@ impl Control {
         let spec = self.pin(&state, key, fault, request.shadow);
         let (admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
-            if !request.dry_run {
-                self.note_refused(key, &admission.refusals, actor);
-            }
             return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
         };
         let run = Run {
@@ -302,6 +316,10 @@ impl Control {
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
         let shares = shares(self.inner.clients.lock().traffic(), services, &asked, &reaches, now);
+        let keys = match &fault.by {
+            DrawBy::Attribute(name) => self.inner.clients.lock().keys_seen(&fault.point, name, now),
+            DrawBy::Request => None,
+        };
         let admission = admission::admit(&Facts {
             now,
             environment: state.environment(),
@@ -315,6 +333,7 @@ impl Control {
             busy,
             last_ended_at,
             point,
+            keys,
             guard: known.as_ref().map(Known::facts),
         });
         (admission, known.and_then(Known::pinned), shares)

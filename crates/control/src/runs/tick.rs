@@ -27,8 +27,8 @@ const LEADERSHIP_HOLD: Millis = Millis::from_secs(10);
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
 
 impl Control {
-    /// Looks at every run, and ends those that must not go on; then confirms the leadership, and records what
-    /// is still to be recorded. To be called once a second: without it, no lease is granted.
+    /// Looks at every run, and ends those that must not go on; then confirms the leadership, records what is still to
+    /// be recorded, and starts what is scheduled for now. To be called once a second: without it, no lease is granted.
     pub async fn tick(&self) {
         self.tick_guard();
         let store = async {
@@ -37,7 +37,8 @@ impl Control {
                 self.record_if_idle(),
                 self.keep_halt_if_idle(),
                 self.tend_tokens(),
-                self.tend_budgets()
+                self.tend_budgets(),
+                self.tend_schedules()
             )
         };
         let _ = tokio::time::timeout(STORE_WAIT, store).await;

@@ -1,17 +1,18 @@
 //! The reasons, one by one.
 
+use daybreak_model::RunId;
 use daybreak_model::limits::COOL_DOWN;
-use daybreak_model::{DrawBy, RunId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Facts, Refusal, RefusalCode, Warning, WarningCode, guard, hours_key};
+use super::{Facts, Refusal, RefusalCode, Warning, WarningCode, guard, hours_key, sticky};
 use crate::blast_radius::{OVERRIDE_MAX, REQUESTS_MIN, Share};
 use crate::hours::{self, Misfit};
 use crate::span::after;
 
 pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
-    let single = [halted(facts), disabled(facts), percentage(facts), insufficient_data(facts), no_clients(facts)];
+    let single =
+        [halted(facts), disabled(facts), percentage(facts), sticky::insufficient_data(facts), no_clients(facts)];
     let mut all: Vec<_> = single.into_iter().flatten().collect();
     all.extend(guard::refusals(facts));
     all.extend(duration(facts));
@@ -118,20 +119,6 @@ fn hours(facts: &Facts<'_>) -> Vec<Refusal> {
     };
     let misfits = hours::fits(hours, facts.now, duration).err().unwrap_or_default();
     misfits.into_iter().map(describe).collect()
-}
-
-/// A sticky run is bounded by its keys: how many there are, and how much of the traffic one of them carries. No client
-/// reports that yet, and what is not known is not fine.
-fn insufficient_data(facts: &Facts<'_>) -> Option<Refusal> {
-    let DrawBy::Attribute(name) = &facts.fault.by else { return None };
-    Some(refusal(
-        RefusalCode::InsufficientData,
-        format!(
-            "the fault draws by `{name}`, and no client reports yet how many distinct keys there are, nor how much of \
-             the traffic one of them carries; so nothing says how much one draw would strike"
-        ),
-        "leave `by` out, so that it draws by request; this version starts no sticky fault",
-    ))
 }
 
 fn no_clients(facts: &Facts<'_>) -> Option<Refusal> {

@@ -3,12 +3,13 @@
 mod checks;
 mod guard;
 mod refusal;
+mod sticky;
 
 use daybreak_model::{Fault, Hours, Key, Millis, Percentage, RunId};
 use jiff::Timestamp;
 
 use crate::blast_radius::Share;
-use crate::clients::FaultPoint;
+use crate::clients::{FaultPoint, KeysSeen};
 
 pub use guard::GuardFacts;
 pub use refusal::{Refusal, RefusalCode, Warning, WarningCode};
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     /// What the live clients report of the fault's point:
     /// [`fault_point`](crate::clients::fault_point).
     pub point: FaultPoint,
+    /// What is known of the values of the attribute that the fault draws by; none where nobody counts them.
+    pub keys: Option<KeysSeen>,
     /// What the run would touch, beside the active runs: [`shares`](crate::blast_radius::shares), for the
     /// percentage of [`Start::percentage`].
     pub shares: Vec<Share>,

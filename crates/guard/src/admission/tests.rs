@@ -23,6 +23,7 @@ fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
         start: Start::default(),
         halted: None,
         point: point(),
+        keys: None,
         shares: Vec::new(),
         busy: Vec::new(),
         last_ended_at: None,
@@ -165,12 +166,31 @@ fn invariant_5_no_start_without_a_client_that_can_be_struck() {
     check(&with(3, 0), code, "3 live clients know", "DAYBREAK_FAULTS", None, false);
 }
 
-/// A sticky run's limits are measured by keys, which nobody counts yet.
+/// A sticky run's limits are measured by keys.
 #[test]
 fn invariant_5_no_sticky_start_while_keys_are_not_counted() {
     let (sticky, day) = (Fault { by: DrawBy::Attribute("account".into()), ..fault() }, day());
+    let seen = |distinct, requests, heaviest| Facts {
+        keys: Some(KeysSeen { distinct, requests, heaviest }),
+        ..facts(&sticky, Some(&day))
+    };
     let code = RefusalCode::InsufficientData;
-    check(&facts(&sticky, Some(&day)), code, "draws by `account`", "leave `by` out", None, false);
+    let unknown = "draws by `account`, and no client has told of its values at `payment.gateway`";
+    check(&facts(&sticky, Some(&day)), code, unknown, "the context of requests has `account`", None, false);
+    check(&seen(0, 1_000, 0), code, unknown, "context", None, false);
+    // 1 % of 10,000 keys are 100.
+    assert!(admit(&seen(10_000, 100_000, 1_000)).is_admitted());
+    let few = "9999 distinct values of `account` passed `payment.gateway` within the last hour; to draw 1% of them takes 10000";
+    check(&seen(9_999, 100_000, 1_000), code, few, "more traffic", None, false);
+    let heavy = "one value of `account` carries up to 1.001% of the 100000 requests at `payment.gateway`";
+    check(&seen(10_000, 100_000, 1_001), code, heavy, "leave `by` out", None, false);
+    check(&seen(9_999, 100_000, 1_001), code, "takes 10000; one value", "; keep it out", None, false);
+    // Asking for less takes more keys.
+    let start = Start { percentage: Some(percentage("0.5%")), ..Start::default() };
+    check(&Facts { start, ..seen(19_999, 100_000, 9) }, code, "to draw 0.5% of them takes 20000", "wait", None, false);
+    // Drawn by request, none of this matters.
+    let plain = fault();
+    assert!(admit(&Facts { keys: None, ..facts(&plain, Some(&day)) }).is_admitted());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, OTHER, operation_name};
+use super::run_keys::RunKeys;
 
 /// Arms of one client, by root operation and ramp stage; what is beyond is counted as [`OTHER`].
 const ARMS_MAX: usize = 10_000;
@@ -65,6 +66,8 @@ pub struct RunCounts {
     clients: BTreeMap<InstanceId, ClientPart>,
     /// By arm, over all stages and places.
     latencies: BTreeMap<Arm, Latencies>,
+    /// Where the run draws by an attribute.
+    keys: RunKeys,
 }
 
 /// What one client last reported.
@@ -177,6 +180,29 @@ impl RunCounts {
         stages
     }
 
+    /// The same in keys, for a run that draws by an attribute. Which keys are open is not known, so each open request
+    /// that counts as bad is one.
+    #[must_use]
+    pub fn key_stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
+        let mut stages: BTreeMap<_, _> = self.keys.totals().collect();
+        let counted = self.stages(&BTreeSet::new(), false);
+        for (at, totals) in self.stages(lost, over) {
+            let slow = totals.slow.saturating_sub(counted.get(&at).map_or(0, |counted| counted.slow));
+            if slow > 0 {
+                let keys = stages.entry(at).or_default();
+                keys.slow = keys.slow.saturating_add(slow);
+                keys.requests = keys.requests.max(keys.error.saturating_add(keys.slow).saturating_add(keys.cancelled));
+            }
+        }
+        stages
+    }
+
+    /// Whether there are more bad keys than are counted.
+    #[must_use]
+    pub const fn are_keys_full(&self) -> bool {
+        self.keys.is_full()
+    }
+
     /// One arm over all stages, where a request that several services struck counts once.
     #[must_use]
     pub fn requests(&self, arm: Arm) -> ArmTotals {
@@ -210,6 +236,7 @@ impl RunCounts {
     pub(super) fn report(&mut self, client: &Client, report: &Report, counted: &[&ArmCounts], now: Timestamp) {
         let part = self.clients.entry(report.client).or_default();
         let mut latest: BTreeMap<(String, u32, Arm), ArmTotals> = BTreeMap::new();
+        self.keys.take_in(counted);
         for arm in counted {
             let mut key = (operation_name(&arm.operation).to_owned(), arm.stage, arm.arm);
             if part.arms.len() + latest.len() >= ARMS_MAX && !part.arms.contains_key(&key) {

@@ -6,22 +6,26 @@
 
 mod client;
 mod counts;
+mod point_keys;
 mod points;
+mod run_keys;
 mod slos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use daybreak_model::wire::{ArmCounts, Report};
-use daybreak_model::{InstanceId, Millis, RunId};
+use daybreak_model::wire::{ArmCounts, Report, SketchWanted};
+use daybreak_model::{InstanceId, Key, Millis, RunId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::span::signed;
 use crate::traffic::Traffic;
 use client::Growth;
+use point_keys::AllPointKeys;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, Place, PlaceTotals, RunCounts};
+pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
 pub use slos::{SloGrowth, SloTotals};
 
@@ -47,6 +51,7 @@ pub struct Clients {
     traffic: Traffic,
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
+    keys: AllPointKeys,
 }
 
 /// What became of a report.
@@ -108,6 +113,7 @@ impl Clients {
         self.count_slos(&grown, now);
         self.count(&client, &grown, now);
         self.count_arms(&client, report, now);
+        self.keys.take_in(report.client, &report.keys, now);
         self.clients.insert(report.client, Arc::new(client));
         Ok(reported)
     }
@@ -165,6 +171,17 @@ impl Clients {
         self.runs.get(&run)
     }
 
+    /// From here on the values of these attributes are counted, and no others.
+    pub fn want_keys(&mut self, wanted: &[SketchWanted]) {
+        self.keys.want(wanted);
+    }
+
+    /// What is known of the values of an attribute at a point over the last hour; none where nobody counts them.
+    #[must_use]
+    pub fn keys_seen(&self, point: &Key, attribute: &str, now: Timestamp) -> Option<KeysSeen> {
+        self.keys.seen(point, attribute, now)
+    }
+
     /// The traffic of the last 15 minutes.
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
@@ -207,6 +224,7 @@ impl Clients {
     pub fn sweep(&mut self, now: Timestamp) {
         self.clients.retain(|_, client| silence(client, now) <= signed(SHOWN_AFTER_SILENCE));
         self.traffic.sweep(now);
+        self.keys.sweep(now);
     }
 
     fn make_room(&mut self, now: Timestamp) -> Result<(), ReportRefusal> {
@@ -218,7 +236,11 @@ impl Clients {
 }
 
 fn silence(client: &Client, now: Timestamp) -> SignedDuration {
-    now.duration_since(client.last_heard)
+    silence_since(client.last_heard, now)
+}
+
+fn silence_since(heard: Timestamp, now: Timestamp) -> SignedDuration {
+    now.duration_since(heard)
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub struct Arms {
     pub metrics: Vec<GuardedMetric>,
     /// Whether the fault draws by an attribute. Then units are keys.
     pub sticky: bool,
+    /// Whether more keys were bad than are counted: then the counts stand still.
+    pub full: bool,
 }
 
 impl Outcomes {

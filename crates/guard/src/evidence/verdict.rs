@@ -46,6 +46,8 @@ pub enum Because {
     },
     /// The fault draws by an attribute and was ramped: keys moved from one arm to the other.
     StickyRamp,
+    /// More keys were bad than are counted.
+    KeysFull,
     /// More requests are needed.
     TooFewRequests {
         /// So many treated ones, about, at the present rate of bad requests and if there is no harm.
@@ -163,6 +165,7 @@ impl Evidence {
         let share = count(treated.struck) / count(treated.requests.max(1));
         let because = match bounds {
             None => Because::NothingStruck,
+            Some(_) if arms.full => Because::KeysFull,
             Some(_) if arms.sticky && arms.is_ramped() => Because::StickyRamp,
             Some(_) if share < STRUCK_SHARE_MIN => Because::StruckTooFew { share },
             Some(bounds) if bounds.upper <= tolerated => return (Verdict::Resilient, Because::HarmRuledOut),
@@ -188,6 +191,7 @@ impl fmt::Display for Because {
             Self::StickyRamp => f.write_str(
                 "keys moved from control to treated as the run was ramped; run it without a ramp to show resilience",
             ),
+            Self::KeysFull => f.write_str("more keys had a bad outcome than are counted, so nothing rules harm out"),
             Self::TooFewRequests { treated } => {
                 write!(f, "about {treated} more treated requests are needed if the fault does no harm")
             }

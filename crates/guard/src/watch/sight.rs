@@ -1,6 +1,6 @@
 //! What a watch sees of a run at one moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::{Arm, InstanceId};
 use jiff::Timestamp;
@@ -41,16 +41,32 @@ pub struct BudgetSight {
 }
 
 impl Sight<'_> {
-    /// Both arms, stage by stage.
+    /// Both arms in the units of the draw, stage by stage: what evidence is made of. Keys, where the run draws by an
+    /// attribute.
     #[must_use]
     pub fn arms(&self, run: &Run) -> Arms {
-        let counted = self.counts.map(|counts| counts.stages(self.silent, self.over)).unwrap_or_default();
-        let of = |number: u32, arm| counted.get(&(number, arm)).map(outcomes).unwrap_or_default();
-        let stages = run
-            .stages()
-            .map(|number| stage(run.percentage_of(number), of(number, Arm::Treated), of(number, Arm::Control)));
-        Arms { stages: stages.collect(), metrics: GuardedMetric::ALL.to_vec(), sticky: !run.spec.by.is_request() }
+        if run.spec.by.is_request() {
+            return self.requests(run);
+        }
+        let full = self.counts.is_some_and(RunCounts::are_keys_full);
+        let counted = self.counts.map(|counts| counts.key_stages(self.silent, self.over));
+        Arms { full, ..arms(run, &counted.unwrap_or_default()) }
     }
+
+    /// Both arms in requests, whatever is drawn: what is spent, and how much traffic there is.
+    #[must_use]
+    pub fn requests(&self, run: &Run) -> Arms {
+        let counted = self.counts.map(|counts| counts.stages(self.silent, self.over));
+        arms(run, &counted.unwrap_or_default())
+    }
+}
+
+fn arms(run: &Run, counted: &BTreeMap<(u32, Arm), ArmTotals>) -> Arms {
+    let of = |number: u32, arm| counted.get(&(number, arm)).map(outcomes).unwrap_or_default();
+    let stages =
+        run.stages().map(|number| stage(run.percentage_of(number), of(number, Arm::Treated), of(number, Arm::Control)));
+    let sticky = !run.spec.by.is_request();
+    Arms { stages: stages.collect(), metrics: GuardedMetric::ALL.to_vec(), sticky, full: false }
 }
 
 fn outcomes(totals: &ArmTotals) -> Outcomes {

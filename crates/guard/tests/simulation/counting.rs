@@ -20,7 +20,12 @@ const KEYS: usize = 20_000;
 pub(crate) type Aborted = (bool, bool);
 
 fn arms(percentage: u32) -> Arms {
-    Arms { stages: vec![Stage::new(percent(percentage))], metrics: vec![GuardedMetric::Error], sticky: false }
+    Arms {
+        stages: vec![Stage::new(percent(percentage))],
+        metrics: vec![GuardedMetric::Error],
+        sticky: false,
+        full: false,
+    }
 }
 
 /// Counts a bad request, and says whether the e-value has reached its threshold.

@@ -76,7 +76,7 @@ impl Scenario {
     pub(crate) fn arms(&self) -> Arms {
         let stage = |(_, thousandths): &(u32, u32)| Stage::new(percent(*thousandths));
         let stages = self.ramp.iter().map(stage).collect();
-        Arms { stages, metrics: GuardedMetric::ALL[..self.metrics].to_vec(), sticky: false }
+        Arms { stages, metrics: GuardedMetric::ALL[..self.metrics].to_vec(), sticky: false, full: false }
     }
 
     /// In which way a request is bad: of three metrics an error half of the time.

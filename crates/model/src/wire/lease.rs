@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Enveloped, Measure, Position};
+use crate::wire::{Enveloped, Measure, Position, SketchWanted};
 use crate::{Condition, DrawBy, Effect, Key, Millis, Percentage, RunId};
 
 /// The answer to a report: the only thing that lets a client inject.
@@ -38,6 +38,9 @@ pub struct Reply {
     /// What this client is to count of its root requests, run or no run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measures: Vec<Measure>,
+    /// The attributes whose values this client is to count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sketches: Vec<SketchWanted>,
 }
 
 /// Leave to act on one run.

@@ -4,6 +4,7 @@
 //! they need, and are decoded one by one, so that one that is too new spoils no other.
 
 mod baggage;
+mod keys;
 mod lease;
 mod outcome;
 mod position;
@@ -11,6 +12,7 @@ mod report;
 mod snapshot;
 
 pub use baggage::{Baggage, BaggageDraw, UnreadableBaggage};
+pub use keys::{ArmKeys, PointKeys, SketchWanted};
 pub use lease::{Reply, RunGrant, RunSpec};
 pub use outcome::{GOOD_DEFAULT, Measure, OPEN_MAX, SloCounts, deadline};
 pub use position::{POSITION_HEADER, Position, PositionError, StoreId};

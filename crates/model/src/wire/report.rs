@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Position, SloCounts};
+use crate::wire::{ArmKeys, PointKeys, Position, SloCounts};
 use crate::{Arm, InstanceId, Key, RunId};
 
 /// `POST /api/v1/reports`.
@@ -53,6 +53,9 @@ pub struct Report {
     /// What root requests came to, by SLO.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slos: Vec<SloCounts>,
+    /// What the attributes that faults draw by have as values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<PointKeys>,
     /// Evaluations by flag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evaluations: BTreeMap<Key, Evaluations>,
@@ -137,6 +140,9 @@ pub struct ArmCounts {
     /// Times to the head of the response: how many were up to so many microseconds, and above the key before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub latency: BTreeMap<u64, u64>,
+    /// The keys, where the run draws by an attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<ArmKeys>,
 }
 
 /// What is counted of an arm. Unknown ones are kept as [`Metric::Other`] and ignored.

@@ -1,15 +1,15 @@
-//! Faults: start and stop.
+//! Faults: start and stop, and when Daybreak starts one by itself.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use daybreak_control::{Control, StartRequest};
 use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::reason::{self, Said, Warned};
-use super::{Because, resources, switch};
+use super::{Because, NoQuery, resources, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
@@ -117,6 +117,24 @@ pub(crate) async fn stop(
         said.warn("a stop waits for no client: what has not heard it stops with its lease");
     }
     Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
+}
+
+/// When Daybreak starts the fault by itself, and what became of the last time.
+#[utoipa::path(
+    tag = "faults",
+    params(("key" = String, Path, description = "The fault")),
+    responses(
+        (status = 200, description = "The next start, and the last", body = ref("#/components/schemas/Schedule")),
+        (status = 404, description = "There is no such fault"),
+    ),
+)]
+#[get("/api/v1/faults/{key}/schedule")]
+pub(crate) async fn schedule(
+    control: web::Data<Control>,
+    _query: web::Query<NoQuery>,
+    key: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Ok(answer::ok(&control.schedule(&key)?))
 }
 
 /// Reads a quantity that is written as in documents, with its unit.

@@ -55,6 +55,7 @@ async fn every_route_is_described() {
         ("POST", "/api/v1/flags/{key}/evaluate"),
         ("POST", "/api/v1/faults/{key}/start"),
         ("POST", "/api/v1/faults/{key}/stop"),
+        ("GET", "/api/v1/faults/{key}/schedule"),
         ("GET", "/api/v1/runs"),
         ("GET", "/api/v1/runs/{id}"),
         ("GET", "/api/v1/runs/{id}/report"),

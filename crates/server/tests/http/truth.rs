@@ -260,6 +260,7 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/fault-points", &[], "", 200),
         ("POST", "/api/v1/reports", &[], REPORT, 200),
         ("POST", "/api/v1/faults/slow/stop", &[], "", 200),
+        ("GET", "/api/v1/faults/slow/schedule", &[], "", 200),
         ("GET", "/api/v1/runs/{run}", &[], "", 200),
         ("PUT", "/api/v1/halt", &[], r#"{"reason": "smoke"}"#, 200),
         ("GET", "/api/v1/halt", &[], "", 200),

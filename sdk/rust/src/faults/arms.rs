@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use daybreak_model::wire::Metric;
+use daybreak_model::wire::{ArmKeys, Metric};
+use daybreak_model::{KeyHash, KeySketch};
 use hdrhistogram::Histogram;
 
 use crate::scope::Judgement;
@@ -26,18 +27,49 @@ pub(super) struct Counts {
     cancelled: u64,
     /// Microseconds to the head of the response.
     latency: Option<Histogram<u64>>,
+    /// Where the run draws by an attribute.
+    keys: Option<Box<ArmKeys>>,
 }
 
 impl Counts {
-    /// What became of a request is known.
-    pub(super) fn settle(&mut self, judgement: Judgement) {
-        self.settled += 1;
-        match judgement {
-            Judgement::Good => {}
-            Judgement::Error => self.error += 1,
-            Judgement::Slow => self.slow += 1,
-            Judgement::Cancelled => self.cancelled += 1,
+    /// A request was drawn by this key.
+    pub(super) fn drew(&mut self, key: Option<KeyHash>) {
+        self.requests += 1;
+        self.in_sketch(key, |keys| &mut keys.drawn);
+    }
+
+    /// A request of this key was struck; perhaps for the first time.
+    pub(super) fn strike(&mut self, key: Option<KeyHash>, first: bool) {
+        self.strikes += 1;
+        self.struck += u64::from(first);
+        self.in_sketch(key, |keys| &mut keys.struck);
+    }
+
+    fn in_sketch(&mut self, key: Option<KeyHash>, sketch: impl FnOnce(&mut ArmKeys) -> &mut KeySketch) {
+        if let Some(key) = key {
+            sketch(self.keys.get_or_insert_default()).insert(key);
         }
+    }
+
+    /// What became of a request is known; with its key, where this is the first bad outcome of it.
+    pub(super) fn settle(&mut self, judgement: Judgement, first_bad: Option<KeyHash>) {
+        self.settled += 1;
+        let metric = match judgement {
+            Judgement::Good => return,
+            Judgement::Error => (&mut self.error, Metric::Error),
+            Judgement::Slow => (&mut self.slow, Metric::Slow),
+            Judgement::Cancelled => (&mut self.cancelled, Metric::Cancelled),
+        };
+        let (count, metric) = metric;
+        *count += 1;
+        if let Some(key) = first_bad {
+            self.keys.get_or_insert_default().bad.entry(metric).or_default().insert(key);
+        }
+    }
+
+    /// The keys, where the run draws by an attribute; `full` where some are left out.
+    pub(super) fn keys(&self, full: bool) -> Option<ArmKeys> {
+        self.keys.as_deref().map(|keys| ArmKeys { full, ..keys.clone() })
     }
 
     /// The head of a response took so long.

@@ -64,6 +64,7 @@ pub(crate) fn reply(faults: &Faults, runs: Vec<RunGrant>) -> Reply {
         first: false,
         runs,
         measures: Vec::new(),
+        sketches: Vec::new(),
     }
 }
 

@@ -162,6 +162,9 @@ impl Faults {
     /// does everything where it says halted. The reply must come from the environment that this client knows.
     pub fn grant(&self, reply: &Reply, sent: Moment) {
         self.0.measures.set(&reply.measures);
+        let points = self.0.points.known();
+        self.0.operations.sketches().set(&reply.sketches, |point| Some(points.get(point)?.index));
+        drop(points);
         self.change(|grants| grants.take(reply, sent));
     }
 

@@ -23,6 +23,7 @@ mod points;
 mod report;
 mod run;
 mod settings;
+mod sketches;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use daybreak_model::Context;
 use daybreak_model::limits::OPERATIONS_MAX;
 use daybreak_model::wire::OperationCounts;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use super::sketches::Sketches;
 use crate::counters::Counters;
 
 /// Room for all operations and `other`.
@@ -25,6 +27,7 @@ pub(crate) struct Operations {
     adding: Mutex<()>,
     other: Arc<Operation>,
     passed: Arc<Counters>,
+    sketches: Arc<Sketches>,
 }
 
 /// One operation's counters.
@@ -36,6 +39,7 @@ pub(crate) struct Operation {
     open: AtomicU64,
     /// Requests of all operations that passed a point at least once: see [`counter`].
     passed: Arc<Counters>,
+    sketches: Arc<Sketches>,
 }
 
 /// A root request that is open, until this is dropped.
@@ -44,9 +48,9 @@ pub(crate) struct OpenRequest(Arc<Operation>);
 
 impl Operations {
     pub(crate) fn new() -> Self {
-        let (known, passed) = (ArcSwap::from_pointee(FxHashMap::default()), Arc::default());
-        let other = Arc::new(Operation::new(OTHER, 0, &passed));
-        Self { known, adding: Mutex::new(()), other, passed }
+        let (known, passed, sketches) = (ArcSwap::from_pointee(FxHashMap::default()), Arc::default(), Arc::default());
+        let other = Arc::new(Operation::new(OTHER, 0, &passed, &sketches));
+        Self { known, adding: Mutex::new(()), other, passed, sketches }
     }
 
     /// The counters of this operation; those of `other` where too many are known.
@@ -61,13 +65,18 @@ impl Operations {
             None if name == OTHER || known.len() >= OPERATIONS_MAX => Arc::clone(&self.other),
             None => {
                 let index = u32::try_from(known.len() + 1).unwrap_or_default();
-                let operation = Arc::new(Operation::new(name, index, &self.passed));
+                let operation = Arc::new(Operation::new(name, index, &self.passed, &self.sketches));
                 let mut more = FxHashMap::clone(&known);
                 more.insert(Arc::clone(&operation.name), Arc::clone(&operation));
                 self.known.store(Arc::new(more));
                 operation
             }
         }
+    }
+
+    /// What is counted of the attributes that faults draw by.
+    pub(crate) fn sketches(&self) -> &Sketches {
+        &self.sketches
     }
 
     fn each(&self, mut f: impl FnMut(&Operation)) {
@@ -101,9 +110,10 @@ impl Operations {
 }
 
 impl Operation {
-    fn new(name: &str, index: u32, passed: &Arc<Counters>) -> Self {
+    fn new(name: &str, index: u32, passed: &Arc<Counters>, sketches: &Arc<Sketches>) -> Self {
         let (requests, open) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { name: name.into(), index, requests, open, passed: Arc::clone(passed) }
+        let (passed, sketches) = (Arc::clone(passed), Arc::clone(sketches));
+        Self { name: name.into(), index, requests, open, passed, sketches }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -117,9 +127,10 @@ impl Operation {
         OpenRequest(Arc::clone(self))
     }
 
-    /// A root request passes the point of this index for the first time.
-    pub(crate) fn count_first_pass(&self, point: u32) {
+    /// A root request, served to this context, passes the point of this index for the first time.
+    pub(crate) fn count_first_pass(&self, point: u32, context: &Context) {
         self.passed.add(counter(point, self.index));
+        self.sketches.pass(point, context);
     }
 }
 

@@ -65,7 +65,9 @@ impl Faults {
         let point = self.0.points.add(name, &self.0.settings)?;
         point.arm(grants.active(), self.now());
         self.set_elsewhere(&grants);
-        drop(grants);
+        let points = self.0.points.known();
+        self.0.operations.sketches().place(|point| Some(points.get(point)?.index));
+        drop((grants, points));
         self.0.wish.within(std::time::Duration::from_millis(100));
         Some(point)
     }

@@ -18,6 +18,7 @@ impl Faults {
         report.arms = grants.arm_counts();
         drop(grants);
         report.slos = self.0.measures.counts();
+        report.keys = self.0.operations.sketches().report(self.monotonic());
         report.operations = self.0.operations.counts();
         let points = self.0.points.all().into_iter().map(|point| {
             let (passes, unscoped) = self.0.tally.sum(point.index);

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daybreak_engine::Run;
+use daybreak_model::limits::BAD_KEYS_OF_CLIENT_MAX;
 use daybreak_model::wire::{ArmCounts, GOOD_DEFAULT, Measure, deadline};
-use daybreak_model::{Arm, DrawKey, Good, RunId};
+use daybreak_model::{Arm, DrawKey, Good, KeyHash, RunId};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::Notify;
@@ -33,6 +34,27 @@ pub(crate) struct ActiveRun {
     good: Good,
     /// The requests that were drawn, treated or not.
     open: Open,
+    /// The keys with a bad outcome, where the run draws by an attribute.
+    bad: Mutex<BadKeys>,
+}
+
+/// Keys with a bad outcome. Each is told once, in the arm of its first one.
+#[derive(Debug, Default)]
+struct BadKeys {
+    known: FxHashSet<KeyHash>,
+    /// There are more than are told.
+    full: bool,
+}
+
+impl BadKeys {
+    /// Whether a key is to be told.
+    fn take(&mut self, key: KeyHash) -> bool {
+        if self.known.contains(&key) {
+            return false;
+        }
+        self.full = self.known.len() >= BAD_KEYS_OF_CLIENT_MAX;
+        !self.full && self.known.insert(key)
+    }
 }
 
 /// Counters by stage, arm and operation. Operations come from a bounded list, so these are bounded too.
@@ -68,7 +90,8 @@ impl ActiveRun {
         let (lease, counts) = (Mutex::new(lease), Mutex::new(Arms::default()));
         let good = run.spec().measure.as_ref().map_or(GOOD_DEFAULT, |Measure { good, .. }| *good);
         let (ended, wake, open) = (AtomicBool::new(false), Notify::new(), Open::default());
-        Self { run, lease, ended, wake, counts, struck: Mutex::default(), good, open }
+        let (struck, bad) = (Mutex::default(), Mutex::default());
+        Self { run, lease, ended, wake, counts, struck, good, open, bad }
     }
 
     pub(crate) fn id(&self) -> RunId {
@@ -121,7 +144,8 @@ impl ActiveRun {
             }
         })?;
         if let (true, Some(arm), None) = (draw.new, draw.arm, scope.upstream()) {
-            self.count(scope, draw.stage, arm, |counts| counts.requests += 1);
+            let key = self.run.key_hash(scope.context());
+            self.count(scope, draw.stage, arm, |counts| counts.drew(key));
             self.open.watch(scope.began() + deadline(&self.good).to_duration(), scope);
         }
         (draw.arm == Some(Arm::Treated)).then_some(draw.stage)
@@ -130,9 +154,10 @@ impl ActiveRun {
     /// A root request ends that this run drew: what it came to counts in the arm and stage of its draw.
     pub(crate) fn end_request(&self, scope: &Scope, (stage, arm): (u32, Arm), ended: &Ended, overdue: bool) {
         let judgement = ended.judge(&self.good);
+        let key = if overdue { None } else { self.first_bad(scope, judgement) };
         self.count(scope, stage, arm, |counts| {
             if !overdue {
-                counts.settle(judgement);
+                counts.settle(judgement, key);
             }
             if judgement != Judgement::Cancelled {
                 counts.took(ended.latency());
@@ -145,7 +170,8 @@ impl ActiveRun {
         for scope in self.open.overdue(now) {
             let overdue = scope.draws().lock().overdue_in(self.id());
             if let Some((stage, arm)) = overdue {
-                self.count(&scope, stage, arm, |counts| counts.settle(Judgement::Slow));
+                let key = self.first_bad(&scope, Judgement::Slow);
+                self.count(&scope, stage, arm, |counts| counts.settle(Judgement::Slow, key));
             }
         }
     }
@@ -167,11 +193,16 @@ impl ActiveRun {
     pub(crate) fn count_strike(&self, scope: &Scope, stage: u32) {
         let first = scope.draws().lock().strike(self.id());
         // A retry of the root's is a scope of its own here, and the same request.
-        let first = u64::from(first && (scope.upstream().is_none() || self.struck.lock().is_new(scope.draw_key())));
-        self.count(scope, stage, Arm::Treated, |counts| {
-            counts.strikes += 1;
-            counts.struck += first;
-        });
+        let first = first && (scope.upstream().is_none() || self.struck.lock().is_new(scope.draw_key()));
+        let key = self.run.key_hash(scope.context());
+        self.count(scope, stage, Arm::Treated, |counts| counts.strike(key, first));
+    }
+
+    /// The key of a request, where its outcome is the first bad one of that key.
+    fn first_bad(&self, scope: &Scope, judgement: Judgement) -> Option<KeyHash> {
+        let bad = judgement != Judgement::Good;
+        let key = bad.then(|| self.run.key_hash(scope.context())).flatten()?;
+        self.bad.lock().take(key).then_some(key)
     }
 
     fn count(&self, scope: &Scope, stage: u32, arm: Arm, add: impl FnOnce(&mut Counts)) {
@@ -181,7 +212,7 @@ impl ActiveRun {
     }
 
     pub(crate) fn arm_counts(&self) -> Vec<ArmCounts> {
-        let counts = self.counts.lock();
+        let (counts, full) = (self.counts.lock(), self.bad.lock().full);
         let arm = |((stage, arm, operation), counts): (&(u32, Arm, Arc<str>), &Counts)| ArmCounts {
             run: self.id(),
             stage: *stage,
@@ -189,6 +220,7 @@ impl ActiveRun {
             operation: operation.to_string(),
             counts: counts.by_metric(),
             latency: counts.latency(),
+            keys: counts.keys(full),
         };
         let mut arms: Vec<_> = counts.iter().map(arm).collect();
         arms.sort_by(|a, b| (a.stage, a.arm, &a.operation).cmp(&(b.stage, b.arm, &b.operation)));

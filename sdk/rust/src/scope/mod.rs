@@ -186,7 +186,7 @@ impl Scope {
         let mut new = bits & !passed.fetch_or(bits, Ordering::Relaxed);
         let Some(counters) = self.counters() else { return };
         while new != 0 {
-            counters.count_first_pass(word * 64 + new.trailing_zeros());
+            counters.count_first_pass(word * 64 + new.trailing_zeros(), &self.0.context);
             new &= new - 1;
         }
     }

@@ -20,7 +20,15 @@ fn ended(control: &Control, id: RunId) -> Option<String> {
 
 fn arm(run: RunId, arm: Arm, requests: u64, struck: u64) -> ArmCounts {
     let counts = BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]);
-    ArmCounts { run, stage: 0, arm, operation: "POST /checkout".to_owned(), counts, latency: BTreeMap::new() }
+    ArmCounts {
+        run,
+        stage: 0,
+        arm,
+        operation: "POST /checkout".to_owned(),
+        counts,
+        latency: BTreeMap::new(),
+        keys: None,
+    }
 }
 
 /// Invariant 1: a run ends when its time is up, with nobody's help.

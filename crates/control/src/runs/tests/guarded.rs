@@ -116,6 +116,7 @@ fn arms((run, requests, bad): &(RunId, [u64; 2], [u64; 2])) -> Vec<ArmCounts> {
         ]
         .into(),
         latency: [(10_000, requests[index])].into(),
+        keys: None,
     };
     vec![side(Arm::Treated, 0), side(Arm::Control, 1)]
 }

@@ -4,6 +4,7 @@ mod end;
 mod guarded;
 mod lease;
 mod start;
+mod sticky;
 mod stop;
 
 use daybreak_guard::admission::RefusalCode;

@@ -106,6 +106,7 @@ impl Bench {
             hours: Some(&self.day),
             start,
             halted: None,
+            keys: None,
             point,
             shares: Vec::new(),
             busy: Vec::new(),

@@ -22,7 +22,7 @@ fn errors(stages: &[(u32, u64, u64, u64, u64)]) -> Arms {
     let of = |(thousandths, n1, k, n0, m): &(u32, u64, u64, u64, u64)| {
         stage(percent(*thousandths), arm(*n1, *k), arm(*n0, *m))
     };
-    Arms { stages: stages.iter().map(of).collect(), metrics: vec![GuardedMetric::Error], sticky: false }
+    Arms { stages: stages.iter().map(of).collect(), metrics: vec![GuardedMetric::Error], sticky: false, full: false }
 }
 
 fn percent(thousandths: u32) -> Percentage {

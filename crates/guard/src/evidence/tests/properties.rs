@@ -22,6 +22,7 @@ fn any_arms(most: u64) -> impl Strategy<Value = Arms> {
         stages,
         metrics,
         sticky,
+        full: false,
     })
 }
 

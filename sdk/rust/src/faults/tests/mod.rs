@@ -3,6 +3,7 @@
 mod hosts;
 mod leases;
 mod outcomes;
+mod sticky;
 mod strikes;
 mod traffic;
 mod waits;

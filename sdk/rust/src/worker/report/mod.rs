@@ -107,6 +107,7 @@ impl Reports {
             points: std::collections::BTreeMap::new(),
             arms: Vec::new(),
             slos: Vec::new(),
+            keys: Vec::new(),
             evaluations: core.usage.sums(),
             goodbye,
         };

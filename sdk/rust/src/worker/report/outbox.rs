@@ -215,6 +215,7 @@ mod tests {
             points: BTreeMap::new(),
             arms: Vec::new(),
             slos: Vec::new(),
+            keys: Vec::new(),
             evaluations: (0..flags).map(evaluations).collect(),
             goodbye: false,
         }
@@ -313,6 +314,7 @@ mod tests {
                     operation,
                     counts,
                     latency: BTreeMap::new(),
+                    keys: None,
                 });
             }
         }
