@@ -9,6 +9,8 @@ use crate::check::counted;
 
 /// How long after a run's end its last requests are counted.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
+/// The e-value at which harm is shown.
+const HARM_SHOWN: f64 = 100.0;
 /// Cells of a bar.
 const BAR: usize = 30;
 
@@ -85,6 +87,7 @@ fn head(view: &View) -> String {
 fn verdict(evidence: &Evidence) -> String {
     let treated = evidence.treated.requests;
     match evidence.treated_needed {
+        _ if evidence.harm_ln_e >= HARM_SHOWN.ln() => format!("{}  harm is shown", bar(1.0)),
         Some(0) => format!("{}  enough treated requests", bar(1.0)),
         Some(more) => {
             let all = treated.saturating_add(more);

@@ -13,7 +13,8 @@ use crate::problem::{Code, Problem};
 use crate::report::html;
 
 /// The page says so too, for when it is a file.
-const POLICY: (&str, &str) = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+const POLICY: (&str, &str) =
+    ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 #[derive(Serialize)]
 struct Runs<T> {

@@ -37,6 +37,10 @@ async fn a_run_from_start_to_stop() {
     assert_eq!((&run["fault"], &run["percentage"], &run["active"]), (&json!("slow"), &json!("1%"), &json!(true)));
     assert_eq!(server.get("/api/v1/runs").await.expect(200).json()["runs"][0]["id"], run["id"]);
 
+    let page = server.get(&format!("{location}/report")).await.expect(200);
+    assert!(page.header("content-security-policy").contains("style-src 'unsafe-inline'"), "{:?}", page.headers);
+    assert!(page.text.contains("checkout falls back"), "{}", page.text);
+
     let reply = server.post("/api/v1/reports", &report(3).to_string()).await.expect(200).json();
     assert_eq!(reply["runs"][0]["id"], run["id"], "{reply}");
 
