@@ -61,6 +61,10 @@ impl Watch {
     /// Takes a look. The event that ends the run, if there is one.
     pub fn look(&mut self, run: &Run, sight: &Sight<'_>) -> Option<Event> {
         let (arms, requests) = (sight.arms(run), sight.requests(run));
+        // Where nobody reports, what is open counts as bad everywhere: that is no evidence of harm.
+        if let Some((cause, reason)) = blind(run, sight).filter(|_| run.guard.is_some()) {
+            return Some(Event::Guard { cause, reason });
+        }
         let shown = self.evidence.look(&arms);
         self.note(run, &arms, &requests, sight.now);
         let guarded = run.guard.as_ref()?;
@@ -68,14 +72,13 @@ impl Watch {
         let by_spend = || spent(run, guarded, &requests);
         let by_budget = || burning(guarded, sight);
         let by_people = || paged(run, guarded, sight);
-        let by_silence = || blind(run, sight);
         let by_traffic = || self.dwindled(&requests);
-        let aborts: [&dyn Fn() -> Option<(Cause, String)>; 6] =
-            [&by_evidence, &by_spend, &by_budget, &by_people, &by_silence, &by_traffic];
+        let aborts: [&dyn Fn() -> Option<(Cause, String)>; 5] =
+            [&by_evidence, &by_spend, &by_budget, &by_people, &by_traffic];
         let abort = aborts.into_iter().find_map(|abort| abort());
         let (cause, reason) = match abort {
             Some(abort) => abort,
-            None => return self.shows_resilience(run, guarded, &arms).then_some(Event::Resilient),
+            None => return self.shows_resilience(run, guarded, sight).then_some(Event::Resilient),
         };
         Some(Event::Guard { cause, reason })
     }
@@ -179,9 +182,9 @@ impl Watch {
         })
     }
 
-    fn shows_resilience(&self, run: &Run, guarded: &Guarded, arms: &Arms) -> bool {
+    fn shows_resilience(&self, run: &Run, guarded: &Guarded, sight: &Sight<'_>) -> bool {
         let wanted = guarded.policy.stop_when == Some(StopWhen::Resilient) && !run.spec.shadow;
-        wanted && self.evidence.finding(arms, guarded.policy.harm).verdict == Verdict::Resilient
+        wanted && self.finding(run, sight).verdict == Verdict::Resilient
     }
 }
 

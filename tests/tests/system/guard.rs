@@ -16,7 +16,7 @@ const CONCLUDED_WITHIN: Duration = Duration::from_secs(120);
 const DOCUMENT: &str = r#"
 flags:
   payment-fallback: { default: on }
-  gateway-timeout: { variants: { short: 200 }, off: short, default: short }
+  gateway-timeout: { variants: { patient: 2000 }, off: patient, default: patient }
   search-banner: { variants: { none: "" }, off: none, default: none }
 hours:
   always: { time_zone: UTC, weekdays: mon..sun, times: ["00:00-24:00"] }
@@ -26,16 +26,16 @@ faults:
   gateway-slow:
     point: payment.gateway
     percentage: 20%
-    effect: { latency: 2s }
+    effect: { latency: 6s }
     hours: always
-    guard: { slo: checkout, min_budget: 0%, max_spend: 100%, harm: 5%, stop_when: resilient }
+    guard: { slo: checkout, min_budget: 0%, max_spend: 50%, harm: 5%, stop_when: resilient }
     max_duration: 5m
   charge-fails:
     point: gateway.charge
     percentage: 20%
     effect: { error: { status: 503 } }
     hours: always
-    guard: { slo: checkout, min_budget: 0%, max_spend: 100%, harm: 5%, stop_when: resilient }
+    guard: { slo: checkout, min_budget: 0%, max_spend: 50%, harm: 5%, stop_when: resilient }
     max_duration: 5m
 "#;
 
@@ -94,10 +94,8 @@ fn experiment(server: &Server, fault: &str) -> Result<Value> {
     only(server, fault, &["shadow_first"])?;
     let shadow = start(server, fault, r#"{"shadow": true, "duration": "5s"}"#)?;
     let shadow = shadow.map_err(|reasons| anyhow::anyhow!("refused: {reasons:?}"))?;
-    eventually("the shadow run to end", || match run(server, &shadow) {
-        Ok(run) if run["ended"] == "completed" => Ok(()),
-        other => Err(format!("{other:?}")),
-    })?;
+    let shadow = concluded(server, &shadow)?;
+    ensure!(shadow["ended"] == "completed", "{shadow}");
     let started = start(server, fault, "{}")?.map_err(|reasons| anyhow::anyhow!("refused: {reasons:?}"))?;
     let run = concluded(server, &started)?;
     let evidence = &run["evidence"];

@@ -20,6 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::Control;
+use crate::budgets::BudgetTable;
 use counters::Counted;
 use query::Asker;
 
@@ -134,12 +135,17 @@ impl Control {
     /// Whether an SLO counts in Prometheus, and that has told nothing new for so long that nothing may depend on it.
     #[must_use]
     pub fn is_source_stale(&self, slo: &str) -> bool {
+        let (table, now) = (self.inner.budgets.lock(), self.inner.clock.now());
+        self.is_source_stale_in(&table, slo, now)
+    }
+
+    /// The same, for those who hold the budgets.
+    pub(crate) fn is_source_stale_in(&self, table: &BudgetTable, slo: &str, now: Timestamp) -> bool {
         let state = self.state();
         let found = state.resources().slos.get_key_value(slo).filter(|(_, slo)| slo.sli.prometheus.is_some());
         found.is_some_and(|(key, _)| {
-            let table = self.inner.budgets.lock();
             let limit = table.sources.get(key).map_or(STALE_AFTER_MIN, |source| source.stale_after);
-            table.budgets.stale(key, limit, self.inner.clock.now())
+            table.budgets.stale(key, limit, now)
         })
     }
 

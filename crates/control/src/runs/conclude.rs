@@ -8,7 +8,7 @@ use daybreak_guard::evidence::quantile::{self, Bounds, Quantiles};
 use daybreak_guard::evidence::{Because, Finding};
 use daybreak_guard::run::Run;
 use daybreak_guard::watch::{Moment, Watch};
-use daybreak_model::{Arm, EventKind, RunId};
+use daybreak_model::{Arm, Cause, Ended, EventKind, RunId, Verdict};
 use daybreak_store as store;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -134,6 +134,18 @@ fn sentence(run: &Run, finding: &Finding) -> String {
         }
         because => because.to_string(),
     }
+}
+
+/// What is said of a run whose last requests nobody counted, as the server ended before. What ended it by harm is shown.
+pub(super) fn uncounted(run: &Run) -> Value {
+    let harmful = run.end.as_ref().is_some_and(|end| end.ended == Ended::Aborted(Cause::Harm)) && !run.spec.shadow;
+    let verdict = if harmful { Verdict::Harmful } else { Verdict::Inconclusive };
+    json!({ "verdict": verdict, "because": { "code": "not_counted" } })
+}
+
+/// Whether a conclusion has evidence.
+pub(super) fn has_evidence(conclusion: &Value) -> bool {
+    conclusion.get("counts").is_some()
 }
 
 /// What was counted of a run that the store holds.

@@ -10,13 +10,10 @@ use daybreak_guard::people::PeopleState;
 use daybreak_guard::run::{Guarded, Run};
 use daybreak_guard::traffic::WINDOW_SECONDS;
 use daybreak_guard::watch::{BudgetSight, Sight};
-use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, Millis, RunId, Slo};
+use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
 use jiff::Timestamp;
 
 use crate::{Control, State};
-
-/// A sample of Prometheus that is older says nothing about now.
-const PROMETHEUS_STALE_AFTER: Millis = Millis::from_secs(90);
 
 /// What is known of what a fault's guard names, at one moment.
 #[derive(Debug)]
@@ -64,7 +61,7 @@ impl Control {
         let (budget, fresh) = {
             let table = self.inner.budgets.lock();
             let status = slo.map(|slo| table.budgets.status(&policy.slo, slo, now));
-            (status, slo.is_some_and(|slo| is_fresh(&table.budgets, &policy.slo, slo, now)))
+            (status, slo.is_some() && !self.is_source_stale_in(&table, policy.slo.as_str(), now))
         };
         let (reserved, shadow_done) = {
             let runs = self.inner.runs.lock();
@@ -128,7 +125,9 @@ impl Control {
                 BudgetSight {
                     burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
                     burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
-                    stale: !is_fresh(&table.budgets, slo, &guard.slo, now),
+                    // What counts something else by now says nothing of this run.
+                    stale: self.is_source_stale_in(&table, slo.as_str(), now)
+                        || table.budgets.indicator(slo) != Some(&guard.slo.sli),
                 }
             };
             let on_call = guard.policy.on_call.as_ref();
@@ -137,11 +136,6 @@ impl Control {
         };
         guarded.map(sight).collect()
     }
-}
-
-/// Whether the source of an SLO's counts has brought something lately. Clients are watched by their reports.
-fn is_fresh(budgets: &budget::Budgets, key: &Key, slo: &Slo, now: Timestamp) -> bool {
-    slo.sli.prometheus.is_none() || !budgets.stale(key, PROMETHEUS_STALE_AFTER, now)
 }
 
 /// When a client that takes part in each run last reported.
@@ -178,12 +172,16 @@ impl super::RunTable {
         reservations.share(slo)
     }
 
-    /// Whether a shadow run on a point has run its course.
+    /// Whether a shadow run on a point has run its course, and showed that its arms can be told apart.
     fn has_shadow_run(&self, point: &Key) -> bool {
         self.ended.iter().any(|finished| {
             let run = &finished.run;
             let ended = run.end.as_ref().map(|end| end.ended);
-            run.spec.shadow && run.spec.point == *point && matches!(ended, Some(Ended::Completed | Ended::Stopped))
+            let ran = matches!(ended, Some(Ended::Completed | Ended::Stopped));
+            let because = run.conclusion.as_ref().and_then(|conclusion| conclusion.pointer("/because/code"));
+            let broken = because.is_some_and(|code| code == "instrumentation_broken");
+            let counted = finished.counts.is_some_and(|counts| counts.treated > 0 && counts.control > 0);
+            run.spec.shadow && run.spec.point == *point && ran && counted && !broken
         })
     }
 }

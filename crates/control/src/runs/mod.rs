@@ -107,6 +107,9 @@ impl RunTable {
     /// Takes over a run that the store holds. One that was active is aborted: nobody watched it meanwhile.
     pub(crate) fn load(&mut self, mut run: Run, now: Timestamp) {
         let aborted = !run.step(Event::ServerRestarted, now).is_empty();
+        if run.conclusion.is_none() {
+            run.conclusion = Some(conclude::uncounted(&run));
+        }
         let run = Arc::new(run);
         if aborted {
             self.push_ended(&run);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::conclude::Conclusion;
+use super::conclude::{self, Conclusion};
 use crate::{Control, Refusal};
 
 /// With fewer root requests, it means nothing that none was eligible.
@@ -129,7 +129,7 @@ pub struct RunCounts {
 
 impl RunCounts {
     pub(super) fn of(counts: &clients::RunCounts) -> Self {
-        let (treated, control) = (counts.arm(Arm::Treated), counts.arm(Arm::Control));
+        let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
         let both = treated.plus(control);
         Self {
             requests: counts.places().values().fold(0, |sum, place| sum.saturating_add(place.requests)),
@@ -177,7 +177,7 @@ impl Control {
     /// What a run shows, so far or in the end.
     fn evidence(&self, run: &Run) -> Option<Value> {
         if run.conclusion.is_some() {
-            return run.conclusion.clone();
+            return run.conclusion.clone().filter(conclude::has_evidence);
         }
         let clients = self.inner.clients.lock();
         let watches = self.inner.watches.lock();

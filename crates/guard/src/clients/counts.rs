@@ -66,6 +66,8 @@ pub struct RunCounts {
     clients: BTreeMap<InstanceId, ClientPart>,
     /// By arm, over all stages and places.
     latencies: BTreeMap<Arm, Latencies>,
+    /// The most that one client of a service struck, by stage and arm.
+    most_struck: BTreeMap<(String, u32, Arm), u64>,
     /// Where the run draws by an attribute.
     keys: RunKeys,
 }
@@ -153,17 +155,22 @@ impl RunCounts {
     #[must_use]
     pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
         let mut stages: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
-        let mut struck: BTreeMap<((u32, Arm), &str), u64> = BTreeMap::new();
+        let mut by_service: BTreeMap<((u32, Arm), &str), ArmTotals> = BTreeMap::new();
         for (place, key, totals) in self.arms() {
             let sum = stages.entry(*key).or_default();
             *sum = sum.plus(*totals);
-            let of_service = struck.entry((*key, place.service.as_str())).or_default();
-            *of_service = of_service.saturating_add(totals.struck);
+            let of_service = by_service.entry((*key, place.service.as_str())).or_default();
+            *of_service = of_service.plus(*totals);
         }
-        // One request may be struck in several services. As many were struck as in one of them at least.
+        // One request may be struck in several services, and by its root's retries in several instances of one. As many
+        // were struck as in one of them at least.
         for (key, totals) in &mut stages {
-            let by_service = struck.iter().filter(|((of, _), _)| of == key).map(|(_, count)| *count);
-            totals.struck = by_service.max().unwrap_or_default().min(totals.requests);
+            let of_key = by_service.iter().filter(|((of, _), _)| of == key);
+            let struck = of_key.map(|((_, service), counted)| match counted.requests {
+                0 => self.most_struck.get(&((*service).to_owned(), key.0, key.1)).copied().unwrap_or_default(),
+                _ => counted.struck,
+            });
+            totals.struck = struck.max().unwrap_or_default().min(totals.requests);
         }
         if over {
             stages.values_mut().for_each(|totals| *totals = totals.given_up());
@@ -253,6 +260,8 @@ impl RunCounts {
             *before = before.zip(totals, u64::max);
             if grown.struck > 0 || grown.strikes > 0 {
                 part.last_struck = Some(now);
+                let most = self.most_struck.entry((client.service.clone(), stage, arm)).or_default();
+                *most = (*most).max(before.struck);
             }
             let sum = self.places.entry(place).or_default().arms.entry((stage, arm)).or_default();
             *sum = sum.plus(grown);

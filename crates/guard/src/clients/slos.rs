@@ -75,10 +75,10 @@ impl Slos {
 }
 
 impl Client {
-    /// Whether it counts outcomes for an SLO as of this revision.
+    /// Whether it has counted outcomes for an SLO as of this revision.
     #[must_use]
     pub fn counts(&self, slo: &Key, revision: u64) -> bool {
-        self.slos.0.get(slo).is_some_and(|known| known.revision == revision)
+        self.slos.0.get(slo).is_some_and(|known| known.revision == revision && known.settled > 0)
     }
 }
 

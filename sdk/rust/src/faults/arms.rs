@@ -39,8 +39,12 @@ impl Counts {
     }
 
     /// A request of this key was struck; perhaps for the first time.
-    pub(super) fn strike(&mut self, key: Option<KeyHash>, first: bool) {
+    pub(super) fn strike(&mut self) {
         self.strikes += 1;
+    }
+
+    /// A strike is over; perhaps the request's first.
+    pub(super) fn struck(&mut self, key: Option<KeyHash>, first: bool) {
         self.struck += u64::from(first);
         self.in_sketch(key, |keys| &mut keys.struck);
     }

@@ -14,8 +14,10 @@ use super::lease::Lease;
 use super::run::ActiveRun;
 
 /// Ended runs whose last counts are still reported, and whose identifiers are remembered.
-const ENDED_COUNTS_MAX: usize = 32;
+const ENDED_COUNTS_MAX: usize = 256;
 const ENDED_IDS_MAX: usize = 1_024;
+/// How long the counts of an ended run are reported: the server counts for 30 s after its end.
+const ENDED_COUNTS_KEPT: Duration = Duration::from_secs(90);
 
 /// The runs, by what became of them.
 #[derive(Debug, Default)]
@@ -23,7 +25,7 @@ pub(crate) struct Grants {
     active: BTreeMap<RunId, Arc<ActiveRun>>,
     unsupported: BTreeSet<RunId>,
     /// The counts of the last runs that ended: late requests may still add to them.
-    ended: VecDeque<Arc<ActiveRun>>,
+    ended: VecDeque<EndedRun>,
     /// What was announced to have ended is never granted again, whatever a late reply says.
     ended_ids: VecDeque<RunId>,
     /// When the report of the newest reply was sent.
@@ -32,14 +34,29 @@ pub(crate) struct Grants {
     halted_at: Option<Moment>,
 }
 
+/// A run that ended here, and when that was first reported, on the monotonic clock.
+#[derive(Debug)]
+struct EndedRun {
+    run: Arc<ActiveRun>,
+    reported: Option<Duration>,
+}
+
 impl Grants {
+    /// Forgets the runs whose counts were reported for long enough after their end.
+    pub(crate) fn forget_ended(&mut self, now: Duration) {
+        self.ended.retain_mut(|ended| {
+            let since = *ended.reported.get_or_insert(now);
+            now.saturating_sub(since) < ENDED_COUNTS_KEPT
+        });
+    }
+
     pub(crate) fn active(&self) -> impl Iterator<Item = &Arc<ActiveRun>> {
         self.active.values()
     }
 
     /// The runs whose requests may still be open.
     pub(crate) fn counting(&self) -> impl Iterator<Item = &Arc<ActiveRun>> {
-        self.ended.iter().chain(self.active.values())
+        self.ended.iter().map(|ended| &ended.run).chain(self.active.values())
     }
 
     pub(crate) fn known(&self) -> Vec<RunId> {
@@ -67,7 +84,7 @@ impl Grants {
         self.unsupported.remove(&id);
         if let Some(run) = self.active.remove(&id) {
             run.end();
-            keep(&mut self.ended, run, ENDED_COUNTS_MAX);
+            keep(&mut self.ended, EndedRun { run, reported: None }, ENDED_COUNTS_MAX);
         }
     }
 
@@ -104,9 +121,9 @@ impl Grants {
         if let Some(run) = self.active.get(&grant.id) {
             return run.renew(lease);
         }
-        if let Some(known) = self.ended.iter().position(|run| run.id() == grant.id) {
+        if let Some(known) = self.ended.iter().position(|ended| ended.run.id() == grant.id) {
             // Its counts go on where they were: they are cumulative.
-            if let Some(run) = self.ended.remove(known) {
+            if let Some(EndedRun { run, .. }) = self.ended.remove(known) {
                 run.revive(lease);
                 self.active.insert(grant.id, run);
             }

@@ -61,8 +61,8 @@ impl Measures {
     /// Counts the requests that are open beyond their deadline.
     pub(crate) fn count_overdue(&self, now: Duration) {
         for measures in self.0.load().values() {
-            for (index, measured) in measures.iter().enumerate() {
-                measured.open.overdue(now).iter().filter(|scope| scope.is_overdue_by(index)).for_each(|_| {
+            for measured in measures.iter() {
+                measured.open.overdue(now).iter().filter(|scope| scope.is_overdue_by(measured)).for_each(|_| {
                     measured.count(Judgement::Slow);
                 });
             }

@@ -49,7 +49,26 @@ pub(super) struct Hit {
     waits: [Option<Duration>; 2],
     data: bool,
     fails: bool,
+    struck: Struck,
     _permit: Permit,
+}
+
+/// Counts the request as struck when the strike is over: it ran its course, or the application did not wait for it.
+/// One that was cut short by the end of its run or lease shows nothing.
+#[derive(Debug)]
+struct Struck {
+    run: Arc<ActiveRun>,
+    scope: Scope,
+    stage: u32,
+    cut_short: bool,
+}
+
+impl Drop for Struck {
+    fn drop(&mut self) {
+        if !self.cut_short {
+            self.run.count_struck(&self.scope, self.stage);
+        }
+    }
 }
 
 /// A strike under way.
@@ -72,7 +91,7 @@ impl Faults {
 
     /// The strike of a run that drew the request, unless `times`, a lost lease or the cap spares this pass.
     pub(super) fn hit(&self, run: Arc<ActiveRun>, stage: u32, scope: &Scope) -> Option<Hit> {
-        let pass = scope.draws().lock().pass(run.id());
+        let pass = scope.draws().lock().pass(run.id())?;
         let strike = run.compiled().strike(scope.draw_key(), pass)?;
         let (waits, data, fails) = ([strike.latency, strike.hang], strike.data.is_some(), strike.then.is_some());
         self.left(&run)?;
@@ -82,7 +101,8 @@ impl Faults {
             return None;
         };
         run.count_strike(scope, stage);
-        Some(Hit { waits, data, fails, run, _permit: permit })
+        let struck = Struck { run: Arc::clone(&run), scope: scope.clone(), stage, cut_short: false };
+        Some(Hit { waits, data, fails, run, struck, _permit: permit })
     }
 
     /// What the runs do that drew a pass. In a box, so that passes that nothing strikes carry nothing along.
@@ -95,11 +115,12 @@ impl Faults {
         let mut pass = Pass::CLEAR;
         let mut budget = self.0.settings.wait_max;
         for (run, stage) in runs {
-            let Some(hit) = self.hit(run, stage, &scope) else { continue };
+            let Some(mut hit) = self.hit(run, stage, &scope) else { continue };
             let mut going_on = true;
             for wait in hit.waits(&mut budget) {
                 going_on = going_on && self.wait(&hit.run, wait).await;
             }
+            hit.struck.cut_short = !going_on;
             if going_on {
                 hit.land(&mut pass)?;
             }
@@ -112,8 +133,10 @@ impl Faults {
         let mut pass = Pass::CLEAR;
         let mut budget = self.0.settings.wait_max;
         for (run, stage) in runs {
-            let Some(hit) = self.hit(run, stage, &scope) else { continue };
-            if hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait)) {
+            let Some(mut hit) = self.hit(run, stage, &scope) else { continue };
+            let going_on = hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait));
+            hit.struck.cut_short = !going_on;
+            if going_on {
                 hit.land(&mut pass)?;
             }
         }

@@ -12,7 +12,8 @@ impl Faults {
         self.0.wish.granted();
         self.count_overdue();
         report.faults = FaultSupport { allowed: self.allowed(), in_flight: self.0.in_flight.count() };
-        let grants = self.0.grants.lock();
+        let mut grants = self.0.grants.lock();
+        grants.forget_ended(self.monotonic());
         report.runs = grants.known();
         report.unsupported = grants.unsupported();
         report.arms = grants.arm_counts();

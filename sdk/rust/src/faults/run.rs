@@ -191,11 +191,16 @@ impl ActiveRun {
     }
 
     pub(crate) fn count_strike(&self, scope: &Scope, stage: u32) {
+        self.count(scope, stage, Arm::Treated, Counts::strike);
+    }
+
+    /// A strike is over.
+    pub(crate) fn count_struck(&self, scope: &Scope, stage: u32) {
         let first = scope.draws().lock().strike(self.id());
         // A retry of the root's is a scope of its own here, and the same request.
         let first = first && (scope.upstream().is_none() || self.struck.lock().is_new(scope.draw_key()));
         let key = self.run.key_hash(scope.context());
-        self.count(scope, stage, Arm::Treated, |counts| counts.strike(key, first));
+        self.count(scope, stage, Arm::Treated, |counts| counts.struck(key, first));
     }
 
     /// The key of a request, where its outcome is the first bad one of that key.

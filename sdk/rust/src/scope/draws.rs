@@ -61,12 +61,12 @@ impl Draws {
         self.runs.iter_mut().find(|draw| draw.run.id() == run)
     }
 
-    /// Counts one pass of a treated request, and says which it is, from 0.
-    pub(crate) fn pass(&mut self, run: RunId) -> u32 {
-        let Some(draw) = self.of(run) else { return 0 };
+    /// Counts one pass of a treated request, and says which it is, from 0; none once the request has ended.
+    pub(crate) fn pass(&mut self, run: RunId) -> Option<u32> {
+        let draw = self.of(run)?;
         let pass = draw.passes;
         draw.passes = pass.saturating_add(1);
-        pass
+        Some(pass)
     }
 
     /// Notes that the request is struck; whether it is for the first time.

@@ -127,9 +127,10 @@ impl Scope {
         self.0.began
     }
 
-    /// Notes that the request is too slow for the measure of this index; whether that is new.
-    pub(crate) fn is_overdue_by(&self, measure: usize) -> bool {
-        self.0.draws.lock().overdue_by(measure)
+    /// Notes that the request is too slow for this measure; whether that is new.
+    pub(crate) fn is_overdue_by(&self, measured: &Arc<Measured>) -> bool {
+        let own = self.0.measured.iter().flat_map(|all| all.iter()).position(|own| Arc::ptr_eq(own, measured));
+        own.is_some_and(|index| self.0.draws.lock().overdue_by(index))
     }
 
     /// Ends the request: what it came to is counted, once, where this is the root.
