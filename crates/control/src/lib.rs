@@ -45,6 +45,7 @@ pub use change::{ApplyOptions, Changed};
 pub use clients::{ClientView, FaultPointView, Reached};
 pub use clock::Clock;
 pub use control::{Control, OpenError};
+pub use daybreak_guard::clients::ReportRefusal;
 pub use daybreak_guard::people::Urgency;
 pub use daybreak_store::{BackupReader, Event, EventFilter, EventOrder, EventPage, RecordedEvent, Restored};
 pub use events::Follower;

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETAG, RETRY_AFTER};
 use daybreak_control::tokens::TokenRefusal;
-use daybreak_control::{PageRefusal, Refusal};
+use daybreak_control::{PageRefusal, Refusal, ReportRefusal};
 use daybreak_model::Reference;
 use serde::Serialize;
 
@@ -46,7 +46,8 @@ impl From<Refusal> for Problem {
             Refusal::Token(why) => Self::new(token(&why), detail),
             Refusal::StoppedMeanwhile(_) => Self::new(Code::StoppedMeanwhile, detail),
             Refusal::OtherEnvironment { .. } => Self::new(Code::OtherEnvironment, detail),
-            Refusal::NotCounted(_) => Self::new(Code::NotCounted, detail),
+            Refusal::NotCounted(ReportRefusal::TooManyClients) => Self::new(Code::NotCounted, detail),
+            Refusal::NotCounted(_) => Self::new(Code::BadRequest, detail),
             Refusal::Page(why) => Self::new(page(&why), detail),
             Refusal::Frozen(frozen) => {
                 let problem = Self::new(Code::Frozen, detail).with("on_calls", &frozen.on_calls);
