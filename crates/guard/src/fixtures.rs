@@ -6,7 +6,8 @@ use daybreak_model::wire::{
     ArmCounts, ClientState, FaultSupport, Metric, OperationCounts, PointCounts, Report, RunSpec, Sdk,
 };
 use daybreak_model::{
-    Arm, DrawBy, Effect, Fault, Guard, Hours, InstanceId, Key, Millis, Percentage, RunId, TimeSpan, Weekdays,
+    Arm, DrawBy, Effect, Fault, Good, Guard, GuardPolicy, Hours, Indicator, InstanceId, Key, Millis, Percentage, RunId,
+    Slo, StatusBound, TimeSpan, Weekdays, Window,
 };
 use jiff::Timestamp;
 use jiff::civil::Time;
@@ -154,5 +155,29 @@ pub(crate) fn arm(arm: Arm, requests: u64, struck: u64) -> ArmCounts {
         counts: BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]),
         latency: BTreeMap::new(),
         keys: None,
+    }
+}
+
+/// The guard of `checkout`, with `payments` on call.
+pub(crate) fn policy() -> GuardPolicy {
+    GuardPolicy {
+        slo: key("checkout"),
+        min_budget: percentage("20%"),
+        max_spend: GuardPolicy::MAX_SPEND_DEFAULT,
+        harm: GuardPolicy::HARM_DEFAULT,
+        on_call: Some(key("payments")),
+        stop_when: None,
+    }
+}
+
+/// 99.9 % of `POST /checkout` below 500, in 28 days.
+pub(crate) fn slo() -> Slo {
+    let good = Good { status: Some(StatusBound(500)), latency: None };
+    Slo {
+        description: None,
+        owner: None,
+        objective: percentage("99.9%"),
+        window: Window::Rolling(Millis::from_secs(28 * 86_400)),
+        sli: Indicator { operation: "POST /checkout".to_owned(), good, prometheus: None },
     }
 }

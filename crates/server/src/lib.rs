@@ -20,6 +20,7 @@ pub mod ofrep;
 pub mod openapi;
 pub mod problem;
 pub mod rates;
+pub mod readable;
 pub mod refusal;
 pub mod report;
 pub mod roles;

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use daybreak_server::readable::{Bounds, Latency};
+
 use super::live::whole;
-use super::view::{Bounds, Latency, View, percent, printable, short};
+use super::view::{View, percent, printable, short};
 use crate::check::counted;
 
 /// What the exit status of `daybreak run` says.

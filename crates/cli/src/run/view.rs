@@ -1,5 +1,7 @@
 //! A run as the server tells of it: what of it is printed. What a newer server says beside that is not read.
 
+use daybreak_server::readable::Latencies;
+pub(crate) use daybreak_server::readable::short;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -85,44 +87,6 @@ pub(super) struct Spent {
     pub(super) max: f64,
 }
 
-/// Of both arms.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Latencies {
-    pub(super) treated: Option<Latency>,
-    pub(super) control: Option<Latency>,
-}
-
-/// Quantiles.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Latency {
-    pub(super) p50_ms: f64,
-    pub(super) p90_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) p50_bounds_ms: Option<Bounds>,
-    pub(super) p90_bounds_ms: Option<Bounds>,
-    pub(super) p99_bounds_ms: Option<Bounds>,
-}
-
-/// Where a quantile is, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Bounds {
-    pub(super) lower: f64,
-    pub(super) upper: Option<f64>,
-}
-
-impl Bounds {
-    /// `81.9 to 102.4`, `over 81.9`.
-    pub(super) fn describe(self) -> String {
-        match self.upper {
-            Some(upper) => format!("{} to {}", short(self.lower), short(upper)),
-            None => format!("over {}", short(self.lower)),
-        }
-    }
-}
-
 impl View {
     /// The share that is treated now.
     pub(super) fn percentage_now(&self) -> &str {
@@ -156,18 +120,6 @@ impl Arm {
         let Interval { lower, upper } = self.rate;
         format!("{} of {} bad: {} ({} to {})", self.bad, self.requests, percent(rate), percent(lower), percent(upper))
     }
-}
-
-/// A number with as many digits as people read.
-pub(crate) fn short(value: f64) -> String {
-    let digits = match value.abs() {
-        size if size >= 100.0 => 0,
-        size if size >= 1.0 => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// A share as a percentage.

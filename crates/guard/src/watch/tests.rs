@@ -1,34 +1,15 @@
 use std::collections::BTreeSet;
 
+use daybreak_model::Arm;
 use daybreak_model::wire::{Metric, Report};
-use daybreak_model::{Arm, Good, GuardPolicy, Indicator, Millis, Slo, StatusBound, Window};
 
 use super::*;
 use crate::clients::Clients;
-use crate::fixtures::{RUN, arm, at, key, percentage, report, run};
+use crate::fixtures::{RUN, arm, at, percentage, policy, report, run, slo};
 
 /// A run of half an hour that treats a tenth, and may spend 50 bad requests.
 fn guarded() -> Run {
-    let policy = GuardPolicy {
-        slo: key("checkout"),
-        min_budget: percentage("20%"),
-        max_spend: GuardPolicy::MAX_SPEND_DEFAULT,
-        harm: GuardPolicy::HARM_DEFAULT,
-        on_call: Some(key("payments")),
-        stop_when: None,
-    };
-    let slo = Slo {
-        description: None,
-        owner: None,
-        objective: percentage("99.9%"),
-        window: Window::Rolling(Millis::from_secs(28 * 86_400)),
-        sli: Indicator {
-            operation: "POST /checkout".to_owned(),
-            good: Good { status: Some(StatusBound(500)), latency: None },
-            prometheus: None,
-        },
-    };
-    let guard = Some(Guarded { policy, slo, spend_max: 50.0 });
+    let guard = Some(Guarded { policy: policy(), slo: slo(), spend_max: 50.0 });
     Run { percentage: percentage("10%"), ends_at: at(1_800), guard, ..run() }
 }
 

@@ -1,16 +1,6 @@
 //! Numbers as people read them.
 
-/// With as many digits as people read.
-pub(super) fn short(value: f64) -> String {
-    let digits = match value.abs() {
-        size if size >= 100.0 => 0,
-        size if size >= 1.0 => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
+pub(super) use crate::readable::short;
 
 /// A share as a percentage.
 pub(super) fn percent(share: f64) -> String {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::numbers::{share, short};
+use super::numbers::share;
+use crate::readable::Latencies;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -90,42 +91,6 @@ pub(super) struct Interval {
 pub(super) struct Spent {
     pub(super) bad: u64,
     pub(super) max: f64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Latencies {
-    pub(super) treated: Option<Latency>,
-    pub(super) control: Option<Latency>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Latency {
-    pub(super) p50_ms: f64,
-    pub(super) p90_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) p50_bounds_ms: Option<Bounds>,
-    pub(super) p90_bounds_ms: Option<Bounds>,
-    pub(super) p99_bounds_ms: Option<Bounds>,
-}
-
-/// Where a quantile is, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Bounds {
-    pub(super) lower: f64,
-    pub(super) upper: Option<f64>,
-}
-
-impl Bounds {
-    /// `81.9 to 102.4`, `over 81.9`.
-    pub(super) fn describe(self) -> String {
-        match self.upper {
-            Some(upper) => format!("{} to {}", short(self.lower), short(upper)),
-            None => format!("over {}", short(self.lower)),
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

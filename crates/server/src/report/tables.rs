@@ -7,7 +7,8 @@ use daybreak_model::Millis;
 use super::escape::Text;
 use super::moment;
 use super::numbers::{percent, share, short};
-use super::seen::{Arm, Bounds, Event, Evidence, Latency, Seen};
+use super::seen::{Arm, Event, Evidence, Seen};
+use crate::readable::{Bounds, Latency};
 
 /// What was done, how it ended, and what it cost.
 pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {

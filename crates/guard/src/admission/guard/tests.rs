@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use daybreak_model::{Fault, Good, Hours, Indicator, Millis, OnCall, StatusBound, Window};
+use daybreak_model::{Fault, Hours, Millis, OnCall};
 
 use super::*;
 use crate::admission::{Start, admit};
 use crate::blast_radius::LIMIT_DEFAULT;
 use crate::budget::Budgets;
 use crate::clients::FaultPoint;
-use crate::fixtures::{at, day, fault, key, percentage};
+use crate::fixtures::{at, day, fault, key, policy, slo};
 use crate::people::{Page, People, Repeat, Source, Urgency};
 
 /// Everything that a guard can name, and what stands against nothing.
@@ -22,22 +22,6 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let policy = GuardPolicy {
-            slo: key("checkout"),
-            min_budget: percentage("20%"),
-            max_spend: GuardPolicy::MAX_SPEND_DEFAULT,
-            harm: GuardPolicy::HARM_DEFAULT,
-            on_call: Some(key("payments")),
-            stop_when: None,
-        };
-        let good = Good { status: Some(StatusBound(500)), latency: None };
-        let slo = Slo {
-            description: None,
-            owner: None,
-            objective: percentage("99.9%"),
-            window: Window::Rolling(Millis::from_secs(28 * 86_400)),
-            sli: Indicator { operation: "POST /checkout".to_owned(), good, prometheus: None },
-        };
         let on_call = OnCall {
             description: None,
             pages_per_week: 2,
@@ -48,8 +32,8 @@ impl Bench {
             require_source: None,
         };
         let mut bench = Self {
-            fault: Fault { guard: Guard::Policy(policy), ..fault() },
-            slo,
+            fault: Fault { guard: Guard::Policy(policy()), ..fault() },
+            slo: slo(),
             day: day(),
             on_call,
             budgets: Budgets::default(),
