@@ -28,7 +28,7 @@ use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::pages::Pages;
-use crate::runs::RunTable;
+use crate::runs::{Due, RunTable};
 use crate::schedules::{self, Schedules};
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) reported: Notify,
     /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
     pub(crate) watches: Mutex<BTreeMap<RunId, Watch>>,
+    /// Held for moments only; who holds it takes no other.
+    pub(crate) due: Mutex<Due>,
     pub(crate) entropy: Mutex<ChaCha12Rng>,
     /// The store is being asked whether this server leads.
     pub(crate) confirming: AtomicBool,
@@ -160,6 +162,7 @@ impl Control {
             clients: Mutex::default(),
             reported: Notify::new(),
             watches: Mutex::default(),
+            due: Mutex::default(),
             entropy: Mutex::new(entropy),
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),

@@ -14,6 +14,7 @@ use crate::workspace;
 /// The benchmarks: a name, and the arguments of `cargo bench`.
 const BENCHES: &[(&str, &[&str])] = &[
     ("evaluation", &["-p", "daybreak-engine", "--benches"]),
+    ("control", &["-p", "daybreak-control", "--benches"]),
     ("the SDK", &["-p", "daybreak-sdk", "--benches"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
     ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),

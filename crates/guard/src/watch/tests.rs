@@ -58,15 +58,9 @@ impl Scene {
         }
         let silent = self.clients.silent(at(second));
         let last_report = self.clients.iter().map(|client| client.last_heard).max();
-        let sight = Sight {
-            now: at(second),
-            counts: self.clients.run(RUN),
-            silent: &silent,
-            over: false,
-            last_report,
-            budget: Some(self.budget),
-            pages: self.pages,
-        };
+        let mut sight = Sight::new(&self.run, self.clients.run(RUN), &silent, (at(second), false));
+        sight.last_report = last_report;
+        (sight.budget, sight.pages) = (Some(self.budget), self.pages);
         self.watch.look(&self.run, &sight)
     }
 
@@ -209,9 +203,7 @@ fn what_is_open_at_a_lost_client_counts_as_bad() {
     clients.report(&report, at(0)).unwrap();
     let slow = |second, over| {
         let silent = clients.silent(at(second));
-        let (counts, pages, budget, last_report) = (clients.run(RUN), 0, None, None);
-        let sight = Sight { now: at(second), counts, silent: &silent, over, last_report, budget, pages };
-        sight.arms(&guarded()).treated().slow
+        Sight::new(&guarded(), clients.run(RUN), &silent, (at(second), over)).arms().treated().slow
     };
     assert_eq!((slow(4, false), slow(5, false), slow(4, true)), (0, 10, 10));
     assert_eq!(clients.silent(at(5)), BTreeSet::from([daybreak_model::InstanceId::new(1)]));
@@ -232,10 +224,7 @@ fn invariant_4_a_ramp_grows_by_time_and_each_stage_counts_by_its_own_share() {
     assert_eq!(stage(&mut run, 200), (2, "10%".to_owned(), true));
     assert_eq!(Run::planned(&ramp, percentage("5%"), at(0)).len(), 1, "no stage treats as much as the last");
     let sight_at = |stage: u32, percentage: &str| {
-        let silent = BTreeSet::new();
-        let sight =
-            Sight { now: at(0), counts: None, silent: &silent, over: false, last_report: None, budget: None, pages: 0 };
-        let stages = sight.arms(&run).stages;
+        let stages = Sight::new(&run, None, &BTreeSet::new(), (at(0), false)).arms().stages.clone();
         assert_eq!(stages[stage as usize].percentage.to_string(), percentage);
         stages.len()
     };
