@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, OTHER, operation_name};
+use super::missing::Told;
 use super::run_keys::RunKeys;
 
 /// Arms of one client, by root operation and ramp stage; what is beyond is counted as [`OTHER`].
@@ -78,6 +79,7 @@ struct ClientPart {
     arms: BTreeMap<(String, u32, Arm), ArmTotals>,
     latencies: BTreeMap<(String, u32, Arm), Latencies>,
     last_struck: Option<Timestamp>,
+    told: Told,
 }
 
 impl ArmTotals {
@@ -106,6 +108,11 @@ impl ArmTotals {
             slow: with(self.slow, other.slow),
             cancelled: with(self.cancelled, other.cancelled),
         }
+    }
+
+    /// What happened: draws, strikes and outcomes.
+    const fn events(&self) -> u64 {
+        self.requests.saturating_add(self.strikes).saturating_add(self.settled)
     }
 
     /// Requests whose outcome is not known.
@@ -239,6 +246,18 @@ impl RunCounts {
         self.clients.iter().filter(move |(_, part)| struck(part)).map(|(client, _)| *client)
     }
 
+    pub(super) fn knows(&self, client: InstanceId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    pub(super) fn told(&mut self, client: InstanceId) -> &mut Told {
+        &mut self.clients.entry(client).or_default().told
+    }
+
+    pub(super) fn tellings(&self) -> impl Iterator<Item = (InstanceId, Told)> + '_ {
+        self.clients.iter().map(|(client, part)| (*client, part.told))
+    }
+
     /// Takes the arms of a report in, which is newer than any before it of the same client.
     pub(super) fn report(&mut self, client: &Client, report: &Report, counted: &[&ArmCounts], now: Timestamp) {
         let part = self.clients.entry(report.client).or_default();
@@ -258,6 +277,7 @@ impl RunCounts {
             let before = part.arms.entry((operation, stage, arm)).or_default();
             let grown = totals.zip(*before, u64::saturating_sub);
             *before = before.zip(totals, u64::max);
+            part.told.came = part.told.came.saturating_add(grown.events());
             if grown.struck > 0 || grown.strikes > 0 {
                 part.last_struck = Some(now);
                 let most = self.most_struck.entry((client.service.clone(), stage, arm)).or_default();

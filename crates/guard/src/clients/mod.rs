@@ -6,6 +6,7 @@
 
 mod client;
 mod counts;
+mod missing;
 mod point_keys;
 mod points;
 mod run_keys;
@@ -140,6 +141,14 @@ impl Clients {
             if let Some(run) = self.runs.get_mut(&id) {
                 run.report(client, report, &arms, now);
             }
+        }
+        for (id, counted) in &report.counted {
+            if let Some(run) = self.runs.get_mut(id) {
+                run.counted(report.client, *counted, now);
+            }
+        }
+        if report.goodbye {
+            self.runs.values_mut().for_each(|run| run.farewell(report.client));
         }
     }
 
