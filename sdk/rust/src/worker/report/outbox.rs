@@ -21,6 +21,9 @@ use rows::{Kind, Row, rows};
 
 /// The shortest bound that a server which refuses a report as too long brings us to.
 const BYTES_MIN: usize = 16 * 1024;
+/// In one of so many parts, ended runs come before active ones, if they have something new: so they are heard in time
+/// for their verdict, whatever the others have to say.
+const ENDED_FIRST: u64 = 4;
 /// The names of the fields that a report in parts has beside its rows.
 const FIELD_NAMES: usize = 120;
 
@@ -132,13 +135,13 @@ impl Parts<'_> {
     /// Fills a report that says nothing so far with as much of all as fits. Each kind may have a share of what is left.
     fn fill(&mut self, report: &mut Report, mut all: Report) -> Result<(), serde_json::Error> {
         let active: BTreeSet<RunId> = report.runs.iter().copied().collect();
-        let (active, ended): (Vec<_>, Vec<_>) =
-            stages(all.arms).into_iter().partition(|(_, ((run, ..), _))| active.contains(run));
-        let active = active.into_iter().map(|(_, stage)| (0, stage));
-        report.arms = self.take_stages(Kind::Active, active, &mut all.operations, report, self.room / 4 * 3)?;
-        let half = self.room / 2;
-        let ended = self.take_stages(Kind::Ended, ended.into_iter(), &mut all.operations, report, half)?;
-        report.arms.extend(ended);
+        let ended_first = self.outbox.turn.is_multiple_of(ENDED_FIRST);
+        let rank = |(order, stage): (usize, Stage)| match active.contains(&stage.0.0) {
+            true => (if ended_first { usize::MAX } else { 0 }, stage),
+            false => (order + 1, stage),
+        };
+        let stages = stages(all.arms).into_iter().map(rank).collect();
+        report.arms = self.take_stages(stages, &mut all.operations, report, self.room / 4 * 3)?;
         let operations = rows(Kind::Operations, all.operations)?;
         report.operations.extend(self.take(operations, self.room / 2));
         let slos = all.slos.into_iter().map(|slo| (slo.slo.clone(), slo));
@@ -151,15 +154,14 @@ impl Parts<'_> {
     /// Takes arms, and with them the requests of their operations: the server takes shares of these.
     fn take_stages(
         &mut self,
-        kind: Kind,
-        stages: impl Iterator<Item = (usize, Stage)>,
+        stages: Vec<(usize, Stage)>,
         operations: &mut BTreeMap<String, OperationCounts>,
         report: &mut Report,
         room: usize,
     ) -> Result<Vec<ArmCounts>, serde_json::Error> {
-        let (ranks, stages): (Vec<_>, Vec<_>) = stages.unzip();
+        let (ranks, stages): (Vec<_>, Vec<_>) = stages.into_iter().unzip();
         let mut with_operations = Vec::new();
-        for (row, rank) in rows(kind, stages)?.into_iter().zip(ranks) {
+        for (row, rank) in rows(Kind::Stages, stages)?.into_iter().zip(ranks) {
             let (_, _, operation) = &row.item.0;
             let own = operations.get(operation).map(|counts| (operation.clone(), *counts));
             let beside = rows(Kind::Operations, own)?.first().map_or(0, |row| row.bytes);

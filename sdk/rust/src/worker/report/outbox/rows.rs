@@ -6,10 +6,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// What is counted; first come those that runs depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
-    /// The arms of active runs.
-    Active,
-    /// Those of ended ones, whose last requests are still counted.
-    Ended,
+    /// Both arms of one run, in one stage and one operation.
+    Stages,
     Operations,
     Slos,
     Points,
@@ -35,9 +33,7 @@ pub(super) fn rows<N: Serialize, V: Serialize>(
     items: impl IntoIterator<Item = (N, V)>,
 ) -> Result<Vec<Row<(N, V)>>, serde_json::Error> {
     let row = |item: (N, V)| {
-        // A run's arms go on under the same name when it has ended.
-        let of = if matches!(kind, Kind::Ended) { Kind::Active } else { kind };
-        let (name, value) = (serde_json::to_vec(&(of as u8, &item.0))?, serde_json::to_vec(&item.1)?);
+        let (name, value) = (serde_json::to_vec(&(kind as u8, &item.0))?, serde_json::to_vec(&item.1)?);
         let (bytes, name, value) = (name.len() + value.len(), xxh3_64(&name), xxh3_64(&value));
         Ok(Row { name, value, rank: 0, bytes, beside: 0, item })
     };
