@@ -158,9 +158,10 @@ mod tests {
         for number in 0..OPERATIONS_MAX + 50 {
             drop(operations.get(&format!("GET /{number}")).open());
         }
+        drop(operations.get(&"x".repeat(OPERATION_LENGTH_MAX + 1)).open());
         let counts = operations.counts();
         assert_eq!(counts.len(), OPERATIONS_MAX + 1);
-        assert_eq!(counts[OTHER], OperationCounts { requests: 50, open: 0 });
+        assert_eq!(counts[OTHER], OperationCounts { requests: 51, open: 0 });
     }
 
     #[test]
