@@ -23,6 +23,8 @@ pub use sight::{BudgetSight, Sight};
 pub const SETTLING: SignedDuration = SignedDuration::from_secs(15);
 /// Without a report for so long, a run is blind.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(5);
+/// A run is blind where a client has counted something of it, goes on reporting, and for so long does not say what.
+pub const MISSING_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// With fewer eligible requests in its first minute, a run's traffic says nothing by falling.
 pub const FIRST_MINUTE_MIN: u64 = 100;
 /// Moments of a timeline.
@@ -64,7 +66,8 @@ impl Watch {
     pub fn look(&mut self, run: &Run, sight: &Sight) -> Option<Event> {
         let (arms, requests) = (sight.arms(), sight.requests());
         // Where nobody reports, what is open counts as bad everywhere: that is no evidence of harm.
-        if let Some((cause, reason)) = blind(run, sight).filter(|_| run.guard.is_some()) {
+        let blind = blind(run, sight).or_else(|| half_blind(sight));
+        if let Some((cause, reason)) = blind.filter(|_| run.guard.is_some()) {
             return Some(Event::Guard { cause, reason });
         }
         let shown = self.evidence.look(arms);
@@ -231,6 +234,18 @@ fn blind(run: &Run, sight: &Sight) -> Option<(Cause, String)> {
     let settled = sight.now.duration_since(run.started_at) >= SETTLING;
     (settled && silence >= SILENT_AFTER).then(|| {
         let sentence = format!("no client that takes part has reported for {} s", silence.as_secs());
+        (Cause::StaleReports, sentence)
+    })
+}
+
+/// Nor does anybody where what was counted does not come, whatever else is reported.
+fn half_blind(sight: &Sight) -> Option<(Cause, String)> {
+    let waited = sight.now.duration_since(sight.missing_since?);
+    (waited >= MISSING_AFTER).then(|| {
+        let sentence = format!(
+            "a client has counted requests of this run, and for {} s its reports have not said what became of them",
+            waited.as_secs()
+        );
         (Cause::StaleReports, sentence)
     })
 }

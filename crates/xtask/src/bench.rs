@@ -15,7 +15,7 @@ use crate::workspace;
 const BENCHES: &[(&str, &[&str])] = &[
     ("evaluation", &["-p", "daybreak-engine", "--benches"]),
     ("control", &["-p", "daybreak-control", "--benches"]),
-    ("the SDK", &["-p", "daybreak-sdk", "--benches"]),
+    ("the SDK", &["-p", "daybreak-sdk", "--benches", "--features", "actix,tower"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
     ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),
     ("changes", &["-p", "daybreak-tests", "--bench", "changes"]),

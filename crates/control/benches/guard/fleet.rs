@@ -205,6 +205,7 @@ impl Client {
             operations: others.chain([operation(service)]).map(|name| (name, OperationCounts::default())).collect(),
             points: own.map(|run| (key(&format!("point-{run}")), point.clone())).collect(),
             arms: Vec::new(),
+            counted: BTreeMap::new(),
             slos: Vec::new(),
             keys: Vec::new(),
             evaluations: BTreeMap::new(),
@@ -242,6 +243,10 @@ impl Client {
             }
         }
         self.report.arms = changed;
+        self.report.counted.clear();
+        for ((run, _), counts) in &self.arms {
+            *self.report.counted.entry(*run).or_default() += counts.events();
+        }
     }
 }
 

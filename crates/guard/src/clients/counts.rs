@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, OTHER, operation_name};
+use super::missing::Told;
 use super::part::{ARMS_MAX, ArmKey, ClientPart};
 use super::places::{Place, PlacesOfService};
 use super::run_keys::RunKeys;
@@ -53,6 +54,8 @@ pub struct RunCounts {
     clients: BTreeMap<InstanceId, ClientPart>,
     /// Those of them that fell silent so long ago that nothing else is known of them.
     gone: BTreeSet<InstanceId>,
+    /// Those of them of which arms are missing.
+    pub(super) behind: BTreeSet<InstanceId>,
     /// When a client that has it last reported.
     last_report: Option<Timestamp>,
     /// Where the run draws by an attribute.
@@ -101,6 +104,11 @@ impl ArmTotals {
             slow: with(self.slow, other.slow),
             cancelled: with(self.cancelled, other.cancelled),
         }
+    }
+
+    /// What happened: draws, strikes and outcomes.
+    const fn events(&self) -> u64 {
+        self.requests.saturating_add(self.strikes).saturating_add(self.settled)
     }
 
     /// Requests whose outcome is not known.
@@ -232,6 +240,7 @@ impl RunCounts {
     pub(super) fn lose(&mut self, client: InstanceId) {
         if self.clients.contains_key(&client) {
             self.gone.insert(client);
+            self.behind.remove(&client);
         }
     }
 
@@ -243,6 +252,18 @@ impl RunCounts {
     /// Notes that a client that has it has reported.
     pub(super) fn hear(&mut self, now: Timestamp) {
         self.last_report = self.last_report.max(Some(now));
+    }
+
+    pub(super) fn knows(&self, client: InstanceId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    pub(super) fn told(&self, client: InstanceId) -> Option<&Told> {
+        self.clients.get(&client).map(|part| &part.told)
+    }
+
+    pub(super) fn told_mut(&mut self, client: InstanceId) -> &mut Told {
+        &mut self.clients.entry(client).or_default().told
     }
 
     /// Takes the arms of a report in, which is newer than any before it of the same client.
@@ -273,6 +294,7 @@ impl RunCounts {
         }
         for (key, totals) in latest {
             let (grown, most) = part.raise(key, totals);
+            part.told.came = part.told.came.saturating_add(grown.events());
             let stage = self.stages.entry((key.stage, key.arm)).or_default();
             stage.totals = stage.totals.plus(grown);
             let service = match stage.services.get_mut(&client.service) {

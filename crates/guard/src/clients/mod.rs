@@ -6,6 +6,7 @@
 
 mod client;
 mod counts;
+mod missing;
 mod part;
 mod places;
 mod point_keys;
@@ -158,6 +159,14 @@ impl Clients {
             if let Some(run) = self.runs.get_mut(&id) {
                 run.report(client, &arms, &mut places, now);
             }
+        }
+        for (id, counted) in &report.counted {
+            if let Some(run) = self.runs.get_mut(id) {
+                run.counted(report.client, *counted, now);
+            }
+        }
+        if report.goodbye {
+            self.runs.values_mut().for_each(|run| run.farewell(report.client));
         }
     }
 

@@ -6,6 +6,7 @@ use daybreak_model::Arm;
 use jiff::Timestamp;
 
 use super::counts::{ArmTotals, Latencies};
+use super::missing::Told;
 
 /// Arms of one client, by root operation and ramp stage; what is beyond is counted as another one.
 pub(super) const ARMS_MAX: usize = 10_000;
@@ -28,6 +29,7 @@ pub(super) struct ClientPart {
     /// Arms whose latencies are kept.
     with_latencies: usize,
     pub(super) last_struck: Option<Timestamp>,
+    pub(super) told: Told,
 }
 
 #[derive(Clone, Debug, PartialEq)]

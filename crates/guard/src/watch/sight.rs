@@ -18,6 +18,8 @@ pub struct Sight {
     pub now: Timestamp,
     /// When a client that takes part last reported.
     pub last_report: Option<Timestamp>,
+    /// Since when a client that goes on reporting does not say what became of what it counted.
+    pub missing_since: Option<Timestamp>,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
     /// Pages of its guard's on-call since it started.
@@ -58,7 +60,15 @@ impl Sight {
                 (Arms { full, ..arms(run, &keys()) }, Some(requests))
             }
         };
-        Self { now, last_report: counts.and_then(RunCounts::last_report), budget: None, pages: 0, arms, requests }
+        Self {
+            now,
+            last_report: counts.and_then(RunCounts::last_report),
+            missing_since: counts.and_then(|counts| counts.missing_since(silent)),
+            budget: None,
+            pages: 0,
+            arms,
+            requests,
+        }
     }
 
     /// Both arms in the units of the draw, stage by stage: what evidence is made of. Keys, where the run draws by an

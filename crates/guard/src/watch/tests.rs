@@ -25,6 +25,8 @@ struct Scene {
     pages: usize,
     budget: BudgetSight,
     speaks: bool,
+    /// Whether the arms are in its reports.
+    says_arms: bool,
 }
 
 impl Scene {
@@ -41,6 +43,7 @@ impl Scene {
             pages: 0,
             budget: BudgetSight::default(),
             speaks: true,
+            says_arms: true,
         }
     }
 
@@ -73,7 +76,9 @@ impl Scene {
             counts
         };
         let arms = vec![counted(Arm::Treated, self.treated), counted(Arm::Control, self.control)];
-        let report = Report { runs: vec![RUN], arms, ..report(1, self.sequence) };
+        let counted = [(RUN, arms.iter().map(daybreak_model::wire::ArmCounts::events).sum())].into();
+        let arms = if self.says_arms { arms } else { Vec::new() };
+        let report = Report { runs: vec![RUN], arms, counted, ..report(1, self.sequence) };
         self.clients.report(&report, at(second)).unwrap();
     }
 
@@ -136,6 +141,26 @@ fn invariant_5_a_run_that_nobody_reports_of_is_ended() {
     // From the beginning: it may settle.
     let mut mute = Scene { speaks: false, ..Scene::new(guarded()) };
     assert_eq!(mute.within(100, [10, 90], [0, 0]), Some((15, Cause::StaleReports)));
+}
+
+/// Its other counters go on coming: a run whose arms find no room in a report must not go on unseen.
+#[test]
+fn invariant_5_a_run_whose_arms_never_come_is_ended() {
+    // Requests of either arm in each second, and when that ends the run.
+    let cases = [([10, 90], Some(110)), ([0, 90], Some(110)), ([1, 0], Some(110)), ([0, 0], None)];
+    for (requests, expected) in cases {
+        let mut scene = Scene::new(guarded());
+        assert_eq!(scene.within(99, [10, 90], [0, 0]), None);
+        scene.says_arms = false;
+        let ends = (100..125).find_map(|second| scene.second(second, requests, [0, 0]).map(|event| (second, event)));
+        assert_eq!(ends.as_ref().map(|(second, _)| *second), expected, "{requests:?}");
+        let cause = ends.map(|(_, event)| matches!(event, Event::Guard { cause: Cause::StaleReports, .. }));
+        assert_eq!(cause, expected.map(|_| true));
+    }
+    // From the beginning, and without a guard.
+    let mute = |run| Scene { says_arms: false, ..Scene::new(run) }.within(100, [0, 90], [0, 0]);
+    assert_eq!(mute(guarded()), Some((11, Cause::StaleReports)));
+    assert_eq!(mute(Run { guard: None, ..guarded() }), None);
 }
 
 #[test]
