@@ -38,6 +38,7 @@ impl Control {
                 self.keep_halt_if_idle(),
                 self.tend_tokens(),
                 self.tend_budgets(),
+                self.tend_evidence(),
                 self.tend_schedules()
             )
         };
@@ -62,7 +63,7 @@ impl Control {
             match active.step(event, at).first() {
                 Some(Effect::AnnounceStage) => grown.push(*id),
                 Some(_) => {
-                    tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
+                    log_end(&active.run);
                     ended.push(*id);
                 }
                 None => {}
@@ -70,7 +71,7 @@ impl Control {
         }
         runs.take_out(&ended);
         for (id, conclusion) in &concluded {
-            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
+            tracing::info!(run = %id, verdict = conclusion.verdict(), why = conclusion.sentence, "concluded");
             runs.keep_conclusion(*id, conclusion, now);
         }
         self.announce_ended(&ended);
@@ -175,6 +176,13 @@ impl Control {
         if wanted && let Err(error) = self.keep_halt().await {
             tracing::error!(error, "the halt would not outlive the server; it is tried on");
         }
+    }
+}
+
+fn log_end(run: &Run) {
+    if let Some(end) = &run.end {
+        let (fault, ended, why) = (&run.spec.fault, end.ended, end.reason.as_deref());
+        tracing::info!(run = %run.id, %fault, %ended, why, "ended");
     }
 }
 
