@@ -282,7 +282,9 @@ impl Control {
             false => None,
         };
         for overridden in &overridden {
-            tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
+            // None of its parts lacks a JSON form.
+            let overridden = serde_json::to_string(overridden).unwrap_or_default();
+            tracing::info!(overridden, "a file and an operator changed the same, and the file won");
         }
         let unwritable = |error: serde_json::Error| Refusal::Store(error.to_string());
         let base = files_base.as_deref().map(|base| files::base::to_store(before.files_base(), base));

@@ -48,7 +48,7 @@ pub(super) fn block(view: &View, progress: Progress) -> Vec<String> {
         lines.push(format!("  budget   {} bad of {} that it may spend", spent.bad, short(spent.max)));
     }
     lines.push(format!("  harm     e-value {} of 100; {}", evidence.e_value(), harm(view, &evidence)));
-    lines.extend(view.warnings.iter().map(|warning| format!("  warning  {warning}")));
+    lines.extend(view.warnings.iter().map(|warning| format!("  warning  {}", warning.sentence)));
     lines
 }
 

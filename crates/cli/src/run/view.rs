@@ -27,7 +27,14 @@ pub(super) struct View {
     pub(super) tolerated: String,
     pub(super) evidence: Option<Evidence>,
     pub(super) clients: usize,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What looks wrong with it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Warning {
+    pub(super) sentence: String,
 }
 
 /// One stage of a ramp, but the last.

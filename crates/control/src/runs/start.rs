@@ -177,7 +177,8 @@ impl Control {
         let spec = self.pin(&state, key, fault, request.shadow);
         let (admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
-            return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
+            let Admission { refusals, warnings, .. } = admission;
+            return Err(Refusal::NotAdmitted { after: clears_after(&refusals, now), refusals, warnings });
         };
         let run = Run {
             id: RunId::new(self.inner.entropy.lock().random()),
@@ -327,6 +328,8 @@ impl Control {
             max_blast_radius: self.inner.options.max_blast_radius,
             fault,
             hours: state.resources().hours.get(&fault.hours),
+            protect: &state.resources().protect,
+            listening_since: self.inner.opened_at,
             start,
             halted: halted.as_deref(),
             shares: shares.clone(),
@@ -338,6 +341,13 @@ impl Control {
         });
         (admission, known.and_then(Known::pinned), shares)
     }
+}
+
+/// After how long nothing stands against it any more, as far as that is known: none where something does not clear by itself.
+fn clears_after(refusals: &[admission::Refusal], now: Timestamp) -> Option<Millis> {
+    let clears = refusals.iter().map(|refusal| refusal.clears_at).collect::<Option<Vec<_>>>()?;
+    let wait = clears.into_iter().max()?.duration_since(now).as_millis();
+    Some(Millis::new(u64::try_from(wait).unwrap_or_default()))
 }
 
 fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor: &Actor) -> store::Event {

@@ -33,6 +33,7 @@ impl Control {
                 self.keep_halt_if_idle(),
                 self.tend_tokens(),
                 self.tend_budgets(),
+                self.tend_evidence(),
                 self.tend_schedules()
             )
         };
@@ -58,7 +59,7 @@ impl Control {
         let mut runs = self.inner.runs.lock();
         self.step(&mut runs, |id| Some(events.remove(&id).unwrap_or(Event::Tick)), now);
         for (id, conclusion) in &concluded {
-            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
+            tracing::info!(run = %id, verdict = conclusion.verdict(), why = conclusion.sentence, "concluded");
             runs.keep_conclusion(*id, conclusion, now);
         }
         drop(runs);
@@ -82,7 +83,7 @@ impl Control {
             match active.step(event, at).first() {
                 Some(Effect::AnnounceStage) => grown.push(*id),
                 Some(_) => {
-                    tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
+                    log_end(&active.run);
                     ended.push(*id);
                 }
                 None => {}
@@ -155,6 +156,13 @@ impl Control {
         if wanted && let Err(error) = self.keep_halt().await {
             tracing::error!(error, "the halt would not outlive the server; it is tried on");
         }
+    }
+}
+
+fn log_end(run: &Run) {
+    if let Some(end) = &run.end {
+        let (fault, ended, why) = (&run.spec.fault, end.ended, end.reason.as_deref());
+        tracing::info!(run = %run.id, %fault, %ended, why, "ended");
     }
 }
 

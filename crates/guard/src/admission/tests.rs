@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::{DrawBy, Guard, GuardPolicy};
 
@@ -12,6 +12,8 @@ fn point() -> FaultPoint {
     FaultPoint { clients: 1, permitting: 1, passes: 10, unscoped: 0, services: BTreeMap::new() }
 }
 
+static NOBODY: BTreeSet<Key> = BTreeSet::new();
+
 fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
     Facts {
         now: at(0),
@@ -20,6 +22,8 @@ fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
         max_blast_radius: LIMIT_DEFAULT,
         fault,
         hours,
+        protect: &NOBODY,
+        listening_since: at(-86_400),
         start: Start::default(),
         halted: None,
         point: point(),

@@ -83,7 +83,7 @@ fn head(page: &mut String, seen: &Seen, evidence: &Evidence, environment: &str) 
         let _ = writeln!(page, "<blockquote><span class=\"dim\">believed:</span> {}</blockquote>", Text(hypothesis));
     }
     for warning in &seen.warnings {
-        let _ = writeln!(page, "<p class=\"inconclusive\">{}</p>", Text(warning));
+        let _ = writeln!(page, "<p class=\"inconclusive\">{}</p>", Text(&warning.sentence));
     }
 }
 

@@ -33,7 +33,13 @@ pub(super) struct Seen {
     pub(super) slo: Option<String>,
     pub(super) tolerated: String,
     pub(super) evidence: Option<Evidence>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Warning {
+    pub(super) sentence: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
