@@ -92,6 +92,7 @@ impl Bench {
             halted: None,
             keys: None,
             point,
+            near_point: None,
             shares: Vec::new(),
             busy: Vec::new(),
             last_ended_at: None,
