@@ -91,8 +91,9 @@ fn halted(answer: &Value) -> String {
     let ended = if ended.is_empty() { "no run was active".to_owned() } else { format!("ended: {ended}") };
     let number = |name: &str| answer[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
     let (confirmed, clients) = (number("confirmed"), number("clients"));
+    let others = if confirmed < clients { "; the others stop with their lease" } else { "" };
     format!(
-        "everything is halted; {ended}\n{confirmed} of {} confirmed; the others stop with their lease\n\
+        "everything is halted; {ended}\n{confirmed} of {} confirmed{others}\n\
          nothing starts until `daybreak halt --lift`\n",
         counted(clients, "client")
     )
@@ -129,6 +130,6 @@ mod tests {
             assert_eq!(said, expected);
         }
         let said = halted(&json!({ "ended": ["1"], "confirmed": 2, "clients": 3 }));
-        assert!(said.starts_with("everything is halted; ended: run 1\n2 of 3 clients confirmed"), "{said}");
+        assert!(said.starts_with("everything is halted; ended: run 1\n2 of 3 clients confirmed; the others"), "{said}");
     }
 }

@@ -219,7 +219,7 @@ impl Control {
     /// When no files are served, they cannot be read, or the edit is refused.
     pub async fn take_files(&self, actor: Actor) -> Result<Changed, LoadError> {
         let folder = self.inner.files.lock().as_ref().map(|files| files.folder.clone());
-        let folder = folder.ok_or_else(|| LoadError::Files(FilesError::NotServed))?;
+        let folder = folder.ok_or(LoadError::Files(FilesError::NotServed))?;
         let sources = read::read(folder).await?;
         let files = sources.len();
         match self.apply_files_as(sources.clone(), actor).await {

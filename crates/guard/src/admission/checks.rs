@@ -126,13 +126,16 @@ fn no_clients(facts: &Facts<'_>) -> Option<Refusal> {
     let (point, known) = (&facts.fault.point, facts.point.clients);
     let (sentence, clears) = match (facts.point.permitting, known) {
         (1.., _) => return None,
-        (_, 0) => (
-            format!("no live client knows the fault point `{point}`"),
-            match &facts.near_point {
-                Some(near) => format!("did you mean `{near}`? Else start the application that has `{point}`"),
-                None => "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
-            },
-        ),
+        (_, 0) => match &facts.near_point {
+            Some(near) => (
+                format!("no live client knows the fault point `{point}`; did you mean `{near}`?"),
+                "mend the fault's `point`, or start the application that has it".to_owned(),
+            ),
+            None => (
+                format!("no live client knows the fault point `{point}`"),
+                "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
+            ),
+        },
         _ => (
             format!("{known} live clients know the fault point `{point}`, and all of them forbid faults there"),
             "permit faults in the application (`DAYBREAK_FAULTS`, the client's allow-list)".to_owned(),

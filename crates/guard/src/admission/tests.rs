@@ -165,6 +165,8 @@ fn invariant_5_no_start_without_a_client_that_can_be_struck() {
     let code = RefusalCode::NoClients;
     check(&with(0, 0), code, "no live client knows the fault point `payment.gateway`", "fault-points", None, false);
     check(&with(3, 0), code, "3 live clients know", "DAYBREAK_FAULTS", None, false);
+    let mistyped = Facts { near_point: Key::new("payments.gateway").ok(), ..with(0, 0) };
+    check(&mistyped, code, "did you mean `payments.gateway`?", "mend the fault's `point`", None, false);
 }
 
 /// A sticky run's limits are measured by keys.
