@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::admission::RefusalCode;
 use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio};
+use crate::readable::e_value;
 use crate::run::{Event, Guarded, Run};
 
 pub use sight::{BudgetSight, Sight};
@@ -156,16 +157,16 @@ impl Watch {
             Cause::Harm => (
                 cause,
                 format!(
-                    "treated requests do worse: the e-value of harm is {:.0}, where {:.0} ends a run",
-                    self.evidence.harm().ln().exp(),
+                    "treated requests do worse: the e-value of harm is {}, where {:.0} ends a run",
+                    e_value(self.evidence.harm().ln()),
                     harm::THRESHOLD
                 ),
             ),
             _ => (
                 cause,
                 format!(
-                    "the arms do not come out as drawn: the e-value of their sizes is {:.0}, where {:.0} ends a run",
-                    self.evidence.ratio().ln().exp(),
+                    "the arms do not come out as drawn: the e-value of their sizes is {}, where {:.0} ends a run",
+                    e_value(self.evidence.ratio().ln()),
                     ratio::THRESHOLD
                 ),
             ),
