@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -156,6 +157,7 @@ fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
     let mut decoded = if options.prune { draft.alone(today) } else { draft.over(served, today) };
     if options.keep_state {
         for (key, flag) in &mut decoded.resources.flags {
+            let flag = Arc::make_mut(flag);
             flag.enabled = served.flags.get(key).map_or(flag.enabled, |served| served.enabled);
         }
         for (key, fault) in &mut decoded.resources.faults {

@@ -245,7 +245,7 @@ impl Control {
             let merged = document::merge(state.files_base(), &file, state.resources()).map_err(Refusal::Invalid)?;
             let (resources, overridden, warnings) = (merged.resources, merged.notes, warnings.clone());
             let files_base = Some(Arc::clone(&file));
-            Ok(Proposal { resources, warnings, overridden, dry_run: false, removes: true, files_base })
+            Ok(Proposal { resources, touched: None, warnings, overridden, dry_run: false, removes: true, files_base })
         };
         let changed = self.change(actor, propose).await?;
         for warning in &changed.warnings {
