@@ -23,8 +23,9 @@ use crate::Control;
 const STORE_WAIT: Duration = Duration::from_millis(500);
 /// How long a leadership holds without being confirmed.
 const LEADERSHIP_HOLD: Millis = Millis::from_secs(10);
-/// How long after a run's end its last requests are counted.
+/// How long after a run's end its last requests are counted, at most and at least.
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
+const DRAIN_MIN: SignedDuration = SignedDuration::from_secs(5);
 
 impl Control {
     /// Looks at every run, and ends those that must not go on; then confirms the leadership, records what is still to
@@ -47,12 +48,12 @@ impl Control {
     /// The part that waits for nothing. What it looks at, it looks at without the runs' lock, which a stop needs.
     pub(super) fn tick_guard(&self) {
         let (now, elapsed) = (self.inner.clock.now(), self.inner.clock.elapsed());
-        let (active, drained) = {
+        let (active, draining) = {
             let runs = self.inner.runs.lock();
-            (runs.active().cloned().collect::<Vec<_>>(), runs.drained(now))
+            (runs.active().cloned().collect::<Vec<_>>(), runs.draining(now))
         };
-        let (mut events, concluded) = self.look_at(&active, &drained, now);
-        drop((active, drained));
+        let (mut events, concluded) = self.look_at(&active, draining, now);
+        drop(active);
         let mut runs = self.inner.runs.lock();
         let (mut ended, mut grown) = (Vec::new(), Vec::new());
         for (id, active) in &mut runs.active {
@@ -84,7 +85,7 @@ impl Control {
     fn look_at(
         &self,
         active: &[Arc<Run>],
-        drained: &[Arc<Run>],
+        mut draining: Vec<Arc<Run>>,
         now: Timestamp,
     ) -> (BTreeMap<RunId, Event>, Vec<(RunId, Conclusion)>) {
         let limit = self.inner.options.max_blast_radius;
@@ -109,7 +110,8 @@ impl Control {
             }
         }
         drop(watches);
-        let concluded = self.conclude(drained, &mut clients, now);
+        draining.retain(|run| is_drained(run, &clients, now));
+        let concluded = self.conclude(&draining, &mut clients, now);
         clients.sweep(now);
         (events, concluded)
     }
@@ -179,12 +181,21 @@ impl Control {
 }
 
 impl super::RunTable {
-    /// The runs that ended long enough ago for their last requests to be through, and are still counted.
-    fn drained(&self, now: Timestamp) -> Vec<Arc<Run>> {
+    /// The runs that ended some time ago, and are still counted.
+    fn draining(&self, now: Timestamp) -> Vec<Arc<Run>> {
         let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
-        let over = |run: &&Arc<Run>| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
-        counting.filter(over).cloned().collect()
+        counting.filter(|run| since_end(run, now).is_none_or(|since| since >= DRAIN_MIN)).cloned().collect()
     }
+}
+
+/// Whether the last requests of a run that has ended are through, or have had their time.
+fn is_drained(run: &Run, clients: &Clients, now: Timestamp) -> bool {
+    let through = || run.end.as_ref().is_some_and(|end| clients.is_through(run.id, end.at));
+    since_end(run, now).is_none_or(|since| since >= DRAIN) || through()
+}
+
+fn since_end(run: &Run, now: Timestamp) -> Option<SignedDuration> {
+    run.end.as_ref().map(|end| now.duration_since(end.at))
 }
 
 /// What ends a run. A run that ends for its own sake is not counted against the others.

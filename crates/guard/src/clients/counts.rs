@@ -78,6 +78,8 @@ struct ClientPart {
     arms: BTreeMap<(String, u32, Arm), ArmTotals>,
     latencies: BTreeMap<(String, u32, Arm), Latencies>,
     last_struck: Option<Timestamp>,
+    /// When it last told of this run.
+    last_told: Option<Timestamp>,
 }
 
 impl ArmTotals {
@@ -228,6 +230,12 @@ impl RunCounts {
         self.latencies.get(&arm)
     }
 
+    /// The clients that counted anything: when they last told of it, and whether all of its requests are settled there.
+    pub(super) fn tellings(&self) -> impl Iterator<Item = (InstanceId, Option<Timestamp>, bool)> + '_ {
+        let settled = |part: &ClientPart| part.arms.values().all(|totals| totals.open() == 0);
+        self.clients.iter().map(move |(client, part)| (*client, part.last_told, settled(part)))
+    }
+
     /// The clients that counted anything.
     pub fn clients(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.clients.keys().copied()
@@ -242,6 +250,7 @@ impl RunCounts {
     /// Takes the arms of a report in, which is newer than any before it of the same client.
     pub(super) fn report(&mut self, client: &Client, report: &Report, counted: &[&ArmCounts], now: Timestamp) {
         let part = self.clients.entry(report.client).or_default();
+        part.last_told = Some(now);
         let mut latest: BTreeMap<(String, u32, Arm), ArmTotals> = BTreeMap::new();
         self.keys.take_in(counted);
         for arm in counted {
