@@ -95,7 +95,8 @@ fn look(watch: &mut Watch, run: &mut Run, clients: &Clients, now: Timestamp) {
     let (silent, counts) = (clients.silent(now), clients.run(RUN));
     let last_report = clients.iter().map(|client| client.last_heard).max();
     for over in [false, true] {
-        let sight = Sight { last_report, ..Sight::new(run, counts, &silent, (now, over)) };
+        let mut sight = Sight::new(run, counts, &silent, (now, over));
+        sight.last_report = last_report;
         let finding = match watch.look(run, &sight) {
             Some(event) if !over => {
                 let _ = run.step(event, now);

@@ -66,7 +66,7 @@ impl Server {
         let arrived = self.arriving.remove(&self.looks).unwrap_or_default();
         arrived.iter().for_each(|report| self.take_in(report, now));
         let silent = self.clients.silent(now);
-        let sight = sight(&self.clients, &silent, now, false);
+        let sight = sight(&self.run, &self.clients, &silent, now, false);
         let event = self.watch.look(&self.run, &sight);
         self.looks += 1;
         matches!(event, Some(Event::Guard { cause: Cause::Harm | Cause::InstrumentationBroken, .. }))
@@ -76,7 +76,7 @@ impl Server {
     pub(crate) fn finding(&self) -> Finding {
         let now = at(self.step * self.looks as i64);
         let silent = self.clients.silent(now);
-        self.watch.finding(&self.run, &sight(&self.clients, &silent, now, false))
+        self.watch.finding(&self.run, &sight(&self.run, &self.clients, &silent, now, false))
     }
 
     /// What it shows in the end, after a last report that arrives.
@@ -87,7 +87,7 @@ impl Server {
             self.take_in(&report(process, self.sequence, arms), now);
         }
         let silent = BTreeSet::new();
-        let sight = sight(&self.clients, &silent, now, true);
+        let sight = sight(&self.run, &self.clients, &silent, now, true);
         self.watch.look_last(&self.run, &sight);
         self.watch.finding(&self.run, &sight)
     }
@@ -111,8 +111,10 @@ pub(crate) fn is_resilient(finding: &Finding) -> bool {
     finding.verdict == Verdict::Resilient
 }
 
-fn sight<'a>(clients: &'a Clients, silent: &'a BTreeSet<InstanceId>, now: Timestamp, over: bool) -> Sight<'a> {
-    Sight { now, counts: clients.run(ID), silent, over, last_report: Some(now), budget: None, pages: 0 }
+fn sight(run: &Run, clients: &Clients, silent: &BTreeSet<InstanceId>, now: Timestamp, over: bool) -> Sight {
+    let mut sight = Sight::new(run, clients.run(ID), silent, (now, over));
+    sight.last_report = Some(now);
+    sight
 }
 
 /// The row of one arm in a report.
