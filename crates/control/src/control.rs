@@ -29,7 +29,7 @@ use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::pages::Pages;
-use crate::runs::{self, Keeping, RunTable};
+use crate::runs::{self, Due, Keeping, RunTable};
 use crate::schedules::{self, Schedules};
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) opened_at: Timestamp,
     /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
     pub(crate) watches: Mutex<BTreeMap<RunId, Watch>>,
+    /// Held for moments only; who holds it takes no other.
+    pub(crate) due: Mutex<Due>,
     /// Held for moments only, never across a wait; who holds it takes no other.
     pub(crate) keeping: Mutex<Keeping>,
     /// Who holds it tells the store what runs show.
@@ -171,6 +173,7 @@ impl Control {
             reported: Notify::new(),
             opened_at: clock.now(),
             watches: Mutex::default(),
+            due: Mutex::default(),
             keeping: Mutex::new(keeping),
             evidence_keeper: tokio::sync::Mutex::default(),
             entropy: Mutex::new(entropy),

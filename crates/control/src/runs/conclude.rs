@@ -115,7 +115,7 @@ impl Conclusion {
         let latency = |arm| counted.and_then(|counts| counts.latencies(arm)).and_then(Latency::of);
         let spent = run.guard.as_ref().map(|guard| {
             // Requests, also where the arms are made of keys: a budget is made of requests.
-            let treated = sight.requests(run).treated();
+            let treated = sight.requests().treated();
             let bad = if run.spec.shadow { 0 } else { treated.error.saturating_add(treated.slow) };
             Spent { bad, max: guard.spend_max }
         });

@@ -4,6 +4,7 @@ mod conclude;
 mod guarding;
 mod halt;
 pub(crate) mod keep;
+mod look;
 mod reason;
 mod record;
 mod reply;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 
 pub use halt::{HaltView, Lifted};
 pub(crate) use keep::Keeping;
+pub(crate) use look::Due;
 pub(crate) use record::{RECORD_WAIT, Recording};
 pub use start::{PlaceShare, Reserved, StartRequest, Started};
 pub use stop::Stopped;

@@ -19,6 +19,7 @@ use super::guarding::Known;
 use super::{Active, RunView, Starting, subject};
 use crate::change::met;
 use crate::control::not_found;
+use crate::refusal::nearest;
 use crate::{Actor, Control, Precondition, Refusal, State};
 
 /// The longest time over which clients are asked to spread their reports after a start.
@@ -313,6 +314,7 @@ impl Control {
         let clients = self.inner.clients.lock().snapshot();
         let live: Vec<_> = clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now)).collect();
         let known = self.guard_known(state, fault, &live, now);
+        let near_point = nearest(fault.point.as_str(), live.iter().flat_map(|client| client.points.keys()));
         let point = fault_point(&fault.point, live);
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
@@ -336,6 +338,7 @@ impl Control {
             busy,
             last_ended_at,
             point,
+            near_point,
             keys,
             guard: known.as_ref().map(Known::facts),
         });

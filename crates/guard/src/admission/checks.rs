@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::{Facts, Refusal, RefusalCode, guard, hours_key, sticky};
 use crate::blast_radius::{OVERRIDE_MAX, REQUESTS_MIN, Share};
 use crate::hours::{self, Misfit};
+use crate::readable::exact_percent;
 use crate::span::after;
 
 /// What to do where clients have only just begun to report.
@@ -135,10 +136,16 @@ fn no_clients(facts: &Facts<'_>) -> Option<Refusal> {
             ),
             JUST_STARTED.to_owned(),
         ),
-        (_, 0) => (
-            format!("no live client knows the fault point `{point}`"),
-            "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
-        ),
+        (_, 0) => match &facts.near_point {
+            Some(near) => (
+                format!("no live client knows the fault point `{point}`; did you mean `{near}`?"),
+                "mend the fault's `point`, or start the application that has it".to_owned(),
+            ),
+            None => (
+                format!("no live client knows the fault point `{point}`"),
+                "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
+            ),
+        },
         _ => (
             format!("{known} live clients know the fault point `{point}`, and all of them forbid faults there"),
             "permit faults in the application (`DAYBREAK_FAULTS`, the client's allow-list)".to_owned(),
@@ -154,7 +161,9 @@ fn blast_radius(facts: &Facts<'_>) -> Option<Refusal> {
     let sentences: Vec<_> = exceeding().map(describe_share).collect();
     let highest = (limit.ratio() - worst.used).max(0.0) / worst.q;
     let clears = match worst.q {
-        q if q > 0.0 && highest > 0.0 => format!("ask for {:.3}% or less", floor_thousandths(100.0 * highest)),
+        q if q > 0.0 && highest > 0.0 => {
+            format!("ask for {} or less", exact_percent(floor_thousandths(100.0 * highest) / 100.0))
+        }
         _ => "wait until the other runs have ended".to_owned(),
     };
     Some(Refusal {
@@ -172,9 +181,8 @@ fn floor_thousandths(value: f64) -> f64 {
 }
 
 fn describe_share(share: &Share) -> String {
-    let percent = |ratio: f64| format!("{:.3}%", 100.0 * ratio);
     let how = if share.measured {
-        format!("up to {} of them pass the point", percent(share.q))
+        format!("up to {} of them pass the point", exact_percent(share.q))
     } else {
         format!("all of them might pass the point: sticky, or under {REQUESTS_MIN} requests in 15 minutes")
     };
@@ -182,8 +190,8 @@ fn describe_share(share: &Share) -> String {
         "{} {}: {} asked for, {} used by other runs ({how})",
         share.place.service,
         share.place.operation,
-        percent(share.asked),
-        percent(share.used)
+        exact_percent(share.asked),
+        exact_percent(share.used)
     )
 }
 

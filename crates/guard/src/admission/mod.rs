@@ -49,6 +49,8 @@ pub struct Facts<'a> {
     /// What the live clients report of the fault's point:
     /// [`fault_point`](crate::clients::fault_point).
     pub point: FaultPoint,
+    /// The point that live clients know whose name is nearest, where none knows this one.
+    pub near_point: Option<Key>,
     /// What is known of the values of the attribute that the fault draws by; none where nobody counts them.
     pub keys: Option<KeysSeen>,
     /// What the run would touch, beside the active runs: [`shares`](crate::blast_radius::shares), for the

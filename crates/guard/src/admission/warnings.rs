@@ -15,7 +15,12 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
         (
             unmeasured > 0,
             WarningCode::BlastRadiusUnmeasured,
-            format!("in {unmeasured} places it is not known how many requests pass the point; all were assumed to"),
+            match unmeasured {
+                1 => "in one place it is not known how many requests pass the point; all were assumed to".to_owned(),
+                _ => format!(
+                    "in {unmeasured} places it is not known how many requests pass the point; all were assumed to"
+                ),
+            },
         ),
         (
             forbidding > 0 && point.permitting > 0,

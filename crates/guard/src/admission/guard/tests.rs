@@ -112,6 +112,7 @@ impl Bench {
             halted: None,
             keys: self.keys,
             point,
+            near_point: None,
             shares: Vec::new(),
             busy: Vec::new(),
             last_ended_at: None,
