@@ -1,12 +1,17 @@
 //! A fault that draws by an attribute, over the real shop: whoever is drawn is struck at each pass, and nobody else is.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow, ensure};
-use daybreak_tests::{Server, eventually};
+use daybreak_tests::{Server, eventually, within};
 use serde_json::Value;
 
 use crate::shop::{Customers, Shop};
 
-/// Each order is of another customer. To draw a fifth of them takes 500.
+/// Some seconds, but for machines that are busy.
+const ENOUGH_WITHIN: Duration = Duration::from_secs(180);
+
+/// Each order is of another customer. To draw 40 % of them takes 250.
 const DOCUMENT: &str = r#"
 flags:
   payment-fallback: { default: on }
@@ -17,7 +22,7 @@ hours:
 faults:
   sticky:
     point: payment.gateway
-    percentage: 20%
+    percentage: 40%
     by: targetingKey
     effect: { error: { status: 503 } }
     hours: always
@@ -42,9 +47,9 @@ fn invariant_4_a_sticky_run_strikes_the_keys_that_it_drew() -> Result<()> {
             reasons.as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).collect();
         if codes == ["insufficient_data"] { Ok(()) } else { Err(anyhow!("{codes:?}")) }
     })?;
-    let started = eventually("enough keys", || start(&server))?;
+    let started = within(ENOUGH_WITHIN, "enough keys", || start(&server))?;
     let id = started["run"]["id"].as_str().context("a run")?.to_owned();
-    let run = eventually("struck keys", || {
+    let run = within(ENOUGH_WITHIN, "struck keys", || {
         let run = server.get(&format!("/api/v1/runs/{id}"))?.expect_status(200)?.json()?;
         let keys = run["evidence"]["treated"]["struck"].as_u64();
         if keys > Some(30) { Ok(run) } else { Err(anyhow!("{run:#}")) }
@@ -54,7 +59,7 @@ fn invariant_4_a_sticky_run_strikes_the_keys_that_it_drew() -> Result<()> {
     let (drawn, treated) = (keys["requests"].as_u64().unwrap_or(0), requests["treated"].as_u64().unwrap_or(0));
     ensure!(drawn > 0 && drawn.abs_diff(treated) <= treated / 4, "{run:#}");
     let control = run["evidence"]["control"]["requests"].as_u64().unwrap_or(0);
-    ensure!(control > 2 * drawn, "a fifth is drawn: {run:#}");
+    ensure!(control > drawn, "less than half are drawn: {run:#}");
     ensure!(requests["strikes"].as_u64() >= requests["struck"].as_u64(), "{run:#}");
 
     // A payment that is tried again is struck again: the draw is the key's.
