@@ -14,6 +14,7 @@ mod first;
 mod harness;
 #[cfg(test)]
 mod ofrep;
+mod ofrep_events;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
