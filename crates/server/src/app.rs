@@ -45,17 +45,17 @@ impl Shared {
     /// For a server of this control.
     #[must_use]
     pub fn new(control: Control, offload: Offload) -> Self {
-        let document = document();
+        let (document, closing) = (document(), Closing::default());
         Self {
             control,
-            closing: Closing::default(),
             followers: Followers::default(),
             offload,
             rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
             origins: web::Data::default(),
             versions: Versions::default(),
-            places: Places::default(),
+            places: Places::new(closing.clone()),
+            closing,
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
     }

@@ -4,6 +4,7 @@
 mod bench;
 mod crash;
 mod schemathesis;
+mod server;
 mod simulate;
 mod steps;
 mod test;

@@ -60,19 +60,22 @@ pub(crate) struct Since {
     since: Option<String>,
 }
 
-/// The places for streams.
+/// The places for streams, which are open until the server stops.
 #[derive(Clone, Debug)]
-pub struct Places(Arc<Semaphore>);
-
-impl Default for Places {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(EVENT_STREAMS_MAX)))
-    }
+pub struct Places {
+    free: Arc<Semaphore>,
+    closing: Closing,
 }
 
 impl Places {
+    /// All are free.
+    #[must_use]
+    pub fn new(closing: Closing) -> Self {
+        Self { free: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)), closing }
+    }
+
     fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+        Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let detail =
                 format!("{EVENT_STREAMS_MAX} streams of events are open already; poll /ofrep/v1/evaluate/flags");
             Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10")
@@ -96,12 +99,10 @@ impl Places {
     ),
 )]
 #[get("/ofrep/v1/events")]
-#[expect(clippy::too_many_arguments, reason = "each is one that the framework extracts")]
 pub(crate) async fn events(
     control: web::Data<Control>,
     versions: web::Data<Versions>,
     places: web::Data<Places>,
-    closing: web::Data<Closing>,
     rates: web::Data<Rates>,
     caller: Caller,
     request: HttpRequest,
@@ -111,7 +112,7 @@ pub(crate) async fn events(
     let place = places.take()?;
     let listener = Listener {
         moved: control.moved(),
-        closing: closing.subscribe(),
+        closing: places.closing.subscribe(),
         ended: caller.ends(&control),
         control: control.get_ref().clone(),
         versions: versions.get_ref().clone(),
