@@ -14,6 +14,7 @@ mod first;
 mod harness;
 #[cfg(test)]
 mod ofrep;
+#[cfg(test)]
 mod ofrep_events;
 #[cfg(test)]
 mod openapi;
