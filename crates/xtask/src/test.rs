@@ -6,7 +6,7 @@
 
 mod components;
 pub(crate) mod fuzz;
-mod openfeature;
+pub(crate) mod openfeature;
 mod outcome;
 
 use std::ffi::OsStr;

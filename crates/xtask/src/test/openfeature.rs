@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::bin_dir;
+use super::{ALL, bin_dir};
 use crate::schemathesis::python_environment;
 use crate::server::Server;
 use crate::steps::run as run_command;
@@ -87,6 +87,16 @@ pub(super) fn run(root: &Path) -> Result<()> {
     let mut rust = workspace::cargo(root);
     rust.args(["test", "--quiet", "--locked", "--manifest-path", "tests/ofrep/rust-client/Cargo.toml"]);
     run(rust.env("CARGO_TARGET_DIR", home.join("rust")))
+}
+
+/// The same by itself: what it needs is built first, as the test command builds it.
+///
+/// # Errors
+/// As [`run`], and when something does not build.
+pub(crate) fn alone(root: &Path) -> Result<()> {
+    let binaries = ["--bin", "daybreak", "--bin", "daybreak-ofrep-conformance"];
+    run_command(workspace::cargo(root).arg("build").args(ALL).args(binaries))?;
+    run(root)
 }
 
 /// Makes a token of a server that does not run yet.
