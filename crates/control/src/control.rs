@@ -250,6 +250,12 @@ impl Control {
         self.inner.heartbeat.clone()
     }
 
+    /// Tells when the server stands elsewhere: by the time it does, [`Control::state`] is the new one.
+    #[must_use]
+    pub fn moved(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.hub.moved()
+    }
+
     /// How many streams are open.
     #[must_use]
     pub fn open_streams(&self) -> usize {

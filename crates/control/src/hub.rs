@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use daybreak_model::wire::{Message, Position};
 use parking_lot::Mutex;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::ring::Ring;
 
@@ -18,6 +18,8 @@ const LAG_MAX: usize = 1024;
 pub(crate) struct Hub {
     sender: broadcast::Sender<Bytes>,
     ring: Mutex<Ring>,
+    /// The revision that readers see, for those who only want to know that there is another.
+    moved: watch::Sender<u64>,
     open: Arc<AtomicUsize>,
 }
 
@@ -38,7 +40,12 @@ pub struct Subscription {
 
 impl Hub {
     pub(crate) fn new(revision: u64) -> Self {
-        Self { sender: broadcast::Sender::new(LAG_MAX), ring: Mutex::new(Ring::new(revision)), open: Arc::default() }
+        Self {
+            sender: broadcast::Sender::new(LAG_MAX),
+            ring: Mutex::new(Ring::new(revision)),
+            moved: watch::Sender::new(revision),
+            open: Arc::default(),
+        }
     }
 
     /// Sends a message that reaches no position: it is not kept for those who reconnect.
@@ -57,6 +64,12 @@ impl Hub {
         publish();
         ring.push(revision, encoded.clone());
         let _ = self.sender.send(encoded);
+        self.moved.send_replace(revision);
+    }
+
+    /// Tells when readers see another revision.
+    pub(crate) fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
     }
 
     /// Listens from now on. `read` reads what readers see at this moment; with it come the missed messages, or

@@ -62,8 +62,13 @@ fn identify(
 ) -> Result<Caller, Problem> {
     let address = request.peer_addr().map(|address| address.ip());
     let public = request.method() == Method::OPTIONS || row.is_some_and(|row| row.right.is_none());
-    let denied = match credentials::shown(request.headers()) {
-        Ok(Some(text)) => match control.authenticate(text) {
+    let ticket = || credentials::ticket(request.query_string()).filter(|_| row.is_some_and(|row| row.tickets));
+    let shown = match credentials::shown(request.headers()) {
+        Ok(None) => Ok(ticket().map(|ticket| control.redeem(ticket))),
+        shown => shown.map(|text| text.map(|text| control.authenticate(text))),
+    };
+    let denied = match shown {
+        Ok(Some(authenticated)) => match authenticated {
             Ok(token) => {
                 if !row.is_some_and(|row| row.unlimited) {
                     rates.token(token.id())?;

@@ -14,6 +14,8 @@ use utoipa_actix_web::{AppExt, scope};
 use crate::api::events::Followers;
 use crate::cors::Origins;
 use crate::offload::Offload;
+use crate::ofrep::events::Places;
+use crate::ofrep::visible::Versions;
 use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
@@ -30,6 +32,8 @@ pub struct Shared {
     rates: web::Data<Rates>,
     routes: web::Data<Routes>,
     origins: web::Data<Origins>,
+    versions: Versions,
+    places: Places,
     document: web::Data<OpenApiText>,
 }
 
@@ -41,15 +45,17 @@ impl Shared {
     /// For a server of this control.
     #[must_use]
     pub fn new(control: Control, offload: Offload) -> Self {
-        let document = document();
+        let (document, closing) = (document(), Closing::default());
         Self {
             control,
-            closing: Closing::default(),
             followers: Followers::default(),
             offload,
             rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
             origins: web::Data::default(),
+            versions: Versions::default(),
+            places: Places::new(closing.clone()),
+            closing,
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
     }
@@ -112,6 +118,8 @@ pub fn app(
         .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
         .app_data(shared.origins.clone())
+        .app_data(web::Data::new(shared.versions.clone()))
+        .app_data(web::Data::new(shared.places.clone()))
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
             let detail = format!("the query `{}` is not understood: {error}", request.query_string());
@@ -138,6 +146,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(openapi_json)
         .service(ofrep::single::evaluate_flag)
         .service(ofrep::bulk::evaluate_flags)
+        .service(ofrep::events::events)
         .service(stream::stream)
         .service(stream::snapshot)
         .service(stream::report)

@@ -26,6 +26,13 @@ pub fn shown(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     }
 }
 
+/// The ticket in a URL's query, where no token can be shown.
+#[must_use]
+pub fn ticket(query: &str) -> Option<&str> {
+    // It is of letters, digits and `-`: nothing in it is ever escaped.
+    query.split('&').find_map(|pair| pair.strip_prefix("ticket=")).filter(|ticket| ticket.len() <= LENGTH_MAX)
+}
+
 fn bearer(text: &str) -> Option<&str> {
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_start())
@@ -39,6 +46,23 @@ mod tests {
 
     /// The headers, and what they show; none where that is a mistake.
     type Case = (&'static [(&'static str, &'static [u8])], Option<Option<&'static str>>);
+
+    #[test]
+    fn tickets() {
+        let long = format!("ticket={}", "a".repeat(LENGTH_MAX + 1));
+        let cases = [
+            ("", None),
+            ("ticket=a-1-b", Some("a-1-b")),
+            ("since=x&ticket=a-1-b&more", Some("a-1-b")),
+            ("ticket=", Some("")),
+            ("tickets=a", None),
+            ("since=ticket=a", None),
+            (&long, None),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(ticket(query), expected, "{query}");
+        }
+    }
 
     #[test]
     fn what_is_shown() {

@@ -48,6 +48,7 @@ pub async fn pass<B: MessageBody + 'static>(
         request.head_mut().method = Method::GET;
     }
     let page = request.path().starts_with("/docs");
+    let openfeature = request.path().starts_with("/ofrep/");
     let (upgrade, secure) = (request.head().upgrade(), request.app_config().secure());
     let crossing = crossing(&request);
     let admitted = no_web_socket(&request).and_then(|()| admit(&request, &crossing));
@@ -58,12 +59,16 @@ pub async fn pass<B: MessageBody + 'static>(
             let usage = usage(&request, &admitted);
             request.extensions_mut().insert(admitted.caller);
             let response = mend(next.call(request).await?, head);
+            let response = if openfeature { tell_openfeature(response) } else { response };
             if let (Some(usage), Some(control)) = (usage, &control) {
                 control.record_use(&usage.token, &usage.call, response.status().as_u16());
             }
             response
         }
-        (Err(problem), _) => request.into_response(problem.error_response()).map_into_right_body(),
+        (Err(problem), _) => {
+            let problem = if openfeature { problem.for_openfeature() } else { problem };
+            request.into_response(problem.error_response()).map_into_right_body()
+        }
     };
     if upgrade {
         // Nothing is upgraded to; the framework would say that something is.
@@ -154,6 +159,17 @@ fn mend<B: MessageBody>(response: ServiceResponse<B>, head: bool) -> ServiceResp
         return response.map_body(|_, _| BoxBody::new(())).map_into_right_body();
     }
     response.map_into_left_body()
+}
+
+/// Has a problem say what OFREP's clients look for.
+fn tell_openfeature<B: MessageBody>(
+    response: ServiceResponse<EitherBody<B, BoxBody>>,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let problem = response.response().error().and_then(Error::as_error::<Problem>);
+    match problem.map(|problem| problem.clone().for_openfeature().error_response()) {
+        Some(answer) => response.into_response(answer).map_into_right_body(),
+        None => response,
+    }
 }
 
 fn is_json<B>(response: &ServiceResponse<B>) -> bool {

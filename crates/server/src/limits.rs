@@ -14,6 +14,14 @@ use crate::problem::{Code, Problem};
 pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
 /// Streams open at once.
 pub const STREAMS_MAX: usize = 20_000;
+/// Streams of OFREP's events open at once. They take no places from those of SDKs.
+pub const EVENT_STREAMS_MAX: usize = 10_000;
+/// The silence after which a stream of OFREP's events shows that it lives: most are of browsers, some on batteries.
+pub const EVENTS_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How far OFREP's events on one stream are apart at least.
+pub const EVENTS_APART: Duration = Duration::from_millis(100);
+/// How long an answer waits for what an event has told of.
+pub const FRESH_WAIT: Duration = Duration::from_secs(2);
 /// Followers of the events.
 pub const FOLLOWERS_MAX: usize = 256;
 /// Streams open at once with one token, unless an operator chooses another number.

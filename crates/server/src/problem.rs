@@ -124,10 +124,10 @@ codes! {
 }
 
 /// One problem, ready to be answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     code: Code,
     detail: String,
@@ -158,6 +158,13 @@ impl Problem {
             self.0.headers.push((name, value));
         }
         self
+    }
+
+    /// The same problem in OFREP's words as well.
+    #[must_use]
+    pub fn for_openfeature(self) -> Self {
+        let detail = self.0.detail.clone();
+        self.with("errorCode", daybreak_model::ErrorCode::General).with("errorDetails", detail)
     }
 
     /// Its code.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use daybreak_control::Right;
 use daybreak_model::Kind;
 
+use crate::ofrep::events;
 use crate::routes::fits;
 
 /// The pages that show the API's description.
@@ -26,6 +27,8 @@ pub struct Row {
     pub unlimited: bool,
     /// Whether pages of origins that an operator names may ask.
     pub browsers: bool,
+    /// Whether a ticket in the URL takes the place of a token.
+    pub tickets: bool,
 }
 
 impl Row {
@@ -58,7 +61,7 @@ pub fn find(method: &str, path: &str) -> Option<&'static Row> {
 }
 
 fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
-    Row { method, template: template.to_owned(), right, unlimited: false, browsers: false }
+    Row { method, template: template.to_owned(), right, unlimited: false, browsers: false, tickets: false }
 }
 
 fn rows() -> Vec<Row> {
@@ -69,6 +72,7 @@ fn rows() -> Vec<Row> {
     let mut rows = vec![
         browsers("POST", "/ofrep/v1/evaluate/flags", Evaluate),
         browsers("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
+        Row { tickets: true, ..browsers("GET", events::PATH, Evaluate) },
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
         asks("GET", "/api/v1/stream", Follow),

@@ -79,11 +79,14 @@ pub(crate) async fn stream(
 }
 
 /// Counts one more stream of a token.
-fn count(caller: &Caller, rates: &Rates) -> Result<Option<TokenStream>, Problem> {
+///
+/// # Errors
+/// When as many are open with it as may be.
+pub(crate) fn count(caller: &Caller, rates: &Rates) -> Result<Option<TokenStream>, Problem> {
     let Some(token) = caller.token() else { return Ok(None) };
     let max = rates.streams_per_token();
     token.open_stream(max).map(Some).ok_or_else(|| {
-        let detail = format!("{max} streams are open with this token already; use another, or poll /api/v1/snapshot");
+        let detail = format!("{max} streams are open with this token already; use another, or poll");
         Problem::new(Code::RateLimited, detail).header(RETRY_AFTER, "10")
     })
 }

@@ -1,9 +1,10 @@
 //! Daybreak's own chores: `cargo xtask tidy`, `test` and `bench`; and what `test` has a short form of: `crash`, `fuzz`,
-//! `schemathesis` and `simulate`.
+//! `openfeature`, `schemathesis` and `simulate`.
 
 mod bench;
 mod crash;
 mod schemathesis;
+mod server;
 mod simulate;
 mod steps;
 mod test;
@@ -53,6 +54,8 @@ enum Chore {
         #[arg(long, default_value = "examples,coverage,fuzzing")]
         phases: String,
     },
+    /// Ask a server as OpenFeature's published clients do, and as its protocol is specified.
+    Openfeature,
     /// Simulate runs of eight hours, to see what the guard's statistics do; see docs/statistics.md.
     Simulate {
         /// How many runs in a cell.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
+        Chore::Openfeature => test::openfeature::alone(&root),
         Chore::Simulate { runs, out, again } => simulate::run(&root, (!again).then_some(runs), &out),
     });
     match done {

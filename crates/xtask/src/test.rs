@@ -6,6 +6,7 @@
 
 mod components;
 pub(crate) mod fuzz;
+pub(crate) mod openfeature;
 mod outcome;
 
 use std::ffi::OsStr;
@@ -58,6 +59,7 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
     })?;
     steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("schemathesis", || schemathesis::run(root, "examples,fuzzing", schemathesis::EXAMPLES))?;
+    steps.take("openfeature", || openfeature::run(root))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 

@@ -28,6 +28,8 @@ mod flag;
 mod latch;
 mod listeners;
 pub mod middleware;
+#[cfg(feature = "openfeature")]
+pub mod openfeature;
 pub mod scope;
 mod served;
 mod test_client;

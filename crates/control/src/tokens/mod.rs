@@ -10,6 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod ticket;
 mod token;
 
 use std::collections::BTreeMap;
@@ -124,6 +125,20 @@ impl Control {
     /// When it is nobody's, or no longer.
     pub fn authenticate(&self, text: &str) -> Result<Arc<Token>, Denied> {
         self.inner.tokens.table.load().authenticate(text, self.inner.clock.now())
+    }
+
+    /// What opens a stream of events for a token's holder, by a URL in which the token itself must not stand.
+    #[must_use]
+    pub fn ticket(&self, token: &Token) -> String {
+        token.ticket(self.inner.clock.now())
+    }
+
+    /// Whose ticket this is.
+    ///
+    /// # Errors
+    /// When it is none or has expired, or its token is nobody's any more.
+    pub fn redeem(&self, ticket: &str) -> Result<Arc<Token>, Denied> {
+        self.inner.tokens.table.load().redeem(ticket, self.inner.clock.now())
     }
 
     /// All tokens, the oldest first.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::text::{self, TextError};
+use super::ticket;
 use super::token::Stored;
 use super::{Role, Secret, Token, TokenId, TokenRefusal, TokenView};
 use crate::{Actor, Refusal};
@@ -51,6 +52,9 @@ pub enum Denied {
     /// It has expired.
     #[error("the token has expired; ask an admin for another: `daybreak token create`")]
     Expired,
+    /// It is no ticket, or one of long ago.
+    #[error("the ticket is none, or has expired; evaluate all flags again: the answer has the URL of a new one")]
+    Ticket,
 }
 
 /// All tokens at one moment.
@@ -152,6 +156,20 @@ impl Table {
     pub(super) fn authenticate(&self, text: &str, now: Timestamp) -> Result<Arc<Token>, Denied> {
         let token = self.tokens.get(&text::id(text)?).filter(|token| token.is(text) && !token.is_blocked());
         let token = token.ok_or(Denied::Unknown)?;
+        if token.expired(now) {
+            return Err(Denied::Expired);
+        }
+        token.touch(now);
+        Ok(Arc::clone(token))
+    }
+
+    /// Whose ticket a text is.
+    pub(super) fn redeem(&self, ticket: &str, now: Timestamp) -> Result<Arc<Token>, Denied> {
+        let token = ticket::token(ticket).and_then(|id| self.tokens.get(&id)).filter(|token| token.issued(ticket, now));
+        let token = token.ok_or(Denied::Ticket)?;
+        if token.is_blocked() {
+            return Err(Denied::Unknown);
+        }
         if token.expired(now) {
             return Err(Denied::Expired);
         }

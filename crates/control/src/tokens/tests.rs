@@ -230,3 +230,57 @@ fn rights() {
     assert_eq!(lifetime, Millis::from_secs(90 * 86_400));
     assert!("root".parse::<Role>().unwrap_err().to_string().contains("`viewer`"));
 }
+
+#[tokio::test]
+async fn invariant_10_a_ticket_opens_for_its_token_and_not_for_long() {
+    let bench = Bench::new().await;
+    make(&bench, "root", Role::Admin, None).await;
+    let (view, secret) = make(&bench, "web", Role::Evaluate, Some("170m")).await;
+    let (_, other) = make(&bench, "other", Role::Evaluate, None).await;
+    let token = bench.control.authenticate(secret.reveal()).unwrap();
+    let ticket = bench.control.ticket(&token);
+    assert!(!secret.reveal().contains(ticket.rsplit('-').next().unwrap()), "it tells nothing of the token");
+
+    let again = restarted(&bench).await;
+    for control in [&bench.control, &again] {
+        assert_eq!(control.redeem(&ticket).map(|token| token.id()), Ok(view.id));
+        assert_eq!(control.ticket(&control.authenticate(secret.reveal()).unwrap()), ticket, "it stays the same");
+    }
+    let (claim, signature) = ticket.rsplit_once('-').unwrap();
+    let foreign = bench.control.ticket(&bench.control.authenticate(other.reveal()).unwrap());
+    let forged = [
+        String::new(),
+        secret.reveal().to_owned(),
+        view.id.to_string(),
+        claim.to_owned(),
+        format!("{claim}-"),
+        format!("{claim}-zz"),
+        format!("{claim}-{}", &signature[2..]),
+        format!("{claim}-{signature}00"),
+        format!("{claim}-{}", foreign.rsplit_once('-').unwrap().1),
+        format!("{}-9999999999-{signature}", view.id),
+        ticket.replacen(&view.id.to_string(), "ffffffffffff", 1),
+    ];
+    for forged in forged {
+        assert_eq!(bench.control.redeem(&forged).err(), Some(Denied::Ticket), "{forged}");
+    }
+
+    assert!(bench.control.authenticate(&ticket).is_err(), "it is no token");
+
+    // For an hour at least, and for two at most.
+    bench.clock.advance(Duration::from_secs(3_600));
+    assert!(bench.control.redeem(&ticket).is_ok());
+    let fresh = bench.control.ticket(&token);
+    assert_ne!(fresh, ticket);
+    bench.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(bench.control.redeem(&ticket).err(), Some(Denied::Ticket));
+    assert!(bench.control.redeem(&fresh).is_ok());
+    // And never longer than its token.
+    bench.clock.advance(Duration::from_secs(3_000));
+    let last = bench.control.ticket(&token);
+    assert_eq!(bench.control.redeem(&last).err(), Some(Denied::Expired));
+    let living = bench.control.authenticate(other.reveal()).unwrap();
+    let ticket = bench.control.ticket(&living);
+    bench.control.revoke_token(living.id(), false, Actor::default()).await.unwrap();
+    assert_eq!(bench.control.redeem(&ticket).err(), Some(Denied::Ticket), "it went with its token");
+}

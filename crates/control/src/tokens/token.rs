@@ -141,6 +141,11 @@ impl Token {
         counted.ok().map(|_| TokenStream(Arc::clone(self)))
     }
 
+    /// What the store keeps of the token's text, to sign with: who knows it knows every token of the server already.
+    pub(super) const fn key(&self) -> &[u8; 32] {
+        &self.stored.hash
+    }
+
     /// Whether this is the token's text. How long that takes says nothing of where they differ.
     pub(super) fn is(&self, text: &str) -> bool {
         hash(text).ct_eq(&self.stored.hash).into()

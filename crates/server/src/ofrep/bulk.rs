@@ -5,11 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::Control;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
-use xxhash_rust::xxh3::xxh3_128;
+use serde::{Deserialize, Serialize, Serializer};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::evaluation::Evaluation;
+use super::events::EventStream;
+use super::fresh;
 use super::request::{EvaluationRequest, context};
+use super::visible::{Version, Versions};
 use crate::answer;
 use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
@@ -17,30 +20,46 @@ use crate::limits::{INLINE_FLAGS_MAX, Limited};
 use crate::offload::Offload;
 use crate::problem::Problem;
 
+/// What an event said, sent back by the client that it makes ask again. Clients may add parameters of their own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told {
+    flag_config_etag: Option<String>,
+}
+
 /// Evaluates all flags; with the role `evaluate` those that are marked `client: true`.
 #[utoipa::path(
     tag = "OFREP",
-    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer")),
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last answer"),
+        ("flagConfigEtag" = Option<String>, Query,
+         description = "The `etag` of the event that made the client ask: the answer is not older than that"),
+        ("flagConfigLastModified" = Option<String>, Query, description = "Not needed: events of this server have none"),
+    ),
     request_body = EvaluationRequest,
     responses(
         (status = 200, description = "An item for every flag", headers(("ETag" = String)),
          body = ref("#/components/schemas/OfrepBulk")),
         (status = 304, description = "Neither flags nor context have changed"),
         (status = 400, description = "PARSE_ERROR or INVALID_CONTEXT", body = ref("#/components/schemas/OfrepFailure")),
+        (status = 503, description = "The server does not have yet what an event has told of"),
     ),
 )]
 #[post("/ofrep/v1/evaluate/flags")]
 pub(crate) async fn evaluate_flags(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
+    versions: web::Data<Versions>,
     caller: Caller,
     request: HttpRequest,
+    told: web::Query<Told>,
     body: Limited<CONTEXT_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {
-    let state = control.state();
-    // The context as sent: one written otherwise costs an answer, never a wrong 304.
-    let (sees_all, visible) = (caller.sees_all_flags(), if caller.sees_all_flags() { "" } else { "-client" });
-    let tag = format!("{}-{}-{:032x}{visible}", state.position().store, state.flags_revision(), xxh3_128(&body.0));
+    let state = fresh::state(&control, told.flag_config_etag.as_deref()).await?;
+    let sees_all = caller.sees_all_flags();
+    let version = versions.of(&state, sees_all);
+    let ticket = caller.token().map(|token| control.ticket(token));
+    let tag = tag(version, &body.0, ticket.as_deref());
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
@@ -49,17 +68,34 @@ pub(crate) async fn evaluate_flags(
         Err(failure) => return Ok(failure.respond()),
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
-    let evaluate =
-        move || answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context, sees_all } });
+    let evaluate = move || {
+        answer::line(&Bulk {
+            flags: Flags { snapshot: state.snapshot(), context: &context, sees_all },
+            event_streams: [EventStream::new(version, ticket.as_deref())],
+        })
+    };
     let text = if few { evaluate() } else { offload.compute(evaluate).await? };
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
     Ok(response.content_type("application/json").body(text))
 }
 
+/// Covers the flags with their rules and metadata; the context as sent, as one written otherwise costs an answer, never a
+/// wrong 304; and the ticket: a client that is told that nothing has changed stays with the one it has, so that must be one
+/// that still opens.
+fn tag(version: Version, body: &[u8], ticket: Option<&str>) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(ticket.unwrap_or_default().as_bytes());
+    hash.update(&[0]);
+    hash.update(body);
+    format!("{version}-{:032x}", hash.digest128())
+}
+
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Bulk<'a> {
     flags: Flags<'a>,
+    event_streams: [EventStream; 1],
 }
 
 struct Flags<'a> {

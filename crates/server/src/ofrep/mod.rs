@@ -4,7 +4,14 @@
 //! of the specification, floats with their point, metadata of scalars alone. A key with `/`, which clients
 //! send unescaped, is a flag that does not exist, not a path that does not exist.
 
+//!
+//! What is answered in bulk names a stream of events, which tells when to ask again ([`events`]); whoever does gets what
+//! the event told of, or nothing ([`fresh`]).
+
 pub mod bulk;
 pub mod evaluation;
+pub mod events;
+pub mod fresh;
 pub mod request;
 pub mod single;
+pub mod visible;

@@ -8,6 +8,7 @@ use crate::harness::{Answer, Server};
 
 const OURS: &str = "https://app.example";
 const BULK: &str = "/ofrep/v1/evaluate/flags";
+const EVENTS: &str = "/ofrep/v1/events";
 const ONE: &str = "/ofrep/v1/evaluate/flags/plain";
 const FLAGS: &str = "/api/v1/flags";
 
@@ -61,6 +62,8 @@ async fn invariant_10_without_tokens_a_page_that_was_named_evaluates_and_no_more
         ("POST", ONE, &[(ORIGIN, OURS), (SITE, "cross-site")], 200, OURS),
         ("POST", ONE, &[(ORIGIN, "http://localhost:3000"), (SITE, "same-site")], 200, "http://localhost:3000"),
         ("POST", "/ofrep/v1/evaluate/flags/absent", &[(ORIGIN, OURS)], 404, OURS),
+        ("HEAD", EVENTS, &[(ORIGIN, OURS), (SITE, "cross-site")], 200, OURS),
+        ("HEAD", EVENTS, &[(ORIGIN, "https://evil.example")], 403, ""),
         // Who is none of them is refused as ever, and curl gets in as ever.
         ("POST", BULK, &[(ORIGIN, "https://evil.example")], 403, ""),
         ("POST", BULK, &[(ORIGIN, "https://app.example.evil.example")], 403, ""),

@@ -51,6 +51,9 @@ faults:
     max_duration: 10m
 "#;
 
+/// What answers without end; HEAD asks for the rest of it.
+pub(crate) const ENDLESS: [&str; 2] = ["/api/v1/stream", "/ofrep/v1/events"];
+
 /// A server in process.
 pub(crate) struct Server {
     pub(crate) shared: Shared,

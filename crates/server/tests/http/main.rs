@@ -15,6 +15,8 @@ mod harness;
 #[cfg(test)]
 mod ofrep;
 #[cfg(test)]
+mod ofrep_events;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod problems;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
+use super::openfeature;
 use crate::steps::run as run_command;
 use crate::{schemathesis, workspace};
 
@@ -38,6 +39,7 @@ const COMPONENTS: &[Component] = &[
         Some("prometheus-alertmanager"),
     ),
     component(schemathesis::PYTHON, Some("python3-venv")),
+    component(openfeature::NODE, Some("npm")),
 ];
 
 /// Sees to it that every component is there.

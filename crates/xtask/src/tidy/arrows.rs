@@ -34,6 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("daybreak-sdk", &["daybreak-engine", "daybreak-model"]),
     ("daybreak-tests", &["daybreak-sdk"]),
+    // It asks any server, and knows nothing of ours.
+    ("daybreak-ofrep-conformance", &[]),
     ("daybreak-xtask", &[]),
 ];
 
