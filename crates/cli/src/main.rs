@@ -19,6 +19,7 @@ mod run;
 mod serve;
 mod served;
 mod slo;
+mod telemetry;
 mod token;
 mod unreached;
 

@@ -13,11 +13,13 @@ use utoipa_actix_web::{AppExt, scope};
 
 use crate::api::events::Followers;
 use crate::cors::Origins;
+use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
+use crate::telemetry::{self, Telemetry};
 use crate::{answer, api, front, ofrep, openapi, stream};
 
 /// What all workers share.
@@ -30,6 +32,7 @@ pub struct Shared {
     rates: web::Data<Rates>,
     routes: web::Data<Routes>,
     origins: web::Data<Origins>,
+    telemetry: web::Data<Telemetry>,
     document: web::Data<OpenApiText>,
 }
 
@@ -50,6 +53,7 @@ impl Shared {
             rates: web::Data::new(Rates::new(&RateLimits::default())),
             routes: web::Data::new(Routes::new(&document)),
             origins: web::Data::default(),
+            telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
     }
@@ -64,6 +68,19 @@ impl Shared {
     #[must_use]
     pub fn asked_from(self, origins: Origins) -> Self {
         Self { origins: web::Data::new(origins), ..self }
+    }
+
+    /// The same, with spans of what it does or without.
+    #[must_use]
+    pub fn traced(self, traces: bool) -> Self {
+        let telemetry = Telemetry::clone(&self.telemetry).traced(traces);
+        Self { telemetry: web::Data::new(telemetry), ..self }
+    }
+
+    /// What tells of its work.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// What was asked lately.
@@ -112,6 +129,7 @@ pub fn app(
         .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
         .app_data(shared.origins.clone())
+        .app_data(shared.telemetry.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
             let detail = format!("the query `{}` is not understood: {error}", request.query_string());
@@ -127,6 +145,7 @@ pub fn app(
         .service(openapi::page())
         .default_service(web::to(unrouted))
         .wrap(from_fn(front::pass))
+        .wrap(from_fn(telemetry::observe))
 }
 
 /// Every route that the document describes; the first that fits answers.
@@ -135,6 +154,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::root::root)
         .service(api::health::live)
         .service(api::health::ready)
+        .service(api::metrics::metrics)
         .service(openapi_json)
         .service(ofrep::single::evaluate_flag)
         .service(ofrep::bulk::evaluate_flags)

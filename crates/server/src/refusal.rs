@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::etag::quoted;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// Who names a resource.
 #[derive(Serialize)]
@@ -39,6 +40,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Key { .. } | Refusal::NoSwitch { .. } => Self::new(Code::BadRequest, detail),
             Refusal::NotAdmitted { refusals, warnings } => {
+                facts::note(|facts| facts.refusals = refusals.iter().map(|refusal| refusal.code).collect());
                 Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings)
             }
             Refusal::StoppedNotRecorded { runs, .. } => Self::new(Code::StoppedNotRecorded, detail).with("runs", runs),

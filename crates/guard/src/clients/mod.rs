@@ -6,6 +6,7 @@
 
 mod client;
 mod counts;
+mod evaluated;
 mod point_keys;
 mod points;
 mod run_keys;
@@ -21,10 +22,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::span::signed;
 use crate::traffic::Traffic;
 use client::Growth;
+use evaluated::AllEvaluated;
 use point_keys::AllPointKeys;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, Place, PlaceTotals, RunCounts};
+pub use evaluated::Evaluated;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
 pub use slos::{SloGrowth, SloTotals};
@@ -52,6 +55,7 @@ pub struct Clients {
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
     keys: AllPointKeys,
+    evaluated: AllEvaluated,
 }
 
 /// What became of a report.
@@ -111,6 +115,7 @@ impl Clients {
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
         let grown = client.take_in(report, now);
         self.count_slos(&grown, now);
+        self.evaluated.add(&grown.evaluated);
         self.count(&client, &grown, now);
         self.count_arms(&client, report, now);
         self.keys.take_in(report.client, &report.keys, now);
@@ -186,6 +191,12 @@ impl Clients {
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// How often flags were evaluated since this began to count, over all clients, also those that are gone.
+    #[must_use]
+    pub fn evaluated(&self) -> &BTreeMap<Key, Evaluated> {
+        self.evaluated.by_flag()
     }
 
     /// All clients that are kept, silent ones too.

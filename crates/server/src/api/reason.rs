@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use super::{Because, Wait};
 use crate::body;
 use crate::limits::{COMMAND_BYTES_MAX, REASON_LENGTH_MAX, REASON_WAIT};
+use crate::telemetry::facts;
 
 /// An answer with what its request had wrong.
 #[derive(Serialize)]
@@ -74,6 +75,7 @@ pub(super) async fn read(query: &str, mut body: Payload) -> Said {
         Err(_) => said.warn(&format!("the body did not come within {} ms", REASON_WAIT.as_millis())),
     }
     understand(&mut said, &String::from_utf8_lossy(&bytes));
+    facts::note(|facts| facts.reason.clone_from(&said.reason));
     said
 }
 
