@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -164,6 +165,12 @@ fn the_page_lists_what_is_served_and_prometheus_reads_it() -> Result<()> {
 fn invariant_10_metrics_are_for_those_who_may_read() -> Result<()> {
     let server = Server::start("flags: { feature: { default: on } }")?;
     server.get("/metrics")?.expect_status(200)?;
+    let mut stream = TcpStream::connect(server.address())?;
+    write!(stream, "GET /api/v1/stream HTTP/1.1\r\nhost: {}\r\n\r\n", server.address())?;
+    eventually("an open stream", || match series(&server)?["daybreak_streams"] {
+        0.0 => Err(anyhow!("none is open")),
+        _ => Ok(()),
+    })?;
     let make = |body: &str, token: &str| -> Result<String> {
         let (url, shown) = (server.url("/api/v1/tokens"), format!("authorization: Bearer {token}"));
         let header: &[&str] = if token.is_empty() { &[] } else { &["--header", &shown] };
@@ -178,7 +185,13 @@ fn invariant_10_metrics_are_for_those_who_may_read() -> Result<()> {
         let answer = curl(&["--header", &header, &server.url("/metrics")])?;
         ensure!(answer.status == status, "{role}: {answer:?}");
     }
-    Ok(())
+    // Whoever had a stream open without a token is shut out, and that is counted.
+    let header = format!("authorization: Bearer {admin}");
+    eventually("the end of a stream", || {
+        let text = curl(&["--header", &header, &server.url("/metrics")])?.expect_status(200)?.body;
+        let shut_out = "daybreak_streams_ended_total{reason=\"shut_out\"} 1";
+        if text.contains(shut_out) && text.contains("daybreak_streams 0") { Ok(()) } else { Err(anyhow!(text)) }
+    })
 }
 
 fn promtool(arguments: &[&str], input: &str) -> Result<()> {

@@ -29,7 +29,7 @@ enum Values {
 pub(super) struct Metrics(Vec<Metric>);
 
 /// One label.
-pub(super) fn label(name: &'static str, value: impl ToString) -> Labels {
+pub(super) fn label(name: &'static str, value: &(impl ToString + ?Sized)) -> Labels {
     vec![(name, value.to_string())]
 }
 

@@ -29,7 +29,7 @@ use crate::telemetry::Outcome;
 use events::EventMetrics;
 use http::HttpMetrics;
 use streams::StreamMetrics;
-use totals::Totals;
+use totals::{OfRun, Totals};
 
 /// What leads from a number to a span.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -95,7 +95,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Notes what was counted before the server started.
     pub fn begin(&self, control: &Control) {
-        self.totals.begin(&control.runs());
+        self.totals.begin(control.runs().iter().filter(|run| !run.active).map(OfRun::from));
     }
 
     /// Counts a change that was asked for, with the trace that it was part of.

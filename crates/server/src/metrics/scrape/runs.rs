@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::server::{float, float_of};
 use crate::metrics::family::{Labels, Metrics, label};
-use crate::metrics::totals::{Injected, NAMES_MAX, Totals};
+use crate::metrics::totals::{Injected, NAMES_MAX, OfRun, Totals};
 
 pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     let runs = control.runs();
@@ -35,7 +35,7 @@ pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
 
 /// Faults that there are stand with 0 until they strike.
 fn injections(control: &Control, runs: &[RunView], totals: &Totals, metrics: &mut Metrics) {
-    let mut injected = totals.injected(runs);
+    let mut injected = totals.injected(runs.iter().map(OfRun::from));
     for fault in control.state().resources().faults.keys().take(NAMES_MAX) {
         injected.entry(fault.to_string()).or_default();
     }
