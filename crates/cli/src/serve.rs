@@ -1,7 +1,7 @@
 //! `daybreak serve`.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::stderr;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Serve;
 use crate::check::counted;
+use crate::style::is_colored;
 use crate::telemetry::Telemetry;
 
 /// Threads for what must not wait for requests: one makes changes, one reads the files, one is left for the guard.
@@ -168,7 +169,7 @@ fn check_listen(options: &Serve, tokens_required: bool) -> anyhow::Result<()> {
 
 /// Prints what is wrong with the documents.
 fn faulty(options: &Serve, diagnostics: &[Diagnostic], sources: &[Source]) -> anyhow::Error {
-    eprint!("{}", render(diagnostics, sources, std::io::stderr().is_terminal()));
+    eprint!("{}", render(diagnostics, sources, is_colored(&stderr())));
     anyhow::anyhow!("{0} cannot be served; `daybreak check {0}` says the same", options.flags.display())
 }
 

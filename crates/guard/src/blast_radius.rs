@@ -28,8 +28,8 @@ pub const ANY_OPERATION: &str = "*";
 
 /// One-sided 99 %: the normal quantile of the confidence with which q is an upper bound.
 const Z_ADMIT: f64 = 2.326_347_874_040_841;
-/// A struck share must exceed the limit by so many standard errors. It is looked at each second, so this is
-/// far out: one such look errs once in 300,000 times.
+/// A struck share must exceed the limit by so many standard errors. It is looked at up to ten times a second, so
+/// this is far out: one such look errs once in 300,000 times, and those that follow see nearly the same.
 const Z_ABORT: f64 = 4.5;
 
 const fn percent(whole: u32) -> Percentage {
@@ -123,7 +123,10 @@ pub fn shares<'s>(
             let (q, measured) = asked.q(traffic, &place, now);
             let others =
                 active.iter().filter(|other| other.touches(operation) && traffic.knows(service, &other.point, now));
-            let used = others.map(|other| other.percentage.ratio() * other.q(traffic, &place, now).0).sum();
+            // A sum of none would be −0.
+            let used = others
+                .map(|other| other.percentage.ratio() * other.q(traffic, &place, now).0)
+                .fold(0.0, |sum, one| sum + one);
             shares.push(Share { place, q, measured, asked: asked.percentage.ratio() * q, used });
         }
     }

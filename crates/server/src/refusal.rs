@@ -39,9 +39,11 @@ impl From<Refusal> for Problem {
                 Self::new(Code::InUse, detail).with("users", references.iter().map(user).collect::<Vec<_>>())
             }
             Refusal::Key { .. } | Refusal::NoSwitch { .. } => Self::new(Code::BadRequest, detail),
-            Refusal::NotAdmitted { refusals, warnings } => {
+            Refusal::NotAdmitted { refusals, warnings, after } => {
                 facts::note(|facts| facts.refusals = refusals.iter().map(|refusal| refusal.code).collect());
-                Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings)
+                let problem = Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings);
+                let seconds = after.map(|after| after.get().div_ceil(1_000).max(1).to_string());
+                seconds.iter().fold(problem, |problem, seconds| problem.header(RETRY_AFTER, seconds))
             }
             Refusal::StoppedNotRecorded { runs, .. } => Self::new(Code::StoppedNotRecorded, detail).with("runs", runs),
             Refusal::HaltedNotDurable { halt, .. } => Self::new(Code::HaltedNotDurable, detail).with("halt", halt),

@@ -1,7 +1,6 @@
 //! The log: lines of text or of JSON, each with the trace that it belongs to.
 
 use std::fmt;
-use std::io::IsTerminal;
 
 use anyhow::Context as _;
 use opentelemetry::Context;
@@ -15,6 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer, filter};
 
 use super::TRACE_TARGET;
 use crate::args::{LogFormat, Serve};
+use crate::style::is_colored;
 
 /// A layer of this kind of subscriber.
 type Boxed<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -30,7 +30,7 @@ where
     let wanted = EnvFilter::try_new(&options.log).with_context(|| format!("`{}` is no log filter", options.log))?;
     // Spans of traces go to the collector; a line is not to be longer for them.
     let not_traces = filter::filter_fn(|metadata| !(metadata.is_span() && metadata.target() == TRACE_TARGET));
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = is_colored(&std::io::stderr());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
     let lines: Boxed<S> = match options.log_format {
         LogFormat::Text => lines.boxed(),

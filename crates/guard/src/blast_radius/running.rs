@@ -45,7 +45,7 @@ pub fn exceeding(active: &[(&Run, &RunCounts)], limit: Percentage) -> BTreeMap<R
         // The youngest is last.
         striking.sort_by_key(|one| (one.run.started_at, one.run.id));
         while let Some(youngest) = striking.last() {
-            let Some(sentence) = beyond(&place, &striking, limit) else { break };
+            let Some(sentence) = beyond(place, &striking, limit) else { break };
             exceeding.insert(youngest.run.id, sentence);
             striking.pop();
         }
@@ -53,33 +53,72 @@ pub fn exceeding(active: &[(&Run, &RunCounts)], limit: Percentage) -> BTreeMap<R
     exceeding
 }
 
+/// What was struck in one stage, or in all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    treated: u64,
+    eligible: u64,
+    struck: u64,
+    /// So many of the eligible requests were asked for.
+    asked: f64,
+}
+
+impl Asked {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            treated: self.treated.saturating_add(other.treated),
+            eligible: self.eligible.saturating_add(other.eligible),
+            struck: self.struck.saturating_add(other.struck),
+            asked: self.asked + other.asked,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    fn is_exceeded(self) -> bool {
+        self.treated >= TREATED_MIN && self.struck as f64 > self.asked * 1.5
+    }
+
+    fn sentence(self, asked: &str) -> String {
+        let Self { struck, eligible, .. } = self;
+        let share = 100.0 * ratio(struck, eligible);
+        format!("{struck} of {eligible} eligible requests were struck: {share:.3} %, where {asked} was asked for")
+    }
+}
+
+/// Each stage is held against its own share; and all together against what they asked for together, since a short stage
+/// treats too few to say anything by itself.
 fn more_than_asked(run: &Run, counts: &RunCounts) -> Option<String> {
-    let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
-    let eligible = treated.requests.saturating_add(control.requests);
-    let struck = treated.struck.saturating_add(control.struck);
-    let share = ratio(struck, eligible);
-    (treated.requests >= TREATED_MIN && share > run.percentage.ratio() * 1.5).then(|| {
-        format!(
-            "{struck} of {eligible} eligible requests were struck: {:.3} %, where {} was asked for",
-            100.0 * share,
-            run.percentage
-        )
-    })
+    let counted = counts.stages(&BTreeSet::new(), false);
+    let of = |stage: u32| {
+        let arm = |arm| counted.get(&(stage, arm)).copied().unwrap_or_default();
+        let (treated, control) = (arm(Arm::Treated), arm(Arm::Control));
+        let eligible = treated.requests.saturating_add(control.requests);
+        let struck = treated.struck.saturating_add(control.struck);
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+        let asked = run.percentage_of(stage).ratio() * eligible as f64;
+        Asked { treated: treated.requests, eligible, struck, asked }
+    };
+    let stages: BTreeSet<u32> = counted.keys().map(|(stage, _)| *stage).collect();
+    let each: Vec<(u32, Asked)> = stages.into_iter().map(|stage| (stage, of(stage))).collect();
+    if let Some((stage, one)) = each.iter().find(|(_, one)| one.is_exceeded()) {
+        let ramped = if run.ramp.is_empty() { String::new() } else { format!(" in stage {stage}") };
+        return Some(one.sentence(&run.percentage_of(*stage).to_string()) + &ramped);
+    }
+    let all = each.iter().fold(Asked::default(), |sum, (_, one)| sum.plus(*one));
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    let mean = || format!("{:.3} % over all stages", 100.0 * all.asked / all.eligible.max(1) as f64);
+    all.is_exceeded().then(|| all.sentence(&mean()))
 }
 
 /// The runs that have struck, by place.
-fn by_place<'r>(active: &[(&'r Run, &'r RunCounts)]) -> BTreeMap<Place, Vec<Struck<'r>>> {
-    let struck_in = |place: &Place| {
-        let strikes = active.iter().filter_map(|(run, counts)| {
-            let totals = counts.places().get(place)?;
-            let struck = totals.arm(Arm::Treated).struck.saturating_add(totals.arm(Arm::Control).struck);
-            // Clients report their requests and their arms at once, so there are never fewer of the former.
-            (struck > 0).then(|| Struck { run, struck, requests: totals.requests.max(struck) })
-        });
-        strikes.collect::<Vec<_>>()
-    };
-    let places: BTreeSet<&Place> = active.iter().flat_map(|(_, counts)| counts.places().keys()).collect();
-    places.into_iter().map(|place| (place.clone(), struck_in(place))).collect()
+fn by_place<'r>(active: &[(&'r Run, &'r RunCounts)]) -> BTreeMap<&'r Place, Vec<Struck<'r>>> {
+    let mut places: BTreeMap<&Place, Vec<Struck<'r>>> = BTreeMap::new();
+    for (run, counts) in active {
+        for (place, struck, requests) in counts.struck() {
+            places.entry(place).or_default().push(Struck { run, struck, requests });
+        }
+    }
+    places
 }
 
 /// Why these runs together strike more of a place than the limit, if they do.

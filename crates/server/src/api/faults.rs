@@ -8,7 +8,7 @@ use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::reason::{self, Said, Warned};
+use super::reason::Said;
 use super::{Because, NoQuery, resources, switch};
 use crate::answer;
 use crate::body::Command;
@@ -118,19 +118,9 @@ pub(crate) async fn stop(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let mut said = Said::default();
-    let why = async {
-        said = reason::read(request.query_string(), body).await;
-        said.reason.take()
-    };
-    let answer = control.stop_first(&key, caller.actor(None), why).await?;
-    facts::note(|facts| {
-        facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())];
-        facts.acted(answer.position, answer.changed, &answer.ended);
-    });
-    if said.wait.is_asked() {
-        said.warn("a stop waits for no client: what has not heard it stops with its lease");
-    }
-    Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
+    let answer = control.stop_first(&key, caller.actor(None), said.hear(&request, body)).await?;
+    facts::note(|facts| facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())]);
+    Ok(said.of_stop(answer))
 }
 
 /// When Daybreak starts the fault by itself, and what became of the last time.

@@ -6,6 +6,7 @@ pub mod clients;
 pub mod documents;
 pub mod events;
 pub mod faults;
+pub mod files;
 pub mod flags;
 pub mod halt;
 pub mod health;

@@ -2,11 +2,14 @@
 //! it speaks against the deed: that is a warning.
 
 use actix_web::web::{Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use daybreak_control::Stopped;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{Because, Wait};
+use crate::answer;
 use crate::body;
 use crate::limits::{COMMAND_BYTES_MAX, REASON_LENGTH_MAX, REASON_WAIT};
 use crate::telemetry::facts;
@@ -40,6 +43,21 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// Reads what a request says: its reason, if it has one. The deed comes before.
+    pub(super) async fn hear(&mut self, request: &HttpRequest, body: Payload) -> Option<String> {
+        *self = read(request.query_string(), body).await;
+        self.reason.take()
+    }
+
+    /// The answer to a stop, with what its request had wrong.
+    pub(super) fn of_stop(mut self, answer: Stopped) -> HttpResponse {
+        facts::note(|facts| facts.acted(answer.position, answer.changed, &answer.ended));
+        if self.wait.is_asked() {
+            self.warn("a stop waits for no client: what has not heard it stops with its lease");
+        }
+        answer::ok(&Warned { answer, warnings: self.warnings })
+    }
+
     /// Notes what was not understood.
     pub(super) fn warn(&mut self, warning: &str) {
         self.warnings.push(format!("it is done; but {warning}"));
@@ -47,7 +65,7 @@ impl Said {
 }
 
 /// Reads a reason out of a body, or else out of a query: `{"reason": "…"}`, and any other text as it is.
-pub(super) async fn read(query: &str, mut body: Payload) -> Said {
+async fn read(query: &str, mut body: Payload) -> Said {
     let mut said = Said::default();
     match Query::<HaltQuery>::from_query(query).map(Query::into_inner) {
         Ok(HaltQuery { reason, wait }) => {

@@ -1,16 +1,19 @@
 //! Runs: what is being broken, and what was.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use daybreak_control::{Control, EVENTS_PAGE_MAX, EventFilter, EventOrder};
 use daybreak_model::RunId;
 use serde::Serialize;
 use serde_json::json;
 
-use super::NoQuery;
+use super::reason::Said;
+use super::{Because, NoQuery};
 use crate::answer;
+use crate::caller::Caller;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::report::html;
+use crate::telemetry::facts;
 
 /// The page says so too, for when it is a file.
 const POLICY: (&str, &str) =
@@ -76,6 +79,32 @@ pub(crate) async fn report(
     let events: Vec<_> = events.iter().map(|event| json!(event)).collect();
     let page = html(&run, &events, control.state().environment());
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header(POLICY).body(page))
+}
+
+/// Stop one run. Where it has ended, nothing changes. It acts before it reads the body; a body that is no
+/// `{"reason": "…"}` is a reason as it is.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = String, Path, description = "16 hexadecimal digits"), Because),
+    request_body(content = Because, description = "Optional"),
+    responses(
+        (status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped")),
+        (status = 404, description = "There is no such run"),
+    ),
+)]
+#[post("/api/v1/runs/{id}/stop")]
+pub(crate) async fn stop(
+    control: web::Data<Control>,
+    caller: Caller,
+    id: web::Path<String>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = identified(&id)?;
+    let mut said = Said::default();
+    let answer = control.stop_run_first(id, caller.actor(None), said.hear(&request, body)).await?;
+    facts::note(|facts| facts.subjects = vec![format!("runs/{id}")]);
+    Ok(said.of_stop(answer))
 }
 
 fn identified(id: &str) -> Result<RunId, Problem> {

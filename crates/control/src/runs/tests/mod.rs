@@ -2,7 +2,9 @@
 
 mod end;
 mod guarded;
+mod kept;
 mod lease;
+mod reported;
 mod start;
 mod sticky;
 mod stop;

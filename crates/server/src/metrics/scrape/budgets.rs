@@ -20,7 +20,7 @@ pub(super) fn read(control: &Control, metrics: &mut Metrics) {
     let help = "The share of good requests that an SLO promises";
     metrics.gauges("daybreak_slo_objective_ratio", help, each(&|budget| Some(budget.status.objective.ratio())));
     let help = "The share of an error budget that is left; below 0 more was spent than there was";
-    metrics.gauges("daybreak_budget_remaining_ratio", help, each(&|budget| Some(budget.status.remaining)));
+    metrics.gauges("daybreak_budget_remaining_ratio", help, each(&|budget| budget.status.remaining));
     let help = "Requests within the window of an SLO";
     metrics.gauges("daybreak_budget_requests", help, each(&|budget| Some(float(budget.status.total))));
     let help = "Bad requests within the window of an SLO";
