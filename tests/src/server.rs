@@ -22,9 +22,13 @@ pub struct Server {
     process: Process,
     address: SocketAddr,
     options: Vec<String>,
+    variables: Variables,
     flags: PathBuf,
     folder: TempDir,
 }
+
+/// Variables of a process, and what they are set to.
+type Variables = Vec<(String, String)>;
 
 impl Server {
     /// Starts one on a document, on a free port.
@@ -40,11 +44,19 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn with(document: &str, options: &[&str]) -> Result<Self> {
+        Self::with_variables(document, options, &[])
+    }
+
+    /// Starts one on a document, with more options, and variables of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn with_variables(document: &str, options: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let folder = TempDir::new()?;
         let flags = folder.path().join("flags");
         std::fs::create_dir(&flags)?;
         std::fs::write(flags.join("flags.yaml"), document)?;
-        Self::launch(folder, flags, options)
+        Self::launch(folder, flags, options, variables)
     }
 
     /// Starts one on a copy of a folder of the workspace.
@@ -59,14 +71,16 @@ impl Server {
             let entry = entry?;
             std::fs::copy(entry.path(), flags.join(entry.file_name()))?;
         }
-        Self::launch(folder, flags, options)
+        Self::launch(folder, flags, options, &[])
     }
 
-    fn launch(folder: TempDir, flags: PathBuf, options: &[&str]) -> Result<Self> {
+    fn launch(folder: TempDir, flags: PathBuf, options: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        let variables: Variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (process, address) = spawn(folder.path(), &flags, free, &options)?;
-        Ok(Self { process, address, options, flags, folder })
+        let (process, address) = spawn(folder.path(), &flags, free, (&options, &variables))?;
+        Ok(Self { process, address, options, variables, flags, folder })
     }
 
     /// Where it listens.
@@ -107,7 +121,8 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn start_again(&mut self) -> Result<()> {
-        let (process, address) = spawn(self.folder.path(), &self.flags, self.address, &self.options)?;
+        let (process, address) =
+            spawn(self.folder.path(), &self.flags, self.address, (&self.options, &self.variables))?;
         self.process = process;
         self.address = address;
         Ok(())
@@ -129,7 +144,7 @@ impl Server {
     /// When the binary does not build.
     pub fn another(&self, data: &Path) -> Result<Command> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        command(self.folder.path(), &self.flags, data, free, &self.options)
+        command(self.folder.path(), &self.flags, data, free, (&self.options, &self.variables))
     }
 
     /// Writes a file of its folder of documents, in one step, as editors do.
@@ -183,15 +198,24 @@ impl Server {
     }
 }
 
-fn command(folder: &Path, flags: &Path, data: &Path, listen: SocketAddr, options: &[String]) -> Result<Command> {
+/// Options and variables.
+type How<'a> = (&'a [String], &'a [(String, String)]);
+
+fn command(
+    folder: &Path,
+    flags: &Path,
+    data: &Path,
+    listen: SocketAddr,
+    (options, variables): How<'_>,
+) -> Result<Command> {
     let mut command = Command::new(binary()?);
     command.current_dir(folder).arg("serve").arg("--flags").arg(flags).arg("--data").arg(data);
-    command.args(["--listen", &listen.to_string()]).args(options);
+    command.args(["--listen", &listen.to_string()]).args(options).envs(variables.iter().cloned());
     Ok(command)
 }
 
-fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, options: &[String]) -> Result<(Process, SocketAddr)> {
-    let process = Process::start("daybreak", &mut command(folder, flags, &folder.join("data"), listen, options)?)?;
+fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, how: How<'_>) -> Result<(Process, SocketAddr)> {
+    let process = Process::start("daybreak", &mut command(folder, flags, &folder.join("data"), listen, how)?)?;
     let address = process.wait_for(|line| {
         let (_, url) = line.split_once("listening on ")?;
         url.split_whitespace().next()?.split_once("://")?.1.parse().ok()

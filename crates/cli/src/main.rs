@@ -21,6 +21,7 @@ mod served;
 mod slo;
 mod stop;
 mod style;
+mod telemetry;
 mod token;
 mod unreached;
 

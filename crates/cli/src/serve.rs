@@ -19,11 +19,11 @@ use daybreak_server::{Offload, RateLimits, Shared, Tls, TlsFiles, access, rates}
 use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention, Store};
 use rand::RngExt;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use crate::args::{LogFormat, Serve};
+use crate::args::Serve;
 use crate::check::counted;
 use crate::style::is_colored;
+use crate::telemetry::Telemetry;
 
 /// Threads for what must not wait for requests: one makes changes, one reads the files, one is left for the guard.
 const THREADS: usize = 3;
@@ -38,14 +38,27 @@ const NO_DOCUMENTS: &str = "the documents cannot be served; `--flags DIR` names 
 /// What curl is given where tokens are asked for.
 const HALT_TOKEN: &str = " -H \"Authorization: Bearer $DAYBREAK_TOKEN\"";
 
-pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
-    log(&options)?;
-    let threads = |count| tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build();
-    let (runtime, offload) = (threads(THREADS)?, threads(OFFLOAD_THREADS)?);
-    runtime.block_on(serve(options, Offload::new(offload.handle().clone())))
+/// How serving ended.
+enum End {
+    /// It was asked to stop.
+    Stopped,
+    /// A backup was restored: a server is to start anew on this address.
+    Restored(SocketAddr),
 }
 
-async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(options: Serve) -> anyhow::Result<ExitCode> {
+    let telemetry = Telemetry::start(&options)?;
+    let threads = |count| tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build();
+    let (runtime, offload) = (threads(THREADS)?, threads(OFFLOAD_THREADS)?);
+    let served = runtime.block_on(serve(options, Offload::new(offload.handle().clone()), telemetry.traces()));
+    telemetry.end();
+    match served? {
+        End::Stopped => Ok(ExitCode::SUCCESS),
+        End::Restored(address) => Err(start_anew(address)),
+    }
+}
+
+async fn serve(options: Serve, offload: Offload, traces: bool) -> anyhow::Result<End> {
     let listener = TcpListener::bind(options.listen)
         .with_context(|| format!("cannot listen on {}; `--listen 127.0.0.1:0` takes any free port", options.listen))?;
     let tls = tls(&options)?;
@@ -80,6 +93,7 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     println!("{}", greeting(&control, address, &options));
     let shared = Shared::new(control.clone(), offload)
         .limited(&limits)
+        .traced(traces)
         .asked_from(options.cors_origin.iter().cloned().collect());
     let (signal, asked) = (stop_signal()?, control.clone());
     let end = async move {
@@ -92,10 +106,10 @@ async fn serve(options: Serve, offload: Offload) -> anyhow::Result<ExitCode> {
     control.keep_counts().await;
     if control.is_to_restart() {
         // What is recorded from a restore on is in no log: the store's place has been taken.
-        return Err(start_anew(address));
+        return Ok(End::Restored(address));
     }
     control.note_stopped().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(End::Stopped)
 }
 
 /// Becomes a new server with the same options on the same address: whatever this one knew is forgotten. It returns only
@@ -231,15 +245,4 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn log(options: &Serve) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&options.log).with_context(|| format!("`{}` is no log filter", options.log))?;
-    let color = is_colored(&stderr());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(color);
-    match options.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
-    Ok(())
 }

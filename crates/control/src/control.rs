@@ -21,6 +21,7 @@ use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
@@ -37,6 +38,8 @@ use crate::turn::Queue;
 use crate::webhooks::Webhooks;
 use crate::{Options, OptionsError, Refusal, Resource, Subscription, hub};
 
+/// The target of spans that are for traces alone, and not for the log.
+pub const TRACE_TARGET: &str = "daybreak::trace";
 /// The name under which the store keeps the `protect` list.
 pub(crate) const PROTECT: &str = "protect";
 
@@ -310,7 +313,12 @@ impl Control {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.open_for_changes()?;
-        self.inner.runtime.spawn(work).await.unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
+        let span = tracing::info_span!(target: TRACE_TARGET, "change");
+        self.inner
+            .runtime
+            .spawn(work.instrument(span))
+            .await
+            .unwrap_or_else(|error| Err(Refusal::Store(error.to_string())))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cors::Crossing;
 use crate::credentials;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
-use crate::roles::{self, Row};
+use crate::roles::Row;
 use crate::routes::Routes;
 
 /// Who was let in, and to what.
@@ -24,7 +24,7 @@ pub struct Admitted {
     pub row: Option<&'static Row>,
 }
 
-/// Lets somebody in, or says why not. `path` is the one by which the request is routed. A preflight shows no token, is
+/// Lets somebody in to a row, or says why not. `path` is the one by which the request is routed. A preflight shows no token, is
 /// answered out of what is configured, and is counted as little as a probe: behind a proxy all browsers share an address.
 ///
 /// # Errors
@@ -32,13 +32,12 @@ pub struct Admitted {
 /// asked too often.
 pub fn admit(
     request: &ServiceRequest,
-    path: &str,
+    (row, path): (Option<&'static Row>, &str),
     crossing: &Crossing,
     control: &Control,
     rates: &Rates,
     routes: &Routes,
 ) -> Result<Admitted, Problem> {
-    let row = roles::find(request.method().as_str(), path);
     let caller = if !control.tokens_required() {
         access::check(request.head(), request.app_config().secure(), crossing.is_named())?;
         if crossing.is_named() { Caller::Page } else { Caller::Local }

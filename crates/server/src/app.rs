@@ -13,6 +13,7 @@ use utoipa_actix_web::{AppExt, scope};
 
 use crate::api::events::Followers;
 use crate::cors::Origins;
+use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::ofrep::events::Places;
 use crate::ofrep::visible::Versions;
@@ -20,6 +21,7 @@ use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
+use crate::telemetry::{self, Telemetry};
 use crate::{answer, api, front, ofrep, openapi, stream};
 
 /// What all workers share.
@@ -34,6 +36,7 @@ pub struct Shared {
     origins: web::Data<Origins>,
     versions: Versions,
     places: Places,
+    telemetry: web::Data<Telemetry>,
     document: web::Data<OpenApiText>,
 }
 
@@ -56,6 +59,7 @@ impl Shared {
             versions: Versions::default(),
             places: Places::new(closing.clone()),
             closing,
+            telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
     }
@@ -70,6 +74,19 @@ impl Shared {
     #[must_use]
     pub fn asked_from(self, origins: Origins) -> Self {
         Self { origins: web::Data::new(origins), ..self }
+    }
+
+    /// The same, with spans of what it does or without.
+    #[must_use]
+    pub fn traced(self, traces: bool) -> Self {
+        let telemetry = Telemetry::clone(&self.telemetry).traced(traces);
+        Self { telemetry: web::Data::new(telemetry), ..self }
+    }
+
+    /// What tells of its work.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// What was asked lately.
@@ -120,6 +137,7 @@ pub fn app(
         .app_data(shared.origins.clone())
         .app_data(web::Data::new(shared.versions.clone()))
         .app_data(web::Data::new(shared.places.clone()))
+        .app_data(shared.telemetry.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
             let detail = format!("the query `{}` is not understood: {error}", request.query_string());
@@ -135,6 +153,7 @@ pub fn app(
         .service(openapi::page())
         .default_service(web::to(unrouted))
         .wrap(from_fn(front::pass))
+        .wrap(from_fn(telemetry::observe))
 }
 
 /// Every route that the document describes; the first that fits answers.
@@ -143,6 +162,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(api::root::root)
         .service(api::health::live)
         .service(api::health::ready)
+        .service(api::metrics::metrics)
         .service(openapi_json)
         .service(ofrep::single::evaluate_flag)
         .service(ofrep::bulk::evaluate_flags)

@@ -10,6 +10,8 @@ use daybreak_control::tokens::Role;
 use daybreak_control::{Actor, Control, Right, Token};
 use tokio::sync::watch;
 
+use crate::telemetry::facts;
+
 /// Who asks.
 #[derive(Clone, Debug, Default)]
 pub enum Caller {
@@ -30,6 +32,7 @@ impl Caller {
     #[must_use]
     pub fn actor(&self, reason: Option<String>) -> Actor {
         let actor = self.token().map_or_else(Actor::default, |token| Actor::named(token.name()));
+        facts::note(|facts| facts.reason.clone_from(&reason));
         Actor { may_override: self.may_override(), ..actor }.because(reason)
     }
 

@@ -19,7 +19,9 @@ use crate::caller::Caller;
 use crate::cors::{Crossing, Origins};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
+use crate::roles;
 use crate::routes::Routes;
+use crate::telemetry::Asked;
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
@@ -105,7 +107,10 @@ fn admit(request: &ServiceRequest, crossing: &Crossing) -> Result<Admitted, Prob
     let (Some(control), Some(rates), Some(routes)) = (control, rates, routes) else {
         return Err(Problem::new(Code::Internal, "the server does not know whom to let in"));
     };
-    admission::admit(request, path, crossing, control, rates, routes)
+    let asked = request.extensions().get::<Asked>().copied();
+    // It is known already, unless nobody tells of requests.
+    let row = asked.map_or_else(|| roles::find(request.method().as_str(), path), |Asked(row)| row);
+    admission::admit(request, (row, path), crossing, control, rates, routes)
 }
 
 /// An admin's call, to be recorded.

@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod etag;
 pub mod front;
 pub mod limits;
+pub mod metrics;
 pub mod offload;
 pub mod ofrep;
 pub mod openapi;
@@ -27,6 +28,7 @@ pub mod roles;
 pub mod routes;
 pub mod serve;
 pub mod stream;
+pub mod telemetry;
 pub mod tls;
 
 pub use app::{Shared, app, document};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
+use opentelemetry::context::FutureExt;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -44,7 +45,11 @@ impl Offload {
             let _place = place;
             work.await
         };
-        self.runtime.spawn(work).await.map_err(|error| Problem::new(Code::Internal, error.to_string()))
+        // The spans of what it does are of the request's trace.
+        self.runtime
+            .spawn(work.with_current_context())
+            .await
+            .map_err(|error| Problem::new(Code::Internal, error.to_string()))
     }
 
     /// Computes there what does nothing but compute.

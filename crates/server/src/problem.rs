@@ -5,10 +5,13 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use opentelemetry::Context;
+use opentelemetry::trace::{TraceContextExt, TraceId};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::answer;
+use crate::telemetry::facts;
 
 /// The media type of problem details.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -186,6 +189,8 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
+        facts::note(|facts| facts.problem = Some(self.0.code));
+        let trace = Context::current().span().span_context().trace_id();
         let mut response = HttpResponse::build(self.status_code());
         for header in &self.0.headers {
             response.append_header(header.clone());
@@ -196,6 +201,7 @@ impl ResponseError for Problem {
             status: self.0.code.status().as_u16(),
             code: self.0.code.as_str(),
             detail: &self.0.detail,
+            trace_id: (trace != TraceId::INVALID).then(|| trace.to_string()),
             members: &self.0.members,
         };
         response.content_type(MEDIA_TYPE).body(answer::pretty(&body))
@@ -209,6 +215,8 @@ struct Details<'a> {
     status: u16,
     code: &'static str,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     #[serde(flatten)]
     members: &'a serde_json::Map<String, Json>,
 }

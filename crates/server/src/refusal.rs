@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::etag::quoted;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// Who names a resource.
 #[derive(Serialize)]
@@ -39,6 +40,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Key { .. } | Refusal::NoSwitch { .. } => Self::new(Code::BadRequest, detail),
             Refusal::NotAdmitted { refusals, warnings, after } => {
+                facts::note(|facts| facts.refusals = refusals.iter().map(|refusal| refusal.code).collect());
                 let problem = Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings);
                 let seconds = after.map(|after| after.get().div_ceil(1_000).max(1).to_string());
                 seconds.iter().fold(problem, |problem, seconds| problem.header(RETRY_AFTER, seconds))

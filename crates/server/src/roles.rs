@@ -11,6 +11,13 @@ use crate::routes::fits;
 /// The pages that show the API's description.
 const DOCS: &str = "/docs";
 
+/// What the server counts and measures.
+pub const METRICS: &str = "/metrics";
+
+/// One flag, by OFREP; and how people write that.
+const FLAG: &str = "/ofrep/v1/evaluate/flags/{key*}";
+const FLAG_ROUTE: &str = "/ofrep/v1/evaluate/flags/{key}";
+
 /// It hands out the hashes of tokens.
 const BACKUP: &str = "/api/v1/backup";
 
@@ -32,6 +39,19 @@ pub struct Row {
 }
 
 impl Row {
+    /// What spans and metrics call it: its path, with names in braces where anything may stand.
+    #[must_use]
+    pub fn route(&'static self) -> &'static str {
+        if self.template == FLAG { FLAG_ROUTE } else { &self.template }
+    }
+
+    /// Whether it is asked by people who change something, or pages them.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        let reads = matches!(self.right, Some(Right::Read | Right::Evaluate | Right::Follow | Right::Report));
+        self.method != "GET" && !reads
+    }
+
     /// Whether it changes nothing, and hands out nothing secret.
     #[must_use]
     pub fn only_reads(&self) -> bool {
@@ -71,7 +91,7 @@ fn rows() -> Vec<Row> {
     let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
     let mut rows = vec![
         browsers("POST", "/ofrep/v1/evaluate/flags", Evaluate),
-        browsers("POST", "/ofrep/v1/evaluate/flags/{key*}", Evaluate),
+        browsers("POST", FLAG, Evaluate),
         Row { tickets: true, ..browsers("GET", events::PATH, Evaluate) },
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
@@ -82,6 +102,8 @@ fn rows() -> Vec<Row> {
         Row { unlimited: true, ..row("GET", "/readyz", None) },
         row("GET", "/", None),
         row("GET", "/openapi.json", None),
+        // It names flags, faults and SLOs.
+        asks("GET", METRICS, Read),
         unlimited("PUT", "/api/v1/halt", Halt),
         asks("GET", "/api/v1/halt", Read),
         asks("DELETE", "/api/v1/halt", Operate),

@@ -10,6 +10,7 @@ use daybreak_model::Millis;
 
 use crate::app::{Shared, app};
 use crate::limits;
+use crate::telemetry;
 use crate::tls::Tls;
 
 /// How far clients spread their new connections when the server stops.
@@ -36,6 +37,9 @@ pub async fn serve(
         closing.close();
         tokio::time::sleep(FAREWELL).await;
     };
+    let telemetry = shared.telemetry().clone();
+    telemetry.metrics().begin(shared.control());
+    let follow = tokio::spawn(telemetry::follow(shared.control().clone(), telemetry));
     let rates = shared.rates();
     let sweep = tokio::spawn(async move { rates.sweep().await });
     let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
@@ -55,6 +59,7 @@ pub async fn serve(
     };
     let served = server.run().await;
     sweep.abort();
+    follow.abort();
     watch.iter().for_each(tokio::task::JoinHandle::abort);
     served
 }

@@ -16,9 +16,11 @@ use crate::answer;
 use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
+use crate::metrics::{Counted, StreamEnd};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
+use crate::telemetry::Telemetry;
 
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx passes a response on at once only where this says `no`.
@@ -62,6 +64,7 @@ pub(crate) async fn stream(
     control: web::Data<Control>,
     closing: web::Data<Closing>,
     rates: web::Data<Rates>,
+    telemetry: web::Data<Telemetry>,
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -71,11 +74,12 @@ pub(crate) async fn stream(
         return Err(Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10"));
     }
     let subscription = control.subscribe(last_event_id(&request)).await;
+    let open = (counted, telemetry.metrics().streams.open());
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header((BUFFERING, "no"))
-        .streaming(frames(subscription, control.heartbeat(), closing.subscribe(), caller.ends(&control), counted)))
+        .streaming(frames(subscription, control.heartbeat(), closing.subscribe(), caller.ends(&control), open)))
 }
 
 /// Counts one more stream of a token.
@@ -103,22 +107,29 @@ fn frames(
     heartbeat: Bytes,
     closing: watch::Receiver<bool>,
     ended: watch::Receiver<bool>,
-    counted: Option<TokenStream>,
+    (token, counted): (Option<TokenStream>, Counted),
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let Subscription { backlog, live, open } = subscription;
-    let state = (backlog.into_iter(), live, closing, ended, heartbeat, (open, counted));
+    let state = (backlog.into_iter(), live, closing, ended, heartbeat, counted, (open, token));
     futures_util::stream::unfold(state, |mut state| async move {
-        let (backlog, live, closing, ended, heartbeat, _) = &mut state;
+        let (backlog, live, closing, ended, heartbeat, counted, _) = &mut state;
         if let Some(frame) = backlog.next() {
             return Some((Ok(frame), state));
         }
+        let end = |counted: &mut Counted, end| {
+            counted.end = end;
+            None
+        };
         let frame = tokio::select! {
             biased;
             // The token was revoked or expired, or tokens are asked for now: what comes then is not for them.
-            _ = ended.wait_for(|ended| *ended) => return None,
+            _ = ended.wait_for(|ended| *ended) => return end(counted, StreamEnd::ShutOut),
             // An error says that the client lags behind: it is dropped, and connects again.
-            frame = live.recv() => frame.ok()?,
-            _ = closing.wait_for(|closing| *closing) => return None,
+            frame = live.recv() => match frame {
+                Ok(frame) => frame,
+                Err(_) => return end(counted, StreamEnd::Lagged),
+            },
+            _ = closing.wait_for(|closing| *closing) => return end(counted, StreamEnd::Stopping),
             () = tokio::time::sleep(HEARTBEAT) => heartbeat.clone(),
         };
         Some((Ok(frame), state))

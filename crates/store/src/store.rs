@@ -31,6 +31,9 @@ pub struct StoreStats {
     pub transactions: u64,
     /// How often something was forced to disk.
     pub syncs: u64,
+    /// How long that took, all in all, in microseconds.
+    #[serde(skip)]
+    pub sync_micros: u64,
 }
 
 /// How a backup takes the place of what is there.

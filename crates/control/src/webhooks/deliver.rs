@@ -71,6 +71,7 @@ impl Delivery {
         let filter = EventFilter { after: Some(place.at), ..EventFilter::default() };
         let mut follower = self.control.follow(filter).await?;
         loop {
+            self.told(|status| status.read_to = Some(place.at));
             let events = follower.next().await?;
             if let Some(first) = events.first()
                 && self.is_missing(place.at, first.id).await?
@@ -84,6 +85,7 @@ impl Delivery {
                     return Ok(Gone);
                 }
                 place.at = recorded.id;
+                self.told(|status| status.read_to = Some(recorded.id));
                 let (kept, since) = place.kept;
                 if wanted || recorded.id > kept + UNWANTED_MAX || since.elapsed() >= UNWANTED_TIME_MAX {
                     self.keep(place).await?;

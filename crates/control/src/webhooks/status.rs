@@ -24,6 +24,9 @@ pub struct WebhookStatus {
     pub last_given_up: Option<GivenUp>,
     /// Events, at most, that the log no longer had when it was their turn.
     pub missed: u64,
+    /// The last event that it needs no more to be told of; none before it has looked.
+    #[serde(skip)]
+    pub read_to: Option<u64>,
     /// When the last one arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Timestamp>,
@@ -63,6 +66,7 @@ impl WebhookStatus {
             given_up: 0,
             last_given_up: None,
             missed: 0,
+            read_to: None,
             last_success: None,
             last_failure: None,
             last_error: None,

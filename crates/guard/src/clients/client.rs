@@ -10,6 +10,7 @@ use daybreak_model::{InstanceId, Key, RunId};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::evaluated::Evaluated;
 use super::slos::{SloTotals, Slos};
 use crate::span::signed;
 
@@ -76,6 +77,8 @@ pub(super) struct Growth {
     pub(super) passed: Vec<(Key, String, u64)>,
     /// Outcomes by SLO and its revision.
     pub(super) slos: Vec<(Key, u64, SloTotals)>,
+    /// Evaluations by flag.
+    pub(super) evaluated: Vec<(Key, Evaluated)>,
 }
 
 impl Client {
@@ -117,8 +120,8 @@ impl Client {
         self.sequence = report.sequence;
         self.last_heard = now;
         self.goodbye = report.goodbye;
-        self.evaluated(&report.evaluations);
         Growth {
+            evaluated: self.evaluated(&report.evaluations),
             requests: self.requested(&report.operations),
             passed: self.passed(&report.points),
             slos: self.slos.take_in(&report.slos, self.from_its_start),
@@ -165,19 +168,25 @@ impl Client {
         grown
     }
 
-    fn evaluated(&mut self, evaluations: &BTreeMap<Key, Evaluations>) {
+    fn evaluated(&mut self, evaluations: &BTreeMap<Key, Evaluations>) -> Vec<(Key, Evaluated)> {
+        let mut grown = Vec::new();
         for (flag, counts) in evaluations {
             if !self.evaluations.contains_key(flag) && self.evaluations.len() >= EVALUATIONS_MAX {
                 continue;
             }
+            let first = !self.evaluations.contains_key(flag) && !self.from_its_start;
             let kept = self.evaluations.entry(flag.clone()).or_default();
-            raise(&mut kept.errors, counts.errors);
+            let mut more = Evaluated { served: 0, errors: raise(&mut kept.errors, counts.errors) };
             for (variant, count) in &counts.variants {
                 if kept.variants.contains_key(variant) || kept.variants.len() < EVALUATED_VARIANTS_MAX {
-                    raise(kept.variants.entry(variant.clone()).or_default(), *count);
+                    more.served += raise(kept.variants.entry(variant.clone()).or_default(), *count);
                 }
             }
+            if !first && more != Evaluated::default() {
+                grown.push((flag.clone(), more));
+            }
         }
+        grown
     }
 
     /// Whether it was heard within [`CLIENT_SILENT_AFTER`], and has not said goodbye.

@@ -6,6 +6,7 @@
 
 mod client;
 mod counts;
+mod evaluated;
 mod missing;
 mod part;
 mod places;
@@ -25,11 +26,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::span::signed;
 use crate::traffic::Traffic;
 use client::Growth;
+use evaluated::AllEvaluated;
 use places::Places;
 use point_keys::AllPointKeys;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, RunCounts};
+pub use evaluated::Evaluated;
 pub use places::Place;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
@@ -60,6 +63,7 @@ pub struct Clients {
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
     keys: AllPointKeys,
+    evaluated: AllEvaluated,
 }
 
 /// What became of a report.
@@ -119,6 +123,7 @@ impl Clients {
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
         let grown = client.take_in(report, now);
         self.count_slos(&grown, now);
+        self.evaluated.add(&grown.evaluated);
         self.count(&client, &grown, now);
         self.count_runs(&client, report, &grown, now);
         if reported == Reported::First {
@@ -218,6 +223,12 @@ impl Clients {
     #[must_use]
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// How often flags were evaluated since this began to count, over all clients, also those that are gone.
+    #[must_use]
+    pub fn evaluated(&self) -> &BTreeMap<Key, Evaluated> {
+        self.evaluated.by_flag()
     }
 
     /// All clients that are kept, silent ones too.

@@ -337,3 +337,29 @@ proptest! {
         }
     }
 }
+
+/// Evaluations only grow, whoever goes; of a client that was there before the server only what comes from now on.
+#[test]
+fn evaluations_are_added_up() {
+    let mut clients = Clients::default();
+    let told = |client: u128, sequence: u64, served: [u64; 2], errors: u64| {
+        let variants = [(key("on"), served[0]), (key("off"), served[1])].into();
+        let evaluations = [(key("layout"), Evaluations { variants, errors })].into();
+        Report { evaluations, ..report(client, sequence) }
+    };
+    let cases = [
+        (told(1, 1, [3, 1], 1), (4, 1)),
+        (told(1, 2, [5, 1], 1), (6, 1)),
+        (told(1, 2, [9, 9], 9), (6, 1)),
+        (told(1, 3, [4, 1], 2), (6, 2)),
+        (told(2, 7, [100, 0], 50), (6, 2)),
+        (told(2, 8, [101, 0], 50), (7, 2)),
+    ];
+    for (report, expected) in cases {
+        clients.report(&report, at(0)).unwrap();
+        let counted = clients.evaluated()[&key("layout")];
+        assert_eq!((counted.served, counted.errors), expected, "{} of {}", report.sequence, report.client);
+    }
+    clients.sweep(at(24 * 3_600));
+    assert_eq!(clients.evaluated()[&key("layout")].served, 7, "they are gone, what they counted is not");
+}

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::caller::Caller;
 use crate::limits::CONFIRM_WAIT;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// The longest wait for clients.
 const WAIT_MAX: Millis = Millis::from_secs(30);
@@ -47,6 +48,7 @@ impl ChangeQuery {
     /// When the wait is no length of time, or too long.
     pub(super) fn asks(self, caller: &Caller, reason: Option<String>) -> Result<(Actor, Wait), Problem> {
         let wait = Wait::read(self.wait.as_deref())?;
+        facts::note(|facts| facts.override_reason.clone_from(&self.r#override));
         Ok((
             Actor { waits: wait.0.is_some(), ..caller.actor(reason.or(self.reason)).overriding(self.r#override) },
             wait,

@@ -14,6 +14,7 @@ use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// How to apply.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -79,6 +80,7 @@ pub(crate) async fn apply(
         Refusal::Conflict { at } if options.only_at.is_some() => elsewhere(at),
         refusal => document.refused(refusal),
     })?;
+    facts::note(|facts| facts.changed(&changed));
     let reached = wait.reached(&control, changed.position).await;
     Ok(answer::ok(&Applied { changed, reached }))
 }

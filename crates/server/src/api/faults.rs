@@ -14,6 +14,7 @@ use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// What a start asks for; all of it optional.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -73,6 +74,11 @@ pub(crate) async fn start(
     start: Command<Start>,
 ) -> Result<HttpResponse, Problem> {
     let (Command(start), StartQuery { dry_run, reason }) = (start, query.into_inner());
+    facts::note(|facts| {
+        facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())];
+        facts.dry_run = dry_run;
+        facts.override_reason.clone_from(&start.r#override);
+    });
     let request = StartRequest {
         duration: field("duration", start.duration)?,
         percentage: field("percentage", start.percentage)?,
@@ -87,6 +93,10 @@ pub(crate) async fn start(
     if dry_run {
         return Ok(answer::ok(&started));
     }
+    facts::note(|facts| {
+        facts.acted(started.position, true, &[]);
+        facts.run = Some(started.run.id);
+    });
     let mut response = HttpResponse::build(StatusCode::CREATED);
     Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
 }
@@ -109,6 +119,7 @@ pub(crate) async fn stop(
 ) -> Result<HttpResponse, Problem> {
     let mut said = Said::default();
     let answer = control.stop_first(&key, caller.actor(None), said.hear(&request, body)).await?;
+    facts::note(|facts| facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())]);
     Ok(said.of_stop(answer))
 }
 

@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 use crate::answer;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 /// How to apply the files.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -38,8 +39,12 @@ pub(crate) async fn apply(
     query: web::Query<FilesQuery>,
 ) -> Result<HttpResponse, Problem> {
     let FilesQuery { reason, r#override } = query.into_inner();
+    facts::note(|facts| facts.override_reason.clone_from(&r#override));
     match control.take_files(caller.actor(reason).overriding(r#override)).await {
-        Ok(changed) => Ok(answer::ok(&changed)),
+        Ok(changed) => {
+            facts::note(|facts| facts.changed(&changed));
+            Ok(answer::ok(&changed))
+        }
         Err(LoadError::Files(error)) => Err(Problem::new(Code::NotFound, error.to_string())),
         Err(LoadError::Refused { refusal, .. }) => Err(refusal.into()),
     }

@@ -10,6 +10,10 @@ use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
 use crate::problem::Problem;
+use crate::telemetry::facts;
+
+/// What events call it.
+const HALT: &str = "halt";
 
 #[derive(Serialize)]
 struct LiftAnswer {
@@ -35,7 +39,11 @@ pub(crate) async fn halt(
 ) -> Result<HttpResponse, Problem> {
     let mut said = Said::default();
     let why = said.hear(&request, body);
-    let HaltView { changed, ended, .. } = control.halt_first(caller.actor(None), why).await?;
+    let HaltView { changed, ended, position, .. } = control.halt_first(caller.actor(None), why).await?;
+    facts::note(|facts| {
+        facts.subjects = vec![HALT.to_owned()];
+        facts.acted(position, changed.unwrap_or_default(), &ended);
+    });
     let halt = said.wait.confirmed(&control).await;
     Ok(answer::ok(&Warned { answer: HaltView { changed, ended, ..halt }, warnings: said.warnings }))
 }
@@ -65,5 +73,9 @@ pub(crate) async fn lift(
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
     let lifted = control.lift(caller.actor(because.0.reason.or(query.into_inner().reason))).await?;
+    facts::note(|facts| {
+        facts.subjects = vec![HALT.to_owned()];
+        facts.acted(lifted.position, lifted.changed, &[]);
+    });
     Ok(answer::ok(&LiftAnswer { halted: control.halt_view().halted, lifted }))
 }

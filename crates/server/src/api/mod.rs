@@ -12,6 +12,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod metrics;
 pub mod on_call;
 pub mod origins;
 pub mod pages;

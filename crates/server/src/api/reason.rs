@@ -12,6 +12,7 @@ use super::{Because, Wait};
 use crate::answer;
 use crate::body;
 use crate::limits::{COMMAND_BYTES_MAX, REASON_LENGTH_MAX, REASON_WAIT};
+use crate::telemetry::facts;
 
 /// An answer with what its request had wrong.
 #[derive(Serialize)]
@@ -50,6 +51,7 @@ impl Said {
 
     /// The answer to a stop, with what its request had wrong.
     pub(super) fn of_stop(mut self, answer: Stopped) -> HttpResponse {
+        facts::note(|facts| facts.acted(answer.position, answer.changed, &answer.ended));
         if self.wait.is_asked() {
             self.warn("a stop waits for no client: what has not heard it stops with its lease");
         }
@@ -91,6 +93,7 @@ async fn read(query: &str, mut body: Payload) -> Said {
         Err(_) => said.warn(&format!("the body did not come within {} ms", REASON_WAIT.as_millis())),
     }
     understand(&mut said, &String::from_utf8_lossy(&bytes));
+    facts::note(|facts| facts.reason.clone_from(&said.reason));
     said
 }
 

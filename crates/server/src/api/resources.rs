@@ -21,6 +21,7 @@ use crate::caller::Caller;
 use crate::etag::{Tags, precondition, quoted};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::telemetry::facts;
 
 pub(super) type ResourcePath = web::Path<(String, String)>;
 
@@ -72,6 +73,7 @@ impl Done {
     /// The answer, with what the resource is now.
     pub(super) async fn answer(self, control: &Control, kind: Kind, key: &str) -> HttpResponse {
         let Self { changed, new, enabled, wait } = self;
+        facts::note(|facts| facts.changed(&changed));
         // Before others can change it while we wait.
         let state = control.state();
         let resource = state.resource(kind, key);

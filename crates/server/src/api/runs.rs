@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::report::html;
+use crate::telemetry::facts;
 
 /// The page says so too, for when it is a file.
 const POLICY: (&str, &str) =
@@ -102,6 +103,7 @@ pub(crate) async fn stop(
     let id = identified(&id)?;
     let mut said = Said::default();
     let answer = control.stop_run_first(id, caller.actor(None), said.hear(&request, body)).await?;
+    facts::note(|facts| facts.subjects = vec![format!("runs/{id}")]);
     Ok(said.of_stop(answer))
 }
 

@@ -48,6 +48,7 @@ async fn every_route_is_described() {
         ("GET", "/"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/metrics"),
         ("GET", "/openapi.json"),
         ("POST", "/api/v1/flags/{key}/enable"),
         ("POST", "/api/v1/flags/{key}/disable"),

@@ -260,10 +260,11 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 37] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 38] = [
         ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
+        ("GET", "/metrics", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
         ("POST", "/api/v1/flags/plain/disable", &[], r#"{"reason": "smoke"}"#, 200),
         ("POST", "/api/v1/flags/plain/enable", &[], "", 200),

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
@@ -14,6 +15,8 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 pub(super) struct Disk {
     /// How often something was forced to disk.
     syncs: AtomicU64,
+    /// How long that took, all in all.
+    sync_micros: AtomicU64,
     /// Forcing something to disk failed since this was last asked: the system may have dropped what it could not write,
     /// and reads it back all the same.
     sync_failed: AtomicBool,
@@ -42,6 +45,10 @@ impl Disk {
         self.syncs.load(Ordering::Relaxed)
     }
 
+    pub(super) fn sync_micros(&self) -> u64 {
+        self.sync_micros.load(Ordering::Relaxed)
+    }
+
     /// Whether there is space; tests take it away.
     fn space(&self) -> io::Result<()> {
         #[cfg(test)]
@@ -62,7 +69,11 @@ impl Disk {
         if self.sync_fails.swap(false, Ordering::SeqCst) {
             return Err(io::Error::other("told to fail"));
         }
-        file.sync_data()?;
+        let begun = Instant::now();
+        let synced = file.sync_data();
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.sync_micros.fetch_add(micros, Ordering::Relaxed);
+        synced?;
         #[cfg(test)]
         self.journal.lock().push(Step::Sync);
         Ok(())

@@ -108,6 +108,7 @@ impl Shared {
             changes: self.changes.load(Ordering::Relaxed),
             transactions: self.transactions.load(Ordering::Relaxed),
             syncs: self.disk.syncs(),
+            sync_micros: self.disk.sync_micros(),
         }
     }
 

@@ -8,7 +8,12 @@ use crate::workspace::File;
 const REASONS: &str = "docs/dependencies.md";
 
 /// The sections of a crate's manifest that name libraries.
-const SECTIONS: &[&str] = &["[dependencies]", "[dev-dependencies]", "[build-dependencies]"];
+const SECTIONS: &[&str] = &[
+    "[dependencies]",
+    "[dev-dependencies]",
+    "[build-dependencies]",
+    "[target.'cfg(target_os = \"linux\")'.dependencies]",
+];
 
 /// Finds libraries without a reason or a use, and versions outside the workspace's manifest.
 pub(super) fn check(files: &[File]) -> Vec<Finding> {

@@ -1,0 +1,116 @@
+//! What the log of events tells: halts, starts that were refused, how runs ended and what they showed.
+
+use daybreak_control::{Event, RefusalCode};
+use daybreak_model::EventKind;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use serde_json::Value as Json;
+
+/// What a schedule's start came too late for.
+const MISSED: &str = "missed";
+/// What has no name here.
+const OTHER: &str = "other";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct End {
+    ended: String,
+    cause: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verdict {
+    verdict: String,
+}
+
+/// What is counted of events.
+#[derive(Debug)]
+pub(crate) struct EventMetrics {
+    events: Family<Kind, Counter>,
+    halts: Counter,
+    refusals: Family<Refusal, Counter>,
+    started: Counter,
+    ended: Family<End, Counter>,
+    concluded: Family<Verdict, Counter>,
+}
+
+impl EventMetrics {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            events: Family::default(),
+            halts: Counter::default(),
+            refusals: Family::default(),
+            started: Counter::default(),
+            ended: Family::default(),
+            concluded: Family::default(),
+        };
+        registry.register("daybreak_events", "Events of the log, by kind", metrics.events.clone());
+        registry.register("daybreak_halts", "Times that everything was halted", metrics.halts.clone());
+        let help = "Reasons that stood against starts, by code; those that were only tried do not count";
+        registry.register("daybreak_start_refusals", help, metrics.refusals.clone());
+        registry.register("daybreak_runs_started", "Runs that were started", metrics.started.clone());
+        registry.register("daybreak_runs_ended", "Runs that ended, by how and why", metrics.ended.clone());
+        registry.register("daybreak_runs_concluded", "Runs that were concluded, by verdict", metrics.concluded.clone());
+        metrics.begin();
+        metrics
+    }
+
+    /// What has not happened is 0, and no gap: an alert could not see it grow.
+    fn begin(&self) {
+        let codes = RefusalCode::ALL.iter().map(|code| code.as_str()).chain([MISSED]);
+        codes.for_each(|code| drop(self.refusals.get_or_create_owned(&Refusal { code })));
+        for verdict in ["resilient", "harmful", "inconclusive"] {
+            drop(self.concluded.get_or_create_owned(&Verdict { verdict: verdict.to_owned() }));
+        }
+        for (ended, cause) in [("completed", ""), ("stopped", ""), ("aborted", "harm")] {
+            drop(self.ended.get_or_create_owned(&End { ended: ended.to_owned(), cause: cause.to_owned() }));
+        }
+    }
+
+    /// Counts what stood against a start.
+    pub(crate) fn refused(&self, refusals: &[RefusalCode]) {
+        for code in refusals {
+            self.refusals.get_or_create(&Refusal { code: code.as_str() }).inc();
+        }
+    }
+
+    /// Counts an event.
+    pub(crate) fn happened(&self, event: &Event) {
+        let is_known = EventKind::all().any(|kind| kind.to_string() == event.kind);
+        let kind = if is_known { event.kind.clone() } else { OTHER.to_owned() };
+        self.events.get_or_create(&Kind { kind }).inc();
+        let text = |field: &str| event.data.get(field).and_then(Json::as_str).unwrap_or(OTHER).to_owned();
+        match event.kind.as_str() {
+            "halt.set" => _ = self.halts.inc(),
+            "run.started" => _ = self.started.inc(),
+            "run.ended" => {
+                let ended = text("ended");
+                let (ended, cause) = ended.split_once(": ").unwrap_or((&ended, ""));
+                self.ended.get_or_create(&End { ended: ended.to_owned(), cause: cause.to_owned() }).inc();
+            }
+            "run.concluded" => _ = self.concluded.get_or_create(&Verdict { verdict: text("verdict") }).inc(),
+            "schedule.skipped" => self.skipped(event),
+            _ => {}
+        }
+    }
+
+    /// A schedule's start has no answer that could be counted.
+    fn skipped(&self, event: &Event) {
+        let reasons = event.data.get("reasons").and_then(Json::as_array).into_iter().flatten();
+        for code in reasons.filter_map(|reason| reason.get("code")?.as_str()) {
+            let known = RefusalCode::ALL.iter().map(|code| code.as_str()).find(|known| *known == code);
+            self.refusals.get_or_create(&Refusal { code: known.unwrap_or(MISSED) }).inc();
+        }
+    }
+}

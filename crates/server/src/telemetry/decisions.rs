@@ -1,0 +1,93 @@
+//! Follows the log of events: each is counted, each decision of the guard is a span, and each run is told of once it is
+//! concluded.
+
+use std::time::{Duration, SystemTime};
+
+use daybreak_control::{Control, EventFilter, RecordedEvent};
+use daybreak_model::RunId;
+use opentelemetry::trace::{Link, Span, SpanKind, Tracer};
+use opentelemetry::{Context, KeyValue, Value, global};
+use serde_json::Value as Json;
+
+use super::span::{cut, texts};
+use super::{SCOPE, Telemetry, run};
+
+/// The wait after the store failed.
+const STORE_WAIT: Duration = Duration::from_secs(1);
+/// Kinds of events that are decisions about runs: whether one may start, and when it must end.
+const DECISIONS: [&str; 6] =
+    ["run.started", "run.ended", "start.refused", "schedule.skipped", "halt.set", "halt.lifted"];
+
+/// Tells of events as they are recorded, for ever.
+pub async fn follow(control: Control, telemetry: Telemetry) {
+    let mut after = None;
+    loop {
+        let filter = EventFilter { after, ..EventFilter::default() };
+        let mut follower = match control.follow(filter).await {
+            Ok(follower) => follower,
+            Err(error) => {
+                tracing::debug!(%error, "the log cannot be followed; it is tried on");
+                tokio::time::sleep(STORE_WAIT).await;
+                continue;
+            }
+        };
+        while let Ok(events) = follower.next().await {
+            events.iter().for_each(|recorded| telemetry.happened(&control, recorded));
+        }
+        after = follower.read_to();
+        tokio::time::sleep(STORE_WAIT).await;
+    }
+}
+
+impl Telemetry {
+    fn happened(&self, control: &Control, recorded: &RecordedEvent) {
+        let event = &recorded.event;
+        self.metrics.events.happened(event);
+        if self.traces && DECISIONS.contains(&event.kind.as_str()) {
+            self.decided(recorded);
+        }
+        if event.kind == "run.concluded"
+            && let Some(id) = run_of(recorded)
+        {
+            // It is there for long after its end.
+            if let Ok(run) = control.run(id) {
+                run::tell(&run, self.traces.then(|| self.start_of(id)));
+            }
+            self.forget_start(id);
+        }
+    }
+
+    /// A decision, as a span of no length: it waits for nothing, and nothing for it.
+    fn decided(&self, recorded: &RecordedEvent) {
+        let event = &recorded.event;
+        let at = SystemTime::from(event.at);
+        let mut attributes = vec![
+            KeyValue::new("daybreak.event.id", i64::try_from(recorded.id).unwrap_or(i64::MAX)),
+            KeyValue::new("daybreak.event.kind", event.kind.clone()),
+        ];
+        let mut say = |name: &'static str, value: Option<Value>| {
+            attributes.extend(value.map(|value| KeyValue::new(name, value)));
+        };
+        let text = |field: &str| event.data.get(field).and_then(Json::as_str).map(|text| Value::from(text.to_owned()));
+        let fault = event.subject.as_deref().and_then(|subject| subject.strip_prefix("faults/"));
+        say("daybreak.actor", event.actor.clone().map(Value::from));
+        say("daybreak.reason", event.reason.as_deref().map(|reason| cut(reason).into()));
+        say("daybreak.fault.key", text("fault").or_else(|| fault.map(|key| key.to_owned().into())));
+        say("daybreak.fault.point", text("point"));
+        say("daybreak.run.id", run_of(recorded).map(|id| id.to_string().into()));
+        say("daybreak.run.ended", text("ended"));
+        let reasons = event.data.get("reasons").and_then(Json::as_array).into_iter().flatten();
+        say("daybreak.refusals", texts(reasons.filter_map(|reason| reason.get("code")?.as_str())));
+        let start = run_of(recorded).and_then(|id| self.start_of(id));
+        let tracer = global::tracer(SCOPE);
+        let builder = tracer.span_builder(event.kind.clone()).with_kind(SpanKind::Internal).with_start_time(at);
+        let builder =
+            builder.with_attributes(attributes).with_links(start.map(Link::with_context).into_iter().collect());
+        tracer.build_with_context(builder, &Context::new()).end_with_timestamp(at);
+    }
+}
+
+/// The run that an event happened to.
+fn run_of(recorded: &RecordedEvent) -> Option<RunId> {
+    recorded.event.subject.as_deref()?.strip_prefix("runs/")?.parse().ok()
+}
