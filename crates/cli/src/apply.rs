@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use daybreak_document::{Change, Decoded, Difference, Draft, Severity, Source, diff, renames, render};
-use daybreak_model::Resources;
+use daybreak_model::{Millis, Resources};
 
 use crate::folder;
 use crate::out;
@@ -37,6 +37,9 @@ pub(crate) struct Apply {
     /// Apply also while changes are frozen, for this reason; an admin's alone.
     #[arg(long = "override", value_name = "REASON")]
     override_reason: Option<String>,
+    /// Wait until every live client has it, for so long at most, 30s: and print who has not.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Millis>,
     #[command(flatten)]
     target: Target,
 }
@@ -80,6 +83,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             dry_run: options.dry_run,
             reason: options.reason.as_deref(),
             override_reason: options.override_reason.as_deref(),
+            wait: options.wait.filter(|_| !options.dry_run),
         };
         let sent = served.change(&remote, &decoded.resources, sending).await?;
         if !matches!(sent, Sent::Overtaken) {

@@ -23,10 +23,12 @@ use tokio::sync::Notify;
 
 use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
+use crate::delivery::Deliveries;
 use crate::events::{Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
+use crate::life::{self, Lives, Tallies};
 use crate::pages::Pages;
 use crate::runs::RunTable;
 use crate::schedules::{self, Schedules};
@@ -70,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) runs: Mutex<RunTable>,
     /// Held for moments only, never across a wait.
     pub(crate) clients: Mutex<Clients>,
+    /// Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) deliveries: Mutex<Deliveries>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,
     /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
@@ -93,6 +97,12 @@ pub(crate) struct Inner {
     pub(crate) schedules: Mutex<Schedules>,
     /// Who holds it tells the store of schedules, and starts what is due.
     pub(crate) schedules_keeper: tokio::sync::Mutex<()>,
+    /// The lives of flags. Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) lives: Mutex<Lives>,
+    /// Who holds it tells the store of lives.
+    pub(crate) lives_keeper: tokio::sync::Mutex<()>,
+    /// What this server evaluated itself.
+    pub(crate) tallies: Tallies,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -138,6 +148,7 @@ impl Control {
         let tokens = Tokens::open(&store, &contents).await?;
         let pages = Pages::open(&*store).await?;
         let scheduled = schedules::load(&*store).await?;
+        let lives = life::load(&*store).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
@@ -150,7 +161,7 @@ impl Control {
         let inner = Inner {
             runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
-            hub: Hub::new(contents.position.revision),
+            hub: Hub::new(contents.position.revision, Arc::clone(&clock)),
             state: ArcSwap::from_pointee(state),
             writer: tokio::sync::Mutex::default(),
             backups: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -158,6 +169,7 @@ impl Control {
             halt_writer: tokio::sync::Mutex::default(),
             runs: Mutex::new(runs),
             clients: Mutex::default(),
+            deliveries: Mutex::default(),
             reported: Notify::new(),
             watches: Mutex::default(),
             entropy: Mutex::new(entropy),
@@ -173,6 +185,9 @@ impl Control {
             pages,
             schedules: Mutex::new(scheduled),
             schedules_keeper: tokio::sync::Mutex::default(),
+            lives: Mutex::new(Lives::new(lives)),
+            lives_keeper: tokio::sync::Mutex::default(),
+            tallies: Tallies::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,

@@ -6,6 +6,7 @@ mod as_code;
 mod backups;
 mod bad_input;
 mod crash;
+mod delivery;
 mod documents;
 mod files;
 mod flags;

@@ -135,6 +135,7 @@ impl Control {
         if !self.is_to_restart() {
             self.define_budgets();
             self.keep_budgets().await;
+            self.keep_lives().await;
         }
     }
 

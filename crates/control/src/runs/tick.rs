@@ -38,7 +38,8 @@ impl Control {
                 self.keep_halt_if_idle(),
                 self.tend_tokens(),
                 self.tend_budgets(),
-                self.tend_schedules()
+                self.tend_schedules(),
+                self.tend_lives()
             )
         };
         let _ = tokio::time::timeout(STORE_WAIT, store).await;

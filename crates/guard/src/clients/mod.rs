@@ -23,7 +23,7 @@ use crate::traffic::Traffic;
 use client::Growth;
 use point_keys::AllPointKeys;
 
-pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
+pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, Place, PlaceTotals, RunCounts};
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
@@ -51,6 +51,8 @@ pub struct Clients {
     traffic: Traffic,
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
+    /// What was evaluated since it was last taken.
+    evaluations: Vec<EvaluationGrowth>,
     keys: AllPointKeys,
 }
 
@@ -109,7 +111,8 @@ impl Clients {
         let before = self.clients.remove(&report.client);
         let reported = if before.is_some() { Reported::Newer } else { Reported::First };
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
-        let grown = client.take_in(report, now);
+        let mut grown = client.take_in(report, now);
+        self.evaluations.append(&mut grown.evaluations);
         self.count_slos(&grown, now);
         self.count(&client, &grown, now);
         self.count_arms(&client, report, now);
@@ -146,6 +149,11 @@ impl Clients {
     /// Takes what SLOs counted since the last time.
     pub fn take_slos(&mut self) -> Vec<SloGrowth> {
         std::mem::take(&mut self.slos)
+    }
+
+    /// Takes what was evaluated since the last time.
+    pub fn take_evaluations(&mut self) -> Vec<EvaluationGrowth> {
+        std::mem::take(&mut self.evaluations)
     }
 
     /// The clients that have been silent for [`LOST_AFTER`] without a goodbye.

@@ -3,13 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{Control, StartRequest};
+use daybreak_control::{Control, Reached, StartRequest, Started, Stopped};
 use daybreak_model::Kind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::reason::{self, Said, Warned};
-use super::{Because, NoQuery, resources, switch};
+use super::reason::{self, Said, StopQuery, Warned};
+use super::{NoQuery, Wait, resources, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
@@ -45,6 +45,17 @@ pub struct StartQuery {
     dry_run: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Answer once every live client has heard of the run, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
+}
+
+/// What a start or a stop did, and how far it has come where that was asked for.
+#[derive(Serialize)]
+struct WithReached<T> {
+    #[serde(flatten)]
+    done: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<Reached>,
 }
 
 /// Start a run.
@@ -72,7 +83,8 @@ pub(crate) async fn start(
     query: web::Query<StartQuery>,
     start: Command<Start>,
 ) -> Result<HttpResponse, Problem> {
-    let (Command(start), StartQuery { dry_run, reason }) = (start, query.into_inner());
+    let (Command(start), StartQuery { dry_run, reason, wait }) = (start, query.into_inner());
+    let wait = Wait::read(wait.as_deref())?;
     let request = StartRequest {
         duration: field("duration", start.duration)?,
         percentage: field("percentage", start.percentage)?,
@@ -87,15 +99,17 @@ pub(crate) async fn start(
     if dry_run {
         return Ok(answer::ok(&started));
     }
+    let reached = wait.reached(&control, started.position).await;
     let mut response = HttpResponse::build(StatusCode::CREATED);
-    Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
+    response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id)));
+    Ok(answer::finish(&mut response, &WithReached::<Started> { done: started, reached }))
 }
 
 /// Stop the runs of a fault. Where none is active, nothing changes. It acts before it reads the body; a body that is no
 /// `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault"), Because),
+    params(("key" = String, Path, description = "The fault"), StopQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped"))),
 )]
@@ -112,11 +126,9 @@ pub(crate) async fn stop(
         said = reason::read(request.query_string(), body).await;
         said.reason.take()
     };
-    let answer = control.stop_first(&key, caller.actor(None), why).await?;
-    if said.wait.is_asked() {
-        said.warn("a stop waits for no client: what has not heard it stops with its lease");
-    }
-    Ok(answer::ok(&Warned { answer, warnings: said.warnings }))
+    let done: Stopped = control.stop_first(&key, caller.actor(None), why).await?;
+    let reached = said.wait.reached(&control, done.position).await;
+    Ok(answer::ok(&Warned { answer: WithReached { done, reached }, warnings: said.warnings }))
 }
 
 /// When Daybreak starts the fault by itself, and what became of the last time.

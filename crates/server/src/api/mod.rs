@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod backup;
 pub mod clients;
+pub mod delivery;
 pub mod documents;
 pub mod events;
 pub mod faults;
@@ -11,6 +12,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod life;
 pub mod on_call;
 pub mod origins;
 pub mod pages;

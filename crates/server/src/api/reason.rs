@@ -30,6 +30,16 @@ pub struct HaltQuery {
     wait: Option<String>,
 }
 
+/// How to stop; read as [`HaltQuery`] is.
+#[expect(dead_code, reason = "it only describes the query")]
+#[derive(IntoParams)]
+pub struct StopQuery {
+    /// Why, for the audit log.
+    reason: Option<String>,
+    /// Answer once every live client has heard of it, or after this time, 30 s at most: `2s`. It has acted before.
+    wait: Option<String>,
+}
+
 /// What was said.
 #[derive(Debug, Default)]
 pub(super) struct Said {

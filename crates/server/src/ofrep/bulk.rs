@@ -1,8 +1,10 @@
 //! All flags at once, for clients whose context seldom changes.
 
+use std::cell::RefCell;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::Control;
+use daybreak_control::{Control, Tally};
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
@@ -49,8 +51,10 @@ pub(crate) async fn evaluate_flags(
         Err(failure) => return Ok(failure.respond()),
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
-    let evaluate =
-        move || answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context, sees_all } });
+    let evaluate = move || {
+        let tally = RefCell::new(control.tally(&state));
+        answer::line(&Bulk { flags: Flags { snapshot: state.snapshot(), context: &context, sees_all, tally } })
+    };
     let text = if few { evaluate() } else { offload.compute(evaluate).await? };
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
@@ -66,6 +70,7 @@ struct Flags<'a> {
     snapshot: &'a daybreak_engine::Snapshot,
     context: &'a daybreak_model::Context,
     sees_all: bool,
+    tally: RefCell<Tally<'a>>,
 }
 
 impl Serialize for Flags<'_> {
@@ -73,6 +78,7 @@ impl Serialize for Flags<'_> {
         let mut items = serializer.serialize_seq(None)?;
         for flag in self.snapshot.flags().filter(|flag| self.sees_all || flag.client) {
             let detail = self.snapshot.evaluate_at(flag.index, self.context);
+            self.tally.borrow_mut().count(&detail);
             items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail, tells: self.sees_all })?;
         }
         items.end()

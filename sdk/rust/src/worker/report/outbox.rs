@@ -207,6 +207,7 @@ mod tests {
             sdk: Sdk { name: "test".into(), version: "1".into() },
             level: 1,
             position: None,
+            position_age: None,
             state: ClientState::Streaming,
             faults: FaultSupport::default(),
             runs: Vec::new(),
@@ -217,6 +218,7 @@ mod tests {
             slos: Vec::new(),
             keys: Vec::new(),
             evaluations: (0..flags).map(evaluations).collect(),
+            unknown_flags: BTreeMap::new(),
             goodbye: false,
         }
     }
