@@ -30,7 +30,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::life::{self, Lives, Tallies};
 use crate::pages::Pages;
-use crate::runs::RunTable;
+use crate::runs::{Due, RunTable};
 use crate::schedules::{self, Schedules};
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) reported: Notify,
     /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
     pub(crate) watches: Mutex<BTreeMap<RunId, Watch>>,
+    /// Held for moments only; who holds it takes no other.
+    pub(crate) due: Mutex<Due>,
     pub(crate) entropy: Mutex<ChaCha12Rng>,
     /// The store is being asked whether this server leads.
     pub(crate) confirming: AtomicBool,
@@ -172,6 +174,7 @@ impl Control {
             deliveries: Mutex::default(),
             reported: Notify::new(),
             watches: Mutex::default(),
+            due: Mutex::default(),
             entropy: Mutex::new(entropy),
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),

@@ -148,6 +148,7 @@ impl TestClient {
                 operations: [("POST /checkout".to_owned(), OperationCounts::default())].into(),
                 points: points.into(),
                 arms: Vec::new(),
+                counted: BTreeMap::new(),
                 slos: Vec::new(),
                 keys: Vec::new(),
                 evaluations: BTreeMap::new(),

@@ -28,8 +28,8 @@ pub const ANY_OPERATION: &str = "*";
 
 /// One-sided 99 %: the normal quantile of the confidence with which q is an upper bound.
 const Z_ADMIT: f64 = 2.326_347_874_040_841;
-/// A struck share must exceed the limit by so many standard errors. It is looked at each second, so this is
-/// far out: one such look errs once in 300,000 times.
+/// A struck share must exceed the limit by so many standard errors. It is looked at up to ten times a second, so
+/// this is far out: one such look errs once in 300,000 times, and those that follow see nearly the same.
 const Z_ABORT: f64 = 4.5;
 
 const fn percent(whole: u32) -> Percentage {

@@ -123,6 +123,7 @@ pub(crate) fn report(client: u128, sequence: u64) -> Report {
         operations: BTreeMap::new(),
         points: BTreeMap::new(),
         arms: Vec::new(),
+        counted: BTreeMap::new(),
         slos: Vec::new(),
         keys: Vec::new(),
         evaluations: BTreeMap::new(),

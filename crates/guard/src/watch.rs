@@ -1,6 +1,6 @@
 //! Watching over an active run: what its counts, its budget and its people say, and whether that ends it.
 //!
-//! [`Watch::look`] is called at each tick. Whatever comes first ends the run, in the order of what is worst: harm is
+//! [`Watch::look`] is called at each tick, and when clients have reported. Whatever comes first ends the run, in the order of what is worst: harm is
 //! looked for before a lack of data is.
 
 mod sight;
@@ -23,10 +23,14 @@ pub use sight::{BudgetSight, Sight};
 pub const SETTLING: SignedDuration = SignedDuration::from_secs(15);
 /// Without a report for so long, a run is blind.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(5);
+/// A run is blind where a client has counted something of it, goes on reporting, and for so long does not say what.
+pub const MISSING_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// With fewer eligible requests in its first minute, a run's traffic says nothing by falling.
 pub const FIRST_MINUTE_MIN: u64 = 100;
 /// Moments of a timeline.
 const TIMELINE_MAX: i64 = 60;
+/// How often it is noted how many requests there were.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_millis(500);
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is remembered of a run from look to look.
@@ -59,20 +63,21 @@ pub struct Moment {
 
 impl Watch {
     /// Takes a look. The event that ends the run, if there is one.
-    pub fn look(&mut self, run: &Run, sight: &Sight<'_>) -> Option<Event> {
-        let (arms, requests) = (sight.arms(run), sight.requests(run));
+    pub fn look(&mut self, run: &Run, sight: &Sight) -> Option<Event> {
+        let (arms, requests) = (sight.arms(), sight.requests());
         // Where nobody reports, what is open counts as bad everywhere: that is no evidence of harm.
-        if let Some((cause, reason)) = blind(run, sight).filter(|_| run.guard.is_some()) {
+        let blind = blind(run, sight).or_else(|| half_blind(sight));
+        if let Some((cause, reason)) = blind.filter(|_| run.guard.is_some()) {
             return Some(Event::Guard { cause, reason });
         }
-        let shown = self.evidence.look(&arms);
-        self.note(run, &arms, &requests, sight.now);
+        let shown = self.evidence.look(arms);
+        self.note(run, arms, requests, sight.now);
         let guarded = run.guard.as_ref()?;
         let by_evidence = || shown.map(|cause| self.shown(run, cause));
-        let by_spend = || spent(run, guarded, &requests);
+        let by_spend = || spent(run, guarded, requests);
         let by_budget = || burning(guarded, sight);
         let by_people = || paged(run, guarded, sight);
-        let by_traffic = || self.dwindled(&requests);
+        let by_traffic = || self.dwindled(requests);
         let aborts: [&dyn Fn() -> Option<(Cause, String)>; 5] =
             [&by_evidence, &by_spend, &by_budget, &by_people, &by_traffic];
         let abort = aborts.into_iter().find_map(|abort| abort());
@@ -85,8 +90,8 @@ impl Watch {
 
     /// What the run shows so far.
     #[must_use]
-    pub fn finding(&self, run: &Run, sight: &Sight<'_>) -> Finding {
-        let finding = self.evidence.finding(&sight.arms(run), run.tolerated());
+    pub fn finding(&self, run: &Run, sight: &Sight) -> Finding {
+        let finding = self.evidence.finding(sight.arms(), run.tolerated());
         // Nothing was struck, so what looks like harm is the instrument's, as in `shown`.
         let misled = run.spec.shadow && finding.verdict == Verdict::Harmful;
         if misled {
@@ -102,15 +107,16 @@ impl Watch {
     }
 
     /// Takes a last look, at what counts after the run's end.
-    pub fn look_last(&mut self, run: &Run, sight: &Sight<'_>) {
-        let arms = sight.arms(run);
-        let _ = self.evidence.look(&arms);
-        self.timeline.push(self.moment(run, &arms, sight.now));
+    pub fn look_last(&mut self, run: &Run, sight: &Sight) {
+        let _ = self.evidence.look(sight.arms());
+        self.timeline.push(self.moment(run, sight.arms(), sight.now));
     }
 
     fn note(&mut self, run: &Run, arms: &Arms, requests: &Arms, now: Timestamp) {
         let eligible = requests.treated().requests.saturating_add(requests.control().requests);
-        self.seen.push_back((now, eligible));
+        if self.seen.back().is_none_or(|(at, _)| now.duration_since(*at) >= SEEN_EVERY) {
+            self.seen.push_back((now, eligible));
+        }
         while self.seen.front().is_some_and(|(at, _)| now.duration_since(*at) > MINUTE) {
             self.seen.pop_front();
         }
@@ -182,7 +188,7 @@ impl Watch {
         })
     }
 
-    fn shows_resilience(&self, run: &Run, guarded: &Guarded, sight: &Sight<'_>) -> bool {
+    fn shows_resilience(&self, run: &Run, guarded: &Guarded, sight: &Sight) -> bool {
         let wanted = guarded.policy.stop_when == Some(StopWhen::Resilient) && !run.spec.shadow;
         wanted && self.finding(run, sight).verdict == Verdict::Resilient
     }
@@ -203,7 +209,7 @@ fn spent(run: &Run, guarded: &Guarded, requests: &Arms) -> Option<(Cause, String
     })
 }
 
-fn burning(guarded: &Guarded, sight: &Sight<'_>) -> Option<(Cause, String)> {
+fn burning(guarded: &Guarded, sight: &Sight) -> Option<(Cause, String)> {
     let (slo, budget) = (&guarded.policy.slo, sight.budget?);
     if budget.burns_fast || budget.burning {
         let over = if budget.burns_fast { "5 minutes" } else { "an hour" };
@@ -216,18 +222,30 @@ fn burning(guarded: &Guarded, sight: &Sight<'_>) -> Option<(Cause, String)> {
 }
 
 /// On any new page of the guard's on-call; unless its budget was waived.
-fn paged(run: &Run, guarded: &Guarded, sight: &Sight<'_>) -> Option<(Cause, String)> {
+fn paged(run: &Run, guarded: &Guarded, sight: &Sight) -> Option<(Cause, String)> {
     let on_call = guarded.policy.on_call.as_ref().filter(|_| !run.waives(RefusalCode::PeopleBudget))?;
     (sight.pages > 0).then(|| (Cause::Paged, format!("`{on_call}` was paged while it ran")))
 }
 
 /// Without a report nobody knows what the run does.
-fn blind(run: &Run, sight: &Sight<'_>) -> Option<(Cause, String)> {
+fn blind(run: &Run, sight: &Sight) -> Option<(Cause, String)> {
     let heard = sight.last_report.unwrap_or(run.started_at).max(run.started_at);
     let silence = sight.now.duration_since(heard);
     let settled = sight.now.duration_since(run.started_at) >= SETTLING;
     (settled && silence >= SILENT_AFTER).then(|| {
         let sentence = format!("no client that takes part has reported for {} s", silence.as_secs());
+        (Cause::StaleReports, sentence)
+    })
+}
+
+/// Nor does anybody where what was counted does not come, whatever else is reported.
+fn half_blind(sight: &Sight) -> Option<(Cause, String)> {
+    let waited = sight.now.duration_since(sight.missing_since?);
+    (waited >= MISSING_AFTER).then(|| {
+        let sentence = format!(
+            "a client has counted requests of this run, and for {} s its reports have not said what became of them",
+            waited.as_secs()
+        );
         (Cause::StaleReports, sentence)
     })
 }

@@ -92,6 +92,8 @@ pub const RESUME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Distinct root operations that one client reports by name; the others are reported as `other`.
 pub const OPERATIONS_MAX: usize = 200;
+/// Bytes of an operation's name; longer ones count as `other`.
+pub const OPERATION_LENGTH_MAX: usize = 200;
 /// Bad keys of one sticky run that one client tells, and that the server keeps of all clients: at that many, the test
 /// for harm stands still.
 pub const BAD_KEYS_OF_CLIENT_MAX: usize = 5_000;

@@ -115,9 +115,13 @@ impl Control {
     }
 
     /// Where the budgets of the active runs' SLOs stand, and whose on-call was paged since they started.
-    pub(super) fn sights(&self, active: &[Arc<Run>], now: Timestamp) -> BTreeMap<RunId, (BudgetSight, usize)> {
+    pub(super) fn sights<'r>(
+        &self,
+        active: impl Iterator<Item = &'r Arc<Run>>,
+        now: Timestamp,
+    ) -> BTreeMap<RunId, (BudgetSight, usize)> {
         self.define_budgets();
-        let guarded = active.iter().filter_map(|run| Some((run, run.guard.as_ref()?)));
+        let guarded = active.filter_map(|run| Some((run, run.guard.as_ref()?)));
         let sight = |(run, guard): (&Arc<Run>, &Guarded)| {
             let slo = &guard.policy.slo;
             let budget = {
@@ -138,26 +142,14 @@ impl Control {
     }
 }
 
-/// When a client that takes part in each run last reported.
-pub(super) fn last_reports(clients: &Clients) -> BTreeMap<RunId, Timestamp> {
-    let mut last = BTreeMap::new();
-    for client in clients.iter() {
-        for run in &client.runs {
-            let heard = last.entry(*run).or_insert(client.last_heard);
-            *heard = (*heard).max(client.last_heard);
-        }
-    }
-    last
-}
-
-/// What a watch sees of a run.
-pub(super) fn sight<'s>(
+/// What a watch sees of a run, but for its budget and its people.
+pub(super) fn sight(
     run: &Run,
-    clients: &'s Clients,
-    silent: &'s BTreeSet<InstanceId>,
+    clients: &Clients,
+    silent: &BTreeSet<InstanceId>,
     (now, over): (Timestamp, bool),
-) -> Sight<'s> {
-    Sight { now, counts: clients.run(run.id), silent, over, last_report: None, budget: None, pages: 0 }
+) -> Sight {
+    Sight::new(run, clients.run(run.id), silent, (now, over))
 }
 
 impl super::RunTable {

@@ -3,6 +3,7 @@
 mod conclude;
 mod guarding;
 mod halt;
+mod look;
 mod reason;
 mod record;
 mod reply;
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use halt::{HaltView, Lifted};
+pub(crate) use look::Due;
 pub(crate) use record::{RECORD_WAIT, Recording};
 pub use start::{PlaceShare, Reserved, StartRequest, Started};
 pub use stop::Stopped;

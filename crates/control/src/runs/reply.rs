@@ -42,6 +42,9 @@ impl Control {
             let runs = inner.runs.lock();
             (runs.halted(), runs.active().cloned().collect::<Vec<_>>())
         };
+        if reported != Reported::Old {
+            self.look_soon(report, &active);
+        }
         let conditions = Conditions {
             environment: &inner.options.environment,
             guard_ticked_at: on_wall(vitals.ticked, elapsed, now),

@@ -1,22 +1,17 @@
 //! The guard's tick: once a second it looks at every run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use daybreak_guard::blast_radius::exceeding;
-use daybreak_guard::clients::{Clients, LOST_CLIENTS_MAX};
 use daybreak_guard::run::{Effect, Event, Run};
-use daybreak_guard::watch::Sight;
 use daybreak_model::wire::{Message, RunsChanged};
-use daybreak_model::{EventKind, Millis, Percentage, RunId};
+use daybreak_model::{EventKind, Millis, RunId};
 use daybreak_store::{self as store, Leadership, LeadershipRequest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::conclude::Conclusion;
-use super::guarding::last_reports;
+use super::RunTable;
 use crate::Control;
 
 /// How long a tick waits for the store. The next tick comes all the same.
@@ -52,12 +47,37 @@ impl Control {
             let runs = self.inner.runs.lock();
             (runs.active().cloned().collect::<Vec<_>>(), runs.drained(now))
         };
-        let (mut events, concluded) = self.look_at(&active, &drained, now);
+        self.inner.due.lock().look_at_all();
+        let mut events = self.look_at(&active, |_| true, now);
+        let concluded = {
+            let mut clients = self.inner.clients.lock();
+            let concluded = self.conclude(&drained, &mut clients, now);
+            clients.sweep(now);
+            concluded
+        };
         drop((active, drained));
         let mut runs = self.inner.runs.lock();
+        self.step(&mut runs, |id| Some(events.remove(&id).unwrap_or(Event::Tick)), now);
+        for (id, conclusion) in &concluded {
+            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
+            runs.keep_conclusion(*id, conclusion, now);
+        }
+        drop(runs);
+        self.inner.vitals.lock().ticked = Some(elapsed);
+    }
+
+    /// Has the active runs take in what there is for them, and tells clients of those that have ended or grown; whether any
+    /// has ended.
+    pub(super) fn step(
+        &self,
+        runs: &mut RunTable,
+        mut event: impl FnMut(RunId) -> Option<Event>,
+        now: Timestamp,
+    ) -> bool {
+        let elapsed = self.inner.clock.elapsed();
         let (mut ended, mut grown) = (Vec::new(), Vec::new());
         for (id, active) in &mut runs.active {
-            let event = events.remove(id).unwrap_or(Event::Tick);
+            let Some(event) = event(*id) else { continue };
             // A wall clock that was put back does not make a run longer.
             let at = if elapsed >= active.deadline { now.max(active.run.ends_at) } else { now };
             match active.step(event, at).first() {
@@ -70,49 +90,9 @@ impl Control {
             }
         }
         runs.take_out(&ended);
-        for (id, conclusion) in &concluded {
-            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
-            runs.keep_conclusion(*id, conclusion, now);
-        }
         self.announce_ended(&ended);
         self.announce_stages(grown);
-        drop(runs);
-        self.inner.vitals.lock().ticked = Some(elapsed);
-    }
-
-    /// What clients' reports, budgets and people mean for the active runs, and what those showed whose last requests are
-    /// through.
-    fn look_at(
-        &self,
-        active: &[Arc<Run>],
-        drained: &[Arc<Run>],
-        now: Timestamp,
-    ) -> (BTreeMap<RunId, Event>, Vec<(RunId, Conclusion)>) {
-        let limit = self.inner.options.max_blast_radius;
-        let budgets = self.sights(active, now);
-        let mut clients = self.inner.clients.lock();
-        let mut events = events(active, &clients, limit, now);
-        let (silent, last) = (clients.silent(now), last_reports(&clients));
-        let mut watches = self.inner.watches.lock();
-        for run in active {
-            let known = budgets.get(&run.id);
-            let sight = Sight {
-                now,
-                counts: clients.run(run.id),
-                silent: &silent,
-                over: false,
-                last_report: last.get(&run.id).copied(),
-                budget: known.map(|(budget, _)| *budget),
-                pages: known.map(|(_, pages)| *pages).unwrap_or_default(),
-            };
-            if let Some(event) = watches.entry(run.id).or_default().look(run, &sight) {
-                events.entry(run.id).or_insert(event);
-            }
-        }
-        drop(watches);
-        let concluded = self.conclude(drained, &mut clients, now);
-        clients.sweep(now);
-        (events, concluded)
+        !ended.is_empty()
     }
 
     /// Has clients report, and so get leave for the next stage.
@@ -163,7 +143,7 @@ impl Control {
     }
 
     /// Records what a failed store left to be recorded, unless a commit is under way.
-    async fn record_if_idle(&self) {
+    pub(super) async fn record_if_idle(&self) {
         let idle = self.inner.writer.try_lock().is_ok();
         if idle && let Err(error) = self.record().await {
             tracing::error!(%error, "what happened could not be recorded; it is tried on");
@@ -179,23 +159,11 @@ impl Control {
     }
 }
 
-impl super::RunTable {
+impl RunTable {
     /// The runs that ended long enough ago for their last requests to be through, and are still counted.
     fn drained(&self, now: Timestamp) -> Vec<Arc<Run>> {
         let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
         let over = |run: &&Arc<Run>| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
         counting.filter(over).cloned().collect()
     }
-}
-
-/// What ends a run. A run that ends for its own sake is not counted against the others.
-fn events(active: &[Arc<Run>], clients: &Clients, limit: Percentage, now: Timestamp) -> BTreeMap<RunId, Event> {
-    let lost = active.iter().map(|run| (run.id, clients.lost(run.id, now)));
-    let lost = lost.filter(|(_, lost)| *lost >= LOST_CLIENTS_MAX);
-    let mut events: BTreeMap<_, _> = lost.map(|(run, clients)| (run, Event::ClientsLost { clients })).collect();
-    let others = active.iter().filter(|run| !events.contains_key(&run.id));
-    let counted: Vec<_> = others.filter_map(|run| Some((run.as_ref(), clients.run(run.id)?))).collect();
-    let exceeding = exceeding(&counted, limit).into_iter();
-    events.extend(exceeding.map(|(run, reason)| (run, Event::BlastRadiusExceeded { reason })));
-    events
 }

@@ -132,7 +132,7 @@ impl RunCounts {
         let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
         let both = treated.plus(control);
         Self {
-            requests: counts.places().values().fold(0, |sum, place| sum.saturating_add(place.requests)),
+            requests: counts.root_requests(),
             eligible: both.requests,
             treated: treated.requests,
             control: control.requests,

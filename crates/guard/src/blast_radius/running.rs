@@ -1,6 +1,6 @@
 //! While runs are active: what they strike, against what was asked for and against the limit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use daybreak_model::{Arm, Percentage, RunId};
 
@@ -45,7 +45,7 @@ pub fn exceeding(active: &[(&Run, &RunCounts)], limit: Percentage) -> BTreeMap<R
         // The youngest is last.
         striking.sort_by_key(|one| (one.run.started_at, one.run.id));
         while let Some(youngest) = striking.last() {
-            let Some(sentence) = beyond(&place, &striking, limit) else { break };
+            let Some(sentence) = beyond(place, &striking, limit) else { break };
             exceeding.insert(youngest.run.id, sentence);
             striking.pop();
         }
@@ -68,18 +68,14 @@ fn more_than_asked(run: &Run, counts: &RunCounts) -> Option<String> {
 }
 
 /// The runs that have struck, by place.
-fn by_place<'r>(active: &[(&'r Run, &'r RunCounts)]) -> BTreeMap<Place, Vec<Struck<'r>>> {
-    let struck_in = |place: &Place| {
-        let strikes = active.iter().filter_map(|(run, counts)| {
-            let totals = counts.places().get(place)?;
-            let struck = totals.arm(Arm::Treated).struck.saturating_add(totals.arm(Arm::Control).struck);
-            // Clients report their requests and their arms at once, so there are never fewer of the former.
-            (struck > 0).then(|| Struck { run, struck, requests: totals.requests.max(struck) })
-        });
-        strikes.collect::<Vec<_>>()
-    };
-    let places: BTreeSet<&Place> = active.iter().flat_map(|(_, counts)| counts.places().keys()).collect();
-    places.into_iter().map(|place| (place.clone(), struck_in(place))).collect()
+fn by_place<'r>(active: &[(&'r Run, &'r RunCounts)]) -> BTreeMap<&'r Place, Vec<Struck<'r>>> {
+    let mut places: BTreeMap<&Place, Vec<Struck<'r>>> = BTreeMap::new();
+    for (run, counts) in active {
+        for (place, struck, requests) in counts.struck() {
+            places.entry(place).or_default().push(Struck { run, struck, requests });
+        }
+    }
+    places
 }
 
 /// Why these runs together strike more of a place than the limit, if they do.

@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::slos::{SloTotals, Slos};
 use crate::span::signed;
 
-/// Bytes of an operation's name; longer ones count as [`OTHER`].
-pub const OPERATION_LENGTH_MAX: usize = 200;
+pub use daybreak_model::limits::OPERATION_LENGTH_MAX;
+
 /// The name of what is not counted by name.
 pub const OTHER: &str = "other";
 /// Flags whose evaluations are kept of one client.

@@ -1,20 +1,18 @@
 //! What clients reported of one run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use daybreak_model::wire::{ArmCounts, Metric, Report};
+use daybreak_model::wire::{ArmCounts, Metric};
 use daybreak_model::{Arm, InstanceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, OTHER, operation_name};
+use super::missing::Told;
+use super::part::{ARMS_MAX, ArmKey, ClientPart};
+use super::places::{Place, PlacesOfService};
 use super::run_keys::RunKeys;
-
-/// Arms of one client, by root operation and ramp stage; what is beyond is counted as [`OTHER`].
-const ARMS_MAX: usize = 10_000;
-/// Arms of one client whose latencies are kept, and steps of each.
-const LATENCIES_MAX: usize = 64;
-const LATENCY_STEPS_MAX: usize = 2_000;
 
 /// The counters of one arm. Each is cumulative over the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,44 +38,44 @@ pub struct ArmTotals {
 /// Times to the head of the response: how many took up to so many microseconds, and longer than the key before.
 pub type Latencies = BTreeMap<u64, u64>;
 
-/// One place that a run may touch: a service and a root operation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
-    /// The service.
-    pub service: String,
-    /// The root operation.
-    pub operation: String,
-}
-
-/// What is known of a run in one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlaceTotals {
-    /// Root requests while it ran, eligible or not. The first report of a client after the start also counts
-    /// those since its report before.
-    pub requests: u64,
-    /// The arms, by ramp stage at the draw.
-    pub arms: BTreeMap<(u32, Arm), ArmTotals>,
-}
-
-/// What clients reported of one run. Duplicates and reorderings have changed nothing in it.
+/// What clients reported of one run. Duplicates and reorderings have changed nothing in it. Sums are kept as reports come, so
+/// that looking at them costs the same however many clients there are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCounts {
-    places: BTreeMap<Place, PlaceTotals>,
-    clients: BTreeMap<InstanceId, ClientPart>,
+    /// Root requests while it ran, eligible or not, by the place's number. The first report of a client after the start also
+    /// counts those since its report before.
+    requests: Vec<u64>,
+    root_requests: u64,
+    /// The places that it has struck, and how many requests, by the place's number.
+    struck: BTreeMap<usize, (Arc<Place>, u64)>,
+    stages: BTreeMap<(u32, Arm), StageTotals>,
     /// By arm, over all stages and places.
     latencies: BTreeMap<Arm, Latencies>,
-    /// The most that one client of a service struck, by stage and arm.
-    most_struck: BTreeMap<(String, u32, Arm), u64>,
+    clients: BTreeMap<InstanceId, ClientPart>,
+    /// Those of them that fell silent so long ago that nothing else is known of them.
+    gone: BTreeSet<InstanceId>,
+    /// Those of them of which arms are missing.
+    pub(super) behind: BTreeSet<InstanceId>,
+    /// When a client that has it last reported.
+    last_report: Option<Timestamp>,
     /// Where the run draws by an attribute.
     keys: RunKeys,
 }
 
-/// What one client last reported.
+/// One arm of one ramp stage, over all places.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct ClientPart {
-    arms: BTreeMap<(String, u32, Arm), ArmTotals>,
-    latencies: BTreeMap<(String, u32, Arm), Latencies>,
-    last_struck: Option<Timestamp>,
+struct StageTotals {
+    totals: ArmTotals,
+    services: BTreeMap<String, StruckIn>,
+}
+
+/// What was struck in one service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct StruckIn {
+    requests: u64,
+    struck: u64,
+    /// The most that one of its clients struck.
+    most: u64,
 }
 
 impl ArmTotals {
@@ -95,7 +93,7 @@ impl ArmTotals {
         }
     }
 
-    fn zip(self, other: Self, with: impl Fn(u64, u64) -> u64) -> Self {
+    pub(super) fn zip(self, other: Self, with: impl Fn(u64, u64) -> u64) -> Self {
         Self {
             requests: with(self.requests, other.requests),
             struck: with(self.struck, other.struck),
@@ -106,6 +104,11 @@ impl ArmTotals {
             slow: with(self.slow, other.slow),
             cancelled: with(self.cancelled, other.cancelled),
         }
+    }
+
+    /// What happened: draws, strikes and outcomes.
+    const fn events(&self) -> u64 {
+        self.requests.saturating_add(self.strikes).saturating_add(self.settled)
     }
 
     /// Requests whose outcome is not known.
@@ -128,57 +131,51 @@ impl ArmTotals {
     }
 }
 
-impl PlaceTotals {
-    /// One arm over all stages.
-    #[must_use]
-    pub fn arm(&self, arm: Arm) -> ArmTotals {
-        let stages = self.arms.iter().filter(|((_, of), _)| *of == arm);
-        stages.fold(ArmTotals::default(), |sum, (_, totals)| sum.plus(*totals))
+impl StageTotals {
+    /// One request may be struck in several services, and by its root's retries in several instances of one. As many were
+    /// struck as in one of them at least.
+    fn totals(&self) -> ArmTotals {
+        let struck =
+            self.services.values().map(|service| if service.requests == 0 { service.most } else { service.struck });
+        ArmTotals { struck: struck.max().unwrap_or_default().min(self.totals.requests), ..self.totals }
     }
 }
 
 impl RunCounts {
-    /// By service and root operation.
+    /// Root requests of all services while it ran, eligible or not.
     #[must_use]
-    pub const fn places(&self) -> &BTreeMap<Place, PlaceTotals> {
-        &self.places
+    pub const fn root_requests(&self) -> u64 {
+        self.root_requests
+    }
+
+    /// The places that it has struck: how many requests of how many root requests.
+    pub fn struck(&self) -> impl Iterator<Item = (&Place, u64, u64)> {
+        self.struck.iter().map(|(number, (place, struck))| {
+            // Clients report their requests and their arms at once, so there are never fewer of the former.
+            let requests = self.requests.get(*number).copied().unwrap_or_default().max(*struck);
+            (place.as_ref(), *struck, requests)
+        })
     }
 
     /// One arm over all places and stages.
     #[must_use]
     pub fn arm(&self, arm: Arm) -> ArmTotals {
-        self.places.values().fold(ArmTotals::default(), |sum, place| sum.plus(place.arm(arm)))
+        let own = self.stages.iter().filter(|((_, of), _)| *of == arm);
+        own.fold(ArmTotals::default(), |sum, (_, stage)| sum.plus(stage.totals))
     }
 
-    /// Both arms by ramp stage, over all places. What is open at clients that are `lost` counts as bad, as does all that
-    /// is open once the run is `over`.
+    /// Both arms by ramp stage, over all places. What is open at clients that are `lost`, or gone, counts as bad, as does all
+    /// that is open once the run is `over`.
     #[must_use]
     pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
-        let mut stages: BTreeMap<(u32, Arm), ArmTotals> = BTreeMap::new();
-        let mut by_service: BTreeMap<((u32, Arm), &str), ArmTotals> = BTreeMap::new();
-        for (place, key, totals) in self.arms() {
-            let sum = stages.entry(*key).or_default();
-            *sum = sum.plus(*totals);
-            let of_service = by_service.entry((*key, place.service.as_str())).or_default();
-            *of_service = of_service.plus(*totals);
-        }
-        // One request may be struck in several services, and by its root's retries in several instances of one. As many
-        // were struck as in one of them at least.
-        for (key, totals) in &mut stages {
-            let of_key = by_service.iter().filter(|((of, _), _)| of == key);
-            let struck = of_key.map(|((_, service), counted)| match counted.requests {
-                0 => self.most_struck.get(&((*service).to_owned(), key.0, key.1)).copied().unwrap_or_default(),
-                _ => counted.struck,
-            });
-            totals.struck = struck.max().unwrap_or_default().min(totals.requests);
-        }
+        let mut stages: BTreeMap<_, _> = self.stages.iter().map(|(key, stage)| (*key, stage.totals())).collect();
         if over {
             stages.values_mut().for_each(|totals| *totals = totals.given_up());
             return stages;
         }
-        for part in lost.iter().filter_map(|client| self.clients.get(client)) {
-            for ((_, stage, arm), totals) in &part.arms {
-                if let Some(sum) = stages.get_mut(&(*stage, *arm)) {
+        for part in lost.union(&self.gone).filter_map(|client| self.clients.get(client)) {
+            for (key, totals) in part.arms() {
+                if let Some(sum) = stages.get_mut(&(key.stage, key.arm)) {
                     sum.settled = sum.settled.saturating_add(totals.open());
                     sum.slow = sum.slow.saturating_add(totals.open());
                 }
@@ -192,9 +189,8 @@ impl RunCounts {
     #[must_use]
     pub fn key_stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
         let mut stages: BTreeMap<_, _> = self.keys.totals().collect();
-        let counted = self.stages(&BTreeSet::new(), false);
         for (at, totals) in self.stages(lost, over) {
-            let slow = totals.slow.saturating_sub(counted.get(&at).map_or(0, |counted| counted.slow));
+            let slow = totals.slow.saturating_sub(self.stages.get(&at).map_or(0, |counted| counted.totals.slow));
             if slow > 0 {
                 let keys = stages.entry(at).or_default();
                 keys.slow = keys.slow.saturating_add(slow);
@@ -213,13 +209,8 @@ impl RunCounts {
     /// One arm over all stages, where a request that several services struck counts once.
     #[must_use]
     pub fn requests(&self, arm: Arm) -> ArmTotals {
-        let stages = self.stages(&BTreeSet::new(), false);
-        let own = stages.iter().filter(|((_, of), _)| *of == arm);
-        own.fold(ArmTotals::default(), |sum, (_, totals)| sum.plus(*totals))
-    }
-
-    fn arms(&self) -> impl Iterator<Item = (&Place, &(u32, Arm), &ArmTotals)> {
-        self.places.iter().flat_map(|(place, totals)| totals.arms.iter().map(move |(key, arm)| (place, key, arm)))
+        let own = self.stages.iter().filter(|((_, of), _)| *of == arm);
+        own.fold(ArmTotals::default(), |sum, (_, stage)| sum.plus(stage.totals()))
     }
 
     /// The latencies of one arm.
@@ -233,65 +224,107 @@ impl RunCounts {
         self.clients.keys().copied()
     }
 
-    /// The clients that reported a strike at this time or later.
-    pub fn struck_since(&self, since: Timestamp) -> impl Iterator<Item = InstanceId> + '_ {
-        let struck = move |part: &ClientPart| part.last_struck.is_some_and(|at| at >= since);
-        self.clients.iter().filter(move |(_, part)| struck(part)).map(|(client, _)| *client)
+    /// When a client that has it last reported.
+    #[must_use]
+    pub const fn last_report(&self) -> Option<Timestamp> {
+        self.last_report
+    }
+
+    /// How many clients reported a strike at this time or later, and are silent or gone.
+    pub(super) fn lost(&self, silent: &BTreeSet<InstanceId>, since: Timestamp) -> usize {
+        let parts = silent.union(&self.gone).filter_map(|client| self.clients.get(client));
+        parts.filter(|part| part.last_struck.is_some_and(|at| at >= since)).count()
+    }
+
+    /// From now on nothing is known of a client that is silent without a goodbye: what it left open stays bad.
+    pub(super) fn lose(&mut self, client: InstanceId) {
+        if self.clients.contains_key(&client) {
+            self.gone.insert(client);
+            self.behind.remove(&client);
+        }
+    }
+
+    /// A client of which nothing was known reports again.
+    pub(super) fn find(&mut self, client: InstanceId) {
+        self.gone.remove(&client);
+    }
+
+    /// Notes that a client that has it has reported.
+    pub(super) fn hear(&mut self, now: Timestamp) {
+        self.last_report = self.last_report.max(Some(now));
+    }
+
+    pub(super) fn knows(&self, client: InstanceId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    pub(super) fn told(&self, client: InstanceId) -> Option<&Told> {
+        self.clients.get(&client).map(|part| &part.told)
+    }
+
+    pub(super) fn told_mut(&mut self, client: InstanceId) -> &mut Told {
+        &mut self.clients.entry(client).or_default().told
     }
 
     /// Takes the arms of a report in, which is newer than any before it of the same client.
-    pub(super) fn report(&mut self, client: &Client, report: &Report, counted: &[&ArmCounts], now: Timestamp) {
-        let part = self.clients.entry(report.client).or_default();
-        let mut latest: BTreeMap<(String, u32, Arm), ArmTotals> = BTreeMap::new();
+    pub(super) fn report(
+        &mut self,
+        client: &Client,
+        counted: &[&ArmCounts],
+        places: &mut PlacesOfService<'_>,
+        now: Timestamp,
+    ) {
         self.keys.take_in(counted);
-        for arm in counted {
-            let mut key = (operation_name(&arm.operation).to_owned(), arm.stage, arm.arm);
-            if part.arms.len() + latest.len() >= ARMS_MAX && !part.arms.contains_key(&key) {
-                key = (OTHER.to_owned(), 0, arm.arm);
+        let part = self.clients.entry(client.client).or_default();
+        let mut latest: BTreeMap<ArmKey, ArmTotals> = BTreeMap::new();
+        let mut rows = Vec::with_capacity(counted.len());
+        for row in counted {
+            let (stage, arm) = (row.stage, row.arm);
+            let mut key = ArmKey { place: places.number(operation_name(&row.operation)), stage, arm };
+            if part.len() + latest.len() >= ARMS_MAX && !part.knows(key) {
+                key = ArmKey { place: places.number(OTHER), stage: 0, arm };
             }
-            add_latencies(part, self.latencies.entry(arm.arm).or_default(), &key, &arm.latency);
             let totals = latest.entry(key).or_default();
-            *totals = totals.plus(ArmTotals::of(&arm.counts));
+            *totals = totals.plus(ArmTotals::of(&row.counts));
+            rows.push((key, &row.latency));
         }
-        for ((operation, stage, arm), totals) in latest {
-            let place = Place { service: client.service.clone(), operation: operation.clone() };
-            let before = part.arms.entry((operation, stage, arm)).or_default();
-            let grown = totals.zip(*before, u64::saturating_sub);
-            *before = before.zip(totals, u64::max);
+        part.know(latest.keys().copied());
+        for (key, latency) in rows {
+            part.raise_latencies(key, latency, self.latencies.entry(key.arm).or_default());
+        }
+        for (key, totals) in latest {
+            let (grown, most) = part.raise(key, totals);
+            part.told.came = part.told.came.saturating_add(grown.events());
+            let stage = self.stages.entry((key.stage, key.arm)).or_default();
+            stage.totals = stage.totals.plus(grown);
+            let service = match stage.services.get_mut(&client.service) {
+                Some(service) => service,
+                None => stage.services.entry(client.service.clone()).or_default(),
+            };
+            service.requests = service.requests.saturating_add(grown.requests);
+            service.struck = service.struck.saturating_add(grown.struck);
             if grown.struck > 0 || grown.strikes > 0 {
                 part.last_struck = Some(now);
-                let most = self.most_struck.entry((client.service.clone(), stage, arm)).or_default();
-                *most = (*most).max(before.struck);
+                service.most = service.most.max(most);
             }
-            let sum = self.places.entry(place).or_default().arms.entry((stage, arm)).or_default();
-            *sum = sum.plus(grown);
+            if grown.struck > 0
+                && let Some(place) = places.place(key.place)
+            {
+                let (_, struck) = self.struck.entry(key.place).or_insert((place, 0));
+                *struck = struck.saturating_add(grown.struck);
+            }
         }
     }
 
-    pub(super) fn add_requests(&mut self, service: &str, grown: &BTreeMap<String, u64>) {
-        for (operation, more) in grown {
-            let place = Place { service: service.to_owned(), operation: operation.clone() };
-            let requests = &mut self.places.entry(place).or_default().requests;
+    /// Counts root requests, by the number of their place.
+    pub(super) fn add_requests(&mut self, grown: &[(usize, u64)]) {
+        for (place, more) in grown {
+            if self.requests.len() <= *place {
+                self.requests.resize(place + 1, 0);
+            }
+            let requests = &mut self.requests[*place];
             *requests = requests.saturating_add(*more);
+            self.root_requests = self.root_requests.saturating_add(*more);
         }
-    }
-}
-
-/// Adds what grew in each step.
-fn add_latencies(part: &mut ClientPart, sums: &mut Latencies, key: &(String, u32, Arm), latest: &Latencies) {
-    if latest.is_empty() || (part.latencies.len() >= LATENCIES_MAX && !part.latencies.contains_key(key)) {
-        return;
-    }
-    let known = part.latencies.entry(key.clone()).or_default();
-    for (step, count) in latest {
-        let full = |latencies: &Latencies| latencies.len() >= LATENCY_STEPS_MAX && !latencies.contains_key(step);
-        if full(known) || full(sums) {
-            continue;
-        }
-        let before = known.entry(*step).or_default();
-        let grown = count.saturating_sub(*before);
-        *before = (*before).max(*count);
-        let sum = sums.entry(*step).or_default();
-        *sum = sum.saturating_add(grown);
     }
 }

@@ -6,6 +6,9 @@
 
 mod client;
 mod counts;
+mod missing;
+mod part;
+mod places;
 mod point_keys;
 mod points;
 mod run_keys;
@@ -21,10 +24,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::span::signed;
 use crate::traffic::Traffic;
 use client::Growth;
+use places::Places;
 use point_keys::AllPointKeys;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
-pub use counts::{ArmTotals, Latencies, Place, PlaceTotals, RunCounts};
+pub use counts::{ArmTotals, Latencies, RunCounts};
+pub use places::Place;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
 pub use slos::{SloGrowth, SloTotals};
@@ -48,6 +53,8 @@ pub struct Clients {
     /// Shared with those who read them, so that nobody reads under a lock.
     clients: BTreeMap<InstanceId, Arc<Client>>,
     runs: BTreeMap<RunId, RunCounts>,
+    /// Where the requests were that the runs count.
+    places: Places,
     traffic: Traffic,
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
@@ -115,7 +122,10 @@ impl Clients {
         self.evaluations.append(&mut grown.evaluations);
         self.count_slos(&grown, now);
         self.count(&client, &grown, now);
-        self.count_arms(&client, report, now);
+        self.count_runs(&client, report, &grown, now);
+        if reported == Reported::First {
+            self.runs.values_mut().for_each(|run| run.find(report.client));
+        }
         self.keys.take_in(report.client, &report.keys, now);
         self.clients.insert(report.client, Arc::new(client));
         Ok(reported)
@@ -127,22 +137,39 @@ impl Clients {
         for (operation, requests) in &grown.requests {
             self.traffic.add_requests(&client.service, operation, *requests, now);
         }
-        self.runs.values_mut().for_each(|run| run.add_requests(&client.service, &grown.requests));
         for (point, operation, requests) in &grown.passed {
             self.traffic.add_passed(&client.service, point, operation, *requests, now);
         }
     }
 
-    /// Counts the arms of the runs that are open.
-    fn count_arms(&mut self, client: &Client, report: &Report, now: Timestamp) {
+    /// Counts for the runs that are open.
+    fn count_runs(&mut self, client: &Client, report: &Report, grown: &Growth, now: Timestamp) {
+        if self.runs.is_empty() {
+            return;
+        }
+        let mut places = self.places.of(&client.service);
+        let requests = grown.requests.iter().map(|(operation, more)| (places.number(operation), *more));
+        let requests: Vec<_> = requests.collect();
+        self.runs.values_mut().for_each(|run| run.add_requests(&requests));
+        for id in &report.runs {
+            self.runs.get_mut(id).into_iter().for_each(|run| run.hear(now));
+        }
         let mut arms: BTreeMap<RunId, Vec<&ArmCounts>> = BTreeMap::new();
         for arm in &report.arms {
             arms.entry(arm.run).or_default().push(arm);
         }
         for (id, arms) in arms {
             if let Some(run) = self.runs.get_mut(&id) {
-                run.report(client, report, &arms, now);
+                run.report(client, &arms, &mut places, now);
             }
+        }
+        for (id, counted) in &report.counted {
+            if let Some(run) = self.runs.get_mut(id) {
+                run.counted(report.client, *counted, now);
+            }
+        }
+        if report.goodbye {
+            self.runs.values_mut().for_each(|run| run.farewell(report.client));
         }
     }
 
@@ -170,7 +197,11 @@ impl Clients {
 
     /// Ends to count a run's arms, and forgets them: once it has ended and its last requests are through.
     pub fn close_run(&mut self, run: RunId) -> Option<RunCounts> {
-        self.runs.remove(&run)
+        let counts = self.runs.remove(&run);
+        if self.runs.is_empty() {
+            self.places = Places::default();
+        }
+        counts
     }
 
     /// What was counted of an open run.
@@ -218,19 +249,20 @@ impl Clients {
         self.iter().filter(move |client| client.is_live(now))
     }
 
-    /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been silent for [`LOST_AFTER`]
-    /// without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it.
+    /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been [`silent`](Self::silent) for
+    /// [`LOST_AFTER`] without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it.
     #[must_use]
-    pub fn lost(&self, run: RunId, now: Timestamp) -> usize {
+    pub fn lost(&self, run: RunId, silent: &BTreeSet<InstanceId>, now: Timestamp) -> usize {
         let since = now.checked_sub(signed(STRUCK_WITHIN)).unwrap_or(Timestamp::MIN);
-        let struck = self.runs.get(&run).into_iter().flat_map(|run| run.struck_since(since));
-        let clients = struck.filter_map(|client| self.clients.get(&client));
-        clients.filter(|client| !client.goodbye && silence(client, now) >= signed(LOST_AFTER)).count()
+        self.runs.get(&run).map_or(0, |run| run.lost(silent, since))
     }
 
-    /// Forgets the clients that have been silent for [`SHOWN_AFTER_SILENCE`], and traffic that is too old.
+    /// Forgets the clients that have been silent for [`SHOWN_AFTER_SILENCE`], and traffic that is too old. The runs that are
+    /// open remember what they left open.
     pub fn sweep(&mut self, now: Timestamp) {
-        self.clients.retain(|_, client| silence(client, now) <= signed(SHOWN_AFTER_SILENCE));
+        let forgotten = |client: &Client| silence(client, now) > signed(SHOWN_AFTER_SILENCE);
+        let forgotten: Vec<_> = self.iter().filter(|client| forgotten(client)).map(|client| client.client).collect();
+        forgotten.into_iter().for_each(|client| self.forget(client));
         self.traffic.sweep(now);
         self.keys.sweep(now);
     }
@@ -238,8 +270,15 @@ impl Clients {
     fn make_room(&mut self, now: Timestamp) -> Result<(), ReportRefusal> {
         let silent = self.clients.values().filter(|client| !client.is_live(now));
         let oldest = silent.min_by_key(|client| client.last_heard).ok_or(ReportRefusal::TooManyClients)?.client;
-        self.clients.remove(&oldest);
+        self.forget(oldest);
         Ok(())
+    }
+
+    fn forget(&mut self, client: InstanceId) {
+        let lost = self.clients.remove(&client).is_some_and(|client| !client.goodbye);
+        if lost {
+            self.runs.values_mut().for_each(|run| run.lose(client));
+        }
     }
 }
 

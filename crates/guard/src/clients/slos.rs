@@ -48,9 +48,9 @@ struct Known {
 }
 
 impl Slos {
-    /// Takes a report in; what grew. The first counts of a client that was met late are of before.
+    /// Takes a report in; what grew. The first counts of a client that was met late are of before, SLO by SLO: they may
+    /// come piece by piece.
     pub(super) fn take_in(&mut self, counts: &[SloCounts], from_its_start: bool) -> Vec<(Key, u64, SloTotals)> {
-        let met_late = self.0.is_empty() && !from_its_start;
         let mut grown = Vec::new();
         for slo in counts {
             if self.0.len() >= SLOS_MAX && !self.0.contains_key(&slo.slo) {
@@ -60,8 +60,9 @@ impl Slos {
             let bad = of(Metric::Error).saturating_add(of(Metric::Slow));
             let latest =
                 Known { revision: slo.revision, settled: of(Metric::Settled), bad, cancelled: of(Metric::Cancelled) };
-            let before = self.0.insert(slo.slo.clone(), latest).filter(|known| known.revision == slo.revision);
-            let before = before.unwrap_or_default();
+            let known = self.0.insert(slo.slo.clone(), latest);
+            let met_late = known.is_none() && !from_its_start;
+            let before = known.filter(|known| known.revision == slo.revision).unwrap_or_default();
             let more = |latest: u64, before: u64| latest.saturating_sub(before);
             let bad = more(latest.bad, before.bad);
             let counted = more(latest.settled, before.settled).saturating_sub(more(latest.cancelled, before.cancelled));
@@ -127,6 +128,12 @@ mod tests {
         assert_eq!(heard(counted(1, 3, 4, [5, 1, 0])), (4, 1), "another measure begins at nothing");
         assert_eq!(heard(counted(2, 90, 4, [1_000, 900, 0])), (0, 0), "met late");
         assert_eq!(heard(counted(2, 91, 4, [1_001, 901, 0])), (0, 1));
+        let mut other = counted(2, 92, 1, [500, 400, 0]);
+        other.slos.iter_mut().for_each(|slo| slo.slo = key("cart"));
+        assert_eq!(heard(other.clone()), (0, 0), "met late, piece by piece");
+        other.sequence = 93;
+        other.slos.iter_mut().for_each(|slo| slo.revision = 2);
+        assert_eq!(heard(other), (100, 400), "what changed since begins at nothing here too");
     }
 
     proptest! {

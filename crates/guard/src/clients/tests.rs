@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use daybreak_model::Arm;
 use daybreak_model::limits::OPERATIONS_MAX;
-use daybreak_model::wire::{Evaluations, FaultSupport, OperationCounts, PointCounts};
+use daybreak_model::wire::{Evaluations, FaultSupport, Metric, OperationCounts, PointCounts};
 use proptest::prelude::*;
 
 use super::*;
@@ -116,7 +116,10 @@ fn invariant_5_clients_that_struck_and_fell_silent_are_lost() {
         (striking(5, 1, 1), 0),
         (striking(5, 2, 1), 40),
     ]);
-    let check = |second: i64, expected: usize| assert_eq!(clients.lost(RUN, at(second)), expected, "at {second} s");
+    let check = |second: i64, expected: usize| {
+        let silent = clients.silent(at(second));
+        assert_eq!(clients.lost(RUN, &silent, at(second)), expected, "at {second} s");
+    };
     check(4, 0);
     check(5, 1);
     check(14, 1);
@@ -127,12 +130,36 @@ fn invariant_5_clients_that_struck_and_fell_silent_are_lost() {
     check(71, 0);
 }
 
+/// What a lost client left open stays bad after nothing else is known of it, until it is heard again.
+#[test]
+fn invariant_5_a_lost_client_that_is_forgotten_leaves_its_open_requests_bad() {
+    let counted = |settled| {
+        let mut counted = arm(Arm::Treated, 10, 10);
+        counted.counts.insert(Metric::Settled, settled);
+        vec![counted]
+    };
+    let open = |client| Report { arms: counted(7), ..report(client, 1) };
+    let goodbye = Report { goodbye: true, ..open(2) };
+    let mut clients = clients(&[(open(1), 0), (goodbye, 0), (report(3, 1), 0)]);
+    let bad = |clients: &Clients, second| {
+        let stages = clients.run(RUN).unwrap().stages(&clients.silent(at(second)), false);
+        stages.values().map(|totals| totals.slow).sum::<u64>()
+    };
+    assert_eq!([4, 5, 600].map(|second| bad(&clients, second)), [0, 3, 3]);
+    clients.sweep(at(700));
+    assert_eq!((clients.iter().count(), bad(&clients, 700)), (0, 3), "one said goodbye");
+    assert_eq!(clients.lost(RUN, &clients.silent(at(30)), at(30)), 1, "as where it had to make room for others");
+    let again = Report { arms: counted(10), ..report(1, 2) };
+    assert_eq!(clients.report(&again, at(701)), Ok(Reported::First));
+    assert_eq!([701, 706].map(|second| bad(&clients, second)), [0, 0], "they are settled");
+}
+
 #[test]
 fn only_open_runs_are_counted() {
     let mut clients = clients(&[(striking(1, 1, 3), 0)]);
     assert_eq!(clients.run(RUN).unwrap().arm(Arm::Treated).struck, 3);
     let counts = clients.close_run(RUN).unwrap();
-    assert_eq!(counts.places().values().map(|place| place.requests).sum::<u64>(), 3);
+    assert_eq!(counts.root_requests(), 3);
     clients.report(&striking(1, 2, 9), at(1)).unwrap();
     assert!(clients.run(RUN).is_none());
 }
@@ -159,7 +186,7 @@ fn invariant_4_what_a_report_leaves_out_is_unchanged() {
     assert_eq!(passed(&clients, 6), Some((41, 41)));
     let run = clients.run(RUN).unwrap();
     assert_eq!((run.arm(Arm::Treated).requests, run.arm(Arm::Treated).struck), (41, 41));
-    assert_eq!(run.places().values().map(|place| place.requests).sum::<u64>(), 41);
+    assert_eq!(run.root_requests(), 41);
 }
 
 /// What a client had counted before it was first heard may be long ago.
@@ -320,7 +347,7 @@ proptest! {
         let last: Vec<&Report> = ids.iter().map(|id| reports.iter().rfind(|report| report.client == *id).unwrap()).collect();
         let sum = |of: &dyn Fn(&Report) -> u64| last.iter().map(|report| of(report)).sum::<u64>();
         let metric = |arm: usize, metric| move |report: &Report| report.arms[arm].counts[&metric];
-        use daybreak_model::wire::Metric::{Requests, Struck};
+        use Metric::{Requests, Struck};
 
         let run = clients.run(RUN).unwrap();
         prop_assert_eq!(run.arm(Arm::Treated).requests, sum(&metric(0, Requests)));

@@ -10,23 +10,23 @@ use crate::clients::{ArmTotals, RunCounts};
 use crate::evidence::{Arms, GuardedMetric, Outcomes};
 use crate::run::Run;
 
-/// What is seen of a run at one moment.
-#[derive(Clone, Copy, Debug)]
-pub struct Sight<'a> {
+/// What is seen of a run at one moment. It holds no reference, so that what was counted is not kept from counting on while it
+/// is looked at.
+#[derive(Clone, Debug)]
+pub struct Sight {
     /// The moment.
     pub now: Timestamp,
-    /// What was reported of it; none before the first report.
-    pub counts: Option<&'a RunCounts>,
-    /// Clients that are silent without a goodbye: what is open there counts as bad.
-    pub silent: &'a BTreeSet<InstanceId>,
-    /// Whether its last requests are through: what is open still counts as bad.
-    pub over: bool,
     /// When a client that takes part last reported.
     pub last_report: Option<Timestamp>,
+    /// Since when a client that goes on reporting does not say what became of what it counted.
+    pub missing_since: Option<Timestamp>,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
     /// Pages of its guard's on-call since it started.
     pub pages: usize,
+    arms: Arms,
+    /// None where they are the same.
+    requests: Option<Arms>,
 }
 
 /// Where the error budget of a run's SLO stands.
@@ -40,24 +40,48 @@ pub struct BudgetSight {
     pub stale: bool,
 }
 
-impl Sight<'_> {
+impl Sight {
+    /// What was reported of a run by now; nothing before the first report. What is open at clients that are `silent` without
+    /// a goodbye counts as bad, and once its last requests are through, and it is `over`, whatever is open still.
+    #[must_use]
+    pub fn new(
+        run: &Run,
+        counts: Option<&RunCounts>,
+        silent: &BTreeSet<InstanceId>,
+        (now, over): (Timestamp, bool),
+    ) -> Self {
+        let counted = counts.map(|counts| counts.stages(silent, over)).unwrap_or_default();
+        let requests = arms(run, &counted);
+        let keys = || counts.map(|counts| counts.key_stages(silent, over)).unwrap_or_default();
+        let (arms, requests) = match run.spec.by.is_request() {
+            true => (requests, None),
+            false => {
+                let full = counts.is_some_and(RunCounts::are_keys_full);
+                (Arms { full, ..arms(run, &keys()) }, Some(requests))
+            }
+        };
+        Self {
+            now,
+            last_report: counts.and_then(RunCounts::last_report),
+            missing_since: counts.and_then(|counts| counts.missing_since(silent)),
+            budget: None,
+            pages: 0,
+            arms,
+            requests,
+        }
+    }
+
     /// Both arms in the units of the draw, stage by stage: what evidence is made of. Keys, where the run draws by an
     /// attribute.
     #[must_use]
-    pub fn arms(&self, run: &Run) -> Arms {
-        if run.spec.by.is_request() {
-            return self.requests(run);
-        }
-        let full = self.counts.is_some_and(RunCounts::are_keys_full);
-        let counted = self.counts.map(|counts| counts.key_stages(self.silent, self.over));
-        Arms { full, ..arms(run, &counted.unwrap_or_default()) }
+    pub const fn arms(&self) -> &Arms {
+        &self.arms
     }
 
     /// Both arms in requests, whatever is drawn: what is spent, and how much traffic there is.
     #[must_use]
-    pub fn requests(&self, run: &Run) -> Arms {
-        let counted = self.counts.map(|counts| counts.stages(self.silent, self.over));
-        arms(run, &counted.unwrap_or_default())
+    pub fn requests(&self) -> &Arms {
+        self.requests.as_ref().unwrap_or(&self.arms)
     }
 }
 

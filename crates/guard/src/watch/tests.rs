@@ -25,6 +25,8 @@ struct Scene {
     pages: usize,
     budget: BudgetSight,
     speaks: bool,
+    /// Whether the arms are in its reports.
+    says_arms: bool,
 }
 
 impl Scene {
@@ -41,6 +43,7 @@ impl Scene {
             pages: 0,
             budget: BudgetSight::default(),
             speaks: true,
+            says_arms: true,
         }
     }
 
@@ -58,15 +61,9 @@ impl Scene {
         }
         let silent = self.clients.silent(at(second));
         let last_report = self.clients.iter().map(|client| client.last_heard).max();
-        let sight = Sight {
-            now: at(second),
-            counts: self.clients.run(RUN),
-            silent: &silent,
-            over: false,
-            last_report,
-            budget: Some(self.budget),
-            pages: self.pages,
-        };
+        let mut sight = Sight::new(&self.run, self.clients.run(RUN), &silent, (at(second), false));
+        sight.last_report = last_report;
+        (sight.budget, sight.pages) = (Some(self.budget), self.pages);
         self.watch.look(&self.run, &sight)
     }
 
@@ -79,7 +76,9 @@ impl Scene {
             counts
         };
         let arms = vec![counted(Arm::Treated, self.treated), counted(Arm::Control, self.control)];
-        let report = Report { runs: vec![RUN], arms, ..report(1, self.sequence) };
+        let counted = [(RUN, arms.iter().map(daybreak_model::wire::ArmCounts::events).sum())].into();
+        let arms = if self.says_arms { arms } else { Vec::new() };
+        let report = Report { runs: vec![RUN], arms, counted, ..report(1, self.sequence) };
         self.clients.report(&report, at(second)).unwrap();
     }
 
@@ -142,6 +141,26 @@ fn invariant_5_a_run_that_nobody_reports_of_is_ended() {
     // From the beginning: it may settle.
     let mut mute = Scene { speaks: false, ..Scene::new(guarded()) };
     assert_eq!(mute.within(100, [10, 90], [0, 0]), Some((15, Cause::StaleReports)));
+}
+
+/// Its other counters go on coming: a run whose arms find no room in a report must not go on unseen.
+#[test]
+fn invariant_5_a_run_whose_arms_never_come_is_ended() {
+    // Requests of either arm in each second, and when that ends the run.
+    let cases = [([10, 90], Some(110)), ([0, 90], Some(110)), ([1, 0], Some(110)), ([0, 0], None)];
+    for (requests, expected) in cases {
+        let mut scene = Scene::new(guarded());
+        assert_eq!(scene.within(99, [10, 90], [0, 0]), None);
+        scene.says_arms = false;
+        let ends = (100..125).find_map(|second| scene.second(second, requests, [0, 0]).map(|event| (second, event)));
+        assert_eq!(ends.as_ref().map(|(second, _)| *second), expected, "{requests:?}");
+        let cause = ends.map(|(_, event)| matches!(event, Event::Guard { cause: Cause::StaleReports, .. }));
+        assert_eq!(cause, expected.map(|_| true));
+    }
+    // From the beginning, and without a guard.
+    let mute = |run| Scene { says_arms: false, ..Scene::new(run) }.within(100, [0, 90], [0, 0]);
+    assert_eq!(mute(guarded()), Some((11, Cause::StaleReports)));
+    assert_eq!(mute(Run { guard: None, ..guarded() }), None);
 }
 
 #[test]
@@ -209,9 +228,7 @@ fn what_is_open_at_a_lost_client_counts_as_bad() {
     clients.report(&report, at(0)).unwrap();
     let slow = |second, over| {
         let silent = clients.silent(at(second));
-        let (counts, pages, budget, last_report) = (clients.run(RUN), 0, None, None);
-        let sight = Sight { now: at(second), counts, silent: &silent, over, last_report, budget, pages };
-        sight.arms(&guarded()).treated().slow
+        Sight::new(&guarded(), clients.run(RUN), &silent, (at(second), over)).arms().treated().slow
     };
     assert_eq!((slow(4, false), slow(5, false), slow(4, true)), (0, 10, 10));
     assert_eq!(clients.silent(at(5)), BTreeSet::from([daybreak_model::InstanceId::new(1)]));
@@ -232,10 +249,7 @@ fn invariant_4_a_ramp_grows_by_time_and_each_stage_counts_by_its_own_share() {
     assert_eq!(stage(&mut run, 200), (2, "10%".to_owned(), true));
     assert_eq!(Run::planned(&ramp, percentage("5%"), at(0)).len(), 1, "no stage treats as much as the last");
     let sight_at = |stage: u32, percentage: &str| {
-        let silent = BTreeSet::new();
-        let sight =
-            Sight { now: at(0), counts: None, silent: &silent, over: false, last_report: None, budget: None, pages: 0 };
-        let stages = sight.arms(&run).stages;
+        let stages = Sight::new(&run, None, &BTreeSet::new(), (at(0), false)).arms().stages.clone();
         assert_eq!(stages[stage as usize].percentage.to_string(), percentage);
         stages.len()
     };

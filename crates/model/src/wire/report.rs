@@ -51,9 +51,14 @@ pub struct Report {
     /// Known fault points and their traffic.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub points: BTreeMap<Key, PointCounts>,
-    /// Draws and strikes of runs.
+    /// Draws, strikes and outcomes of runs. What a report has no room for comes with a later one; but both arms of a
+    /// run's stage in one operation, and that operation's requests, come together or not at all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmCounts>,
+    /// How much was counted of each active run so far, over all its arms: see [`ArmCounts::events`]. It is always there,
+    /// so that the server notices where arms never come.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<RunId, u64>,
     /// What root requests came to, by SLO.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slos: Vec<SloCounts>,
@@ -151,6 +156,15 @@ pub struct ArmCounts {
     /// The keys, where the run draws by an attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<ArmKeys>,
+}
+
+impl ArmCounts {
+    /// What happened in this arm: draws, strikes and outcomes.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        let metrics = [Metric::Requests, Metric::Strikes, Metric::Settled];
+        metrics.iter().filter_map(|metric| self.counts.get(metric)).fold(0, |sum, count| sum.saturating_add(*count))
+    }
 }
 
 /// What is counted of an arm. Unknown ones are kept as [`Metric::Other`] and ignored.

@@ -67,8 +67,10 @@ impl Grants {
         self.unsupported.iter().copied().collect()
     }
 
+    /// Those of active runs first, and of ended ones the younger the sooner.
     pub(crate) fn arm_counts(&self) -> Vec<ArmCounts> {
-        self.counting().flat_map(|run| run.arm_counts()).collect()
+        let ended = self.ended.iter().rev().map(|ended| &ended.run);
+        self.active.values().chain(ended).flat_map(|run| run.arm_counts()).collect()
     }
 
     /// Ends a run for good: it was announced.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use daybreak_model::Context;
-use daybreak_model::limits::OPERATIONS_MAX;
+use daybreak_model::limits::{OPERATION_LENGTH_MAX, OPERATIONS_MAX};
 use daybreak_model::wire::OperationCounts;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -17,7 +17,7 @@ use crate::counters::Counters;
 /// Room for all operations and `other`.
 const COUNTERS_OF_POINT: u32 = (OPERATIONS_MAX + 1).next_power_of_two() as u32;
 
-/// What operations beyond [`OPERATIONS_MAX`] are counted as.
+/// What operations beyond [`OPERATIONS_MAX`], and those with very long names, are counted as.
 const OTHER: &str = "other";
 
 /// The operations seen so far.
@@ -57,6 +57,9 @@ impl Operations {
     pub(crate) fn get(&self, name: &str) -> Arc<Operation> {
         if let Some(operation) = self.known.load().get(name) {
             return Arc::clone(operation);
+        }
+        if name.len() > OPERATION_LENGTH_MAX {
+            return Arc::clone(&self.other);
         }
         let _adding = self.adding.lock();
         let known = self.known.load_full();
@@ -155,9 +158,10 @@ mod tests {
         for number in 0..OPERATIONS_MAX + 50 {
             drop(operations.get(&format!("GET /{number}")).open());
         }
+        drop(operations.get(&"x".repeat(OPERATION_LENGTH_MAX + 1)).open());
         let counts = operations.counts();
         assert_eq!(counts.len(), OPERATIONS_MAX + 1);
-        assert_eq!(counts[OTHER], OperationCounts { requests: 50, open: 0 });
+        assert_eq!(counts[OTHER], OperationCounts { requests: 51, open: 0 });
     }
 
     #[test]

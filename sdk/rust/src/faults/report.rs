@@ -15,6 +15,13 @@ impl Faults {
         report.runs = grants.known();
         report.unsupported = grants.unsupported();
         report.arms = grants.arm_counts();
+        let active = report.runs.iter().map(|run| (*run, 0));
+        report.counted = active.collect();
+        for arm in &report.arms {
+            if let Some(counted) = report.counted.get_mut(&arm.run) {
+                *counted += arm.events();
+            }
+        }
         drop(grants);
         report.slos = self.0.measures.counts();
         report.keys = self.0.operations.sketches().report(self.monotonic());

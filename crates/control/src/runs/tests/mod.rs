@@ -3,6 +3,7 @@
 mod end;
 mod guarded;
 mod lease;
+mod reported;
 mod start;
 mod sticky;
 mod stop;

@@ -132,6 +132,7 @@ impl Reports {
             operations: std::collections::BTreeMap::new(),
             points: std::collections::BTreeMap::new(),
             arms: Vec::new(),
+            counted: std::collections::BTreeMap::new(),
             slos: Vec::new(),
             keys: Vec::new(),
             evaluations: std::collections::BTreeMap::new(),

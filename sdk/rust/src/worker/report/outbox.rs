@@ -1,20 +1,31 @@
 //! Reports of bounded length.
 //!
 //! A report says everything, as long as it is short enough: so a server that begins anew learns of a client by one
-//! report. One that would be longer says in parts what it has to: first the counters that changed since the server
-//! acknowledged them, of those the ones that have waited longest; then, where there is room, the others in turn.
-//! Counters are cumulative, so one that is left out is only late.
+//! report. One that would be longer says in parts what it has to: first the rows that changed since the server
+//! acknowledged them, of those the ones that have waited longest; then, where there is room, the others in turn. The
+//! arms of active runs come before all others, and those of ended runs come the younger the sooner. Counters are
+//! cumulative, so one that is left out is only late.
 
-use std::collections::BTreeMap;
+mod rows;
+#[cfg(test)]
+mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use daybreak_model::RunId;
 use daybreak_model::limits::REPORT_PART_BYTES_MAX;
 use daybreak_model::wire::{ArmCounts, OperationCounts, Report, StoreId};
 use rustc_hash::FxHashMap;
-use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64;
+
+use rows::{Kind, Row, rows};
 
 /// The shortest bound that a server which refuses a report as too long brings us to.
 const BYTES_MIN: usize = 16 * 1024;
+/// In one of so many parts, ended runs come before active ones, if they have something new: so they are heard in time
+/// for their verdict, whatever the others have to say.
+const ENDED_FIRST: u64 = 4;
+/// The names of the fields that a report in parts has beside its rows.
+const FIELD_NAMES: usize = 120;
 
 /// What the server is known to have of a client whose reports are in parts.
 #[derive(Debug)]
@@ -23,7 +34,7 @@ pub(super) struct Outbox {
     longest: usize,
     /// Reports in parts so far.
     turn: u64,
-    /// By a hash of the counter's name.
+    /// By a hash of the row's name.
     counters: FxHashMap<u64, Counter>,
     store: Option<StoreId>,
 }
@@ -37,22 +48,6 @@ struct Counter {
     acknowledged: Option<u64>,
     /// When it was last sent, in turns.
     sent: u64,
-}
-
-/// What is counted; first come those that runs depend on.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Operations,
-    Points,
-    Evaluations,
-}
-
-/// One counter on its way into a report.
-struct Row<T> {
-    name: u64,
-    value: u64,
-    bytes: usize,
-    item: T,
 }
 
 /// A report in the making.
@@ -78,25 +73,24 @@ impl Outbox {
             return Ok((whole, Sent::new()));
         }
         drop(whole);
-        let arms = std::mem::take(&mut report.arms);
-        let operations = std::mem::take(&mut report.operations);
-        let points = std::mem::take(&mut report.points);
-        let evaluations = std::mem::take(&mut report.evaluations);
-        // The names of the fields that are missing now have room in this.
-        let rest = serde_json::to_vec(&report)?.len() + 100;
+        let all = Report {
+            arms: std::mem::take(&mut report.arms),
+            operations: std::mem::take(&mut report.operations),
+            slos: std::mem::take(&mut report.slos),
+            points: std::mem::take(&mut report.points),
+            evaluations: std::mem::take(&mut report.evaluations),
+            ..report.clone()
+        };
+        let mut rest = serde_json::to_vec(&report)?.len() + FIELD_NAMES;
+        if rest > self.longest / 4 {
+            // Values of attributes are for admission; they come again when there is less to say.
+            report.keys.clear();
+            rest = serde_json::to_vec(&report)?.len() + FIELD_NAMES;
+        }
         self.turn += 1;
         let known = std::mem::take(&mut self.counters);
-        let room = self.longest.saturating_sub(rest);
-        let mut parts = Parts { outbox: self, known, room, sent: Sent::new() };
-        let whole = together(operations, arms);
-        for (name, (counts, arms)) in parts.take(Kind::Operations, whole.into_iter(), room / 2)? {
-            report.operations.extend(counts.map(|counts| (name, counts)));
-            report.arms.extend(arms);
-        }
-        let half = parts.room / 2;
-        report.points = parts.take(Kind::Points, points.into_iter(), half)?.into_iter().collect();
-        let all = parts.room;
-        report.evaluations = parts.take(Kind::Evaluations, evaluations.into_iter(), all)?.into_iter().collect();
+        let mut parts = Parts { room: self.longest.saturating_sub(rest), outbox: self, known, sent: Sent::new() };
+        parts.fill(&mut report, all)?;
         let sent = parts.sent;
         Ok((serde_json::to_vec(&report)?, sent))
     }
@@ -121,243 +115,93 @@ impl Outbox {
     }
 }
 
-/// The requests of an operation with the arms of its runs: the server takes shares of these, so none of them may come
-/// without the others.
-type Whole = (Option<OperationCounts>, Vec<ArmCounts>);
+/// Both arms of one run, in one of its stages and one operation: as little of a run as can be judged.
+type Stage = ((RunId, u32, String), Vec<ArmCounts>);
 
-fn together(operations: BTreeMap<String, OperationCounts>, arms: Vec<ArmCounts>) -> BTreeMap<String, Whole> {
-    let counted = operations.into_iter().map(|(name, counts)| (name, (Some(counts), Vec::new())));
-    let mut whole: BTreeMap<String, Whole> = counted.collect();
+/// In the order of their runs, which is that of what matters.
+fn stages(arms: Vec<ArmCounts>) -> Vec<(usize, Stage)> {
+    let mut ranks: BTreeMap<RunId, usize> = BTreeMap::new();
+    let mut stages: BTreeMap<_, Vec<ArmCounts>> = BTreeMap::new();
     for arm in arms {
-        whole.entry(arm.operation.clone()).or_default().1.push(arm);
+        let next = ranks.len();
+        ranks.entry(arm.run).or_insert(next);
+        stages.entry((arm.run, arm.stage, arm.operation.clone())).or_default().push(arm);
     }
-    whole
+    let ranked = stages.into_iter().map(|stage| (ranks.get(&stage.0.0).copied().unwrap_or_default(), stage));
+    ranked.collect()
 }
 
 impl Parts<'_> {
-    /// Takes as many counters of a kind as fit into this many bytes.
-    fn take<N: Serialize, V: Serialize>(
+    /// Fills a report that says nothing so far with as much of all as fits. Each kind may have a share of what is left.
+    fn fill(&mut self, report: &mut Report, mut all: Report) -> Result<(), serde_json::Error> {
+        let active: BTreeSet<RunId> = report.runs.iter().copied().collect();
+        let ended_first = self.outbox.turn.is_multiple_of(ENDED_FIRST);
+        let rank = |(order, stage): (usize, Stage)| match active.contains(&stage.0.0) {
+            true => (if ended_first { usize::MAX } else { 0 }, stage),
+            false => (order + 1, stage),
+        };
+        let stages = stages(all.arms).into_iter().map(rank).collect();
+        report.arms = self.take_stages(stages, &mut all.operations, report, self.room / 4 * 3)?;
+        let operations = rows(Kind::Operations, all.operations)?;
+        report.operations.extend(self.take(operations, self.room / 2));
+        let slos = all.slos.into_iter().map(|slo| (slo.slo.clone(), slo));
+        report.slos = self.take(rows(Kind::Slos, slos)?, self.room / 2).into_iter().map(|(_, slo)| slo).collect();
+        report.points = self.take(rows(Kind::Points, all.points)?, self.room / 2).into_iter().collect();
+        report.evaluations = self.take(rows(Kind::Evaluations, all.evaluations)?, self.room).into_iter().collect();
+        Ok(())
+    }
+
+    /// Takes arms, and with them the requests of their operations: the server takes shares of these.
+    fn take_stages(
         &mut self,
-        kind: Kind,
-        items: impl Iterator<Item = (N, V)>,
+        stages: Vec<(usize, Stage)>,
+        operations: &mut BTreeMap<String, OperationCounts>,
+        report: &mut Report,
         room: usize,
-    ) -> Result<Vec<(N, V)>, serde_json::Error> {
-        let mut rows = Vec::new();
-        for item in items {
-            let (name, value) = (serde_json::to_vec(&(kind as u8, &item.0))?, serde_json::to_vec(&item.1)?);
-            let bytes = name.len() + value.len();
-            rows.push(Row { name: xxh3_64(&name), value: xxh3_64(&value), bytes, item });
+    ) -> Result<Vec<ArmCounts>, serde_json::Error> {
+        let (ranks, stages): (Vec<_>, Vec<_>) = stages.into_iter().unzip();
+        let mut with_operations = Vec::new();
+        for (row, rank) in rows(Kind::Stages, stages)?.into_iter().zip(ranks) {
+            let (_, _, operation) = &row.item.0;
+            let own = operations.get(operation).map(|counts| (operation.clone(), *counts));
+            let beside = rows(Kind::Operations, own)?.first().map_or(0, |row| row.bytes);
+            with_operations.push(Row { rank, bytes: row.bytes + beside, beside, ..row });
         }
+        let taken = self.take_rows(with_operations, room);
+        // Several of one operation have each left room for it.
+        self.room += taken.iter().map(|row| row.beside).sum::<usize>();
+        let names = taken.iter().map(|row| row.item.0.2.as_str());
+        let beside: BTreeMap<_, _> = names.filter_map(|name| operations.remove_entry(name)).collect();
+        report.operations.extend(self.take(rows(Kind::Operations, beside)?, self.room));
+        Ok(taken.into_iter().flat_map(|row| row.item.1).collect())
+    }
+
+    fn take<N, V>(&mut self, rows: Vec<Row<(N, V)>>, room: usize) -> Vec<(N, V)> {
+        self.take_rows(rows, room).into_iter().map(|row| row.item).collect()
+    }
+
+    /// Takes as many rows of a kind as fit into this many bytes.
+    fn take_rows<T>(&mut self, mut rows: Vec<Row<T>>, room: usize) -> Vec<Row<T>> {
         let known = &self.known;
         rows.sort_by_cached_key(|row| {
             let counter = known.get(&row.name).copied().unwrap_or_default();
-            (counter.acknowledged == Some(row.value), counter.sent)
+            (counter.acknowledged == Some(row.value), row.rank, counter.sent)
         });
         let mut room = room.min(self.room);
         let mut taken = Vec::new();
         for row in rows {
             let mut counter = self.known.get(&row.name).copied().unwrap_or_default();
+            let name = row.name;
             // One that is too large for its kind's share may have all that is left.
             if row.bytes <= room || (taken.is_empty() && row.bytes <= self.room) {
                 room = room.saturating_sub(row.bytes);
                 self.room -= row.bytes;
                 counter.sent = self.outbox.turn;
                 self.sent.push((row.name, row.value));
-                taken.push(row.item);
+                taken.push(row);
             }
-            self.outbox.counters.insert(row.name, counter);
+            self.outbox.counters.insert(name, counter);
         }
-        Ok(taken)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use daybreak_model::wire::{ClientState, Evaluations, FaultSupport, Metric, PointCounts, Sdk};
-    use daybreak_model::{Arm, InstanceId, Key, RunId};
-
-    use super::*;
-
-    /// With parts that are short enough for a test.
-    fn outbox() -> Outbox {
-        Outbox { longest: 4 * BYTES_MIN, ..Outbox::default() }
-    }
-
-    fn key(text: &str) -> Key {
-        Key::new(text).unwrap()
-    }
-
-    fn store(id: u64) -> StoreId {
-        StoreId::new(id)
-    }
-
-    /// A report of so many flags, each evaluated so often.
-    fn report(flags: usize, count: u64) -> Report {
-        let evaluations = |number| {
-            let variants = BTreeMap::from([(key("on"), count)]);
-            (key(&format!("flag-with-some-name-{number}")), Evaluations { variants, errors: 0 })
-        };
-        Report {
-            client: InstanceId::new(1),
-            sequence: 1,
-            service: "shop".into(),
-            environment: None,
-            sdk: Sdk { name: "test".into(), version: "1".into() },
-            level: 1,
-            position: None,
-            position_age: None,
-            state: ClientState::Streaming,
-            faults: FaultSupport::default(),
-            runs: Vec::new(),
-            unsupported: Vec::new(),
-            operations: BTreeMap::new(),
-            points: BTreeMap::new(),
-            arms: Vec::new(),
-            slos: Vec::new(),
-            keys: Vec::new(),
-            evaluations: (0..flags).map(evaluations).collect(),
-            unknown_flags: BTreeMap::new(),
-            goodbye: false,
-        }
-    }
-
-    /// Writes a report, and has it acknowledged or lost; what came through.
-    fn send(outbox: &mut Outbox, report: &Report, acknowledged: bool) -> Report {
-        let (text, sent) = outbox.write(report.clone()).unwrap();
-        assert!(text.len() <= outbox.longest, "{} bytes", text.len());
-        if acknowledged {
-            outbox.acknowledged(sent, store(1), false);
-        }
-        serde_json::from_slice(&text).unwrap()
-    }
-
-    #[test]
-    fn a_short_report_says_everything_each_time() {
-        let mut outbox = outbox();
-        let report = report(500, 1);
-        for acknowledged in [true, false, true] {
-            assert_eq!(send(&mut outbox, &report, acknowledged), report);
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_comes_with_the_next_ones() {
-        let mut outbox = outbox();
-        let report = report(2_000, 1);
-        let (mut heard, mut reports) = (BTreeMap::new(), 0_usize);
-        while heard.len() < report.evaluations.len() {
-            let part = send(&mut outbox, &report, true);
-            let before = heard.len();
-            heard.extend(part.evaluations);
-            assert!(heard.len() > before, "each has its turn");
-            reports += 1;
-        }
-        let shortest = serde_json::to_vec(&report).unwrap().len().div_ceil(outbox.longest);
-        assert!(reports <= shortest + 1, "{reports} reports where {shortest} would do");
-        assert_eq!(heard, report.evaluations);
-    }
-
-    #[test]
-    fn what_changed_comes_first_and_a_lost_report_loses_nothing() {
-        let mut outbox = outbox();
-        let mut report = report(4_000, 1);
-        while outbox.counters.values().any(|counter| counter.acknowledged.is_none()) || outbox.counters.is_empty() {
-            send(&mut outbox, &report, true);
-        }
-        let changed: BTreeSet<Key> = report.evaluations.keys().step_by(100).cloned().collect();
-        for flag in &changed {
-            report.evaluations.get_mut(flag).unwrap().errors = 7;
-        }
-        let says_all =
-            |part: &Report| changed.iter().all(|flag| part.evaluations.get(flag) == report.evaluations.get(flag));
-        assert!(says_all(&send(&mut outbox, &report, false)), "the first one was lost");
-        assert!(says_all(&send(&mut outbox, &report, true)));
-        let next: BTreeSet<Key> = send(&mut outbox, &report, true).evaluations.into_keys().collect();
-        assert!(!next.is_empty() && next.is_disjoint(&changed), "then the others, in turn");
-    }
-
-    #[test]
-    fn who_does_not_know_it_is_told_everything_again() {
-        for (store, first) in [(store(2), false), (store(1), true)] {
-            told_again(store, first);
-        }
-    }
-
-    fn told_again(store: StoreId, first: bool) {
-        let mut outbox = outbox();
-        let report = report(2_000, 1);
-        for _ in 0..5 {
-            send(&mut outbox, &report, true);
-        }
-        assert!(outbox.counters.values().all(|counter| counter.acknowledged.is_some()));
-        let (_, sent) = outbox.write(report).unwrap();
-        let said = sent.len();
-        outbox.acknowledged(sent, store, first);
-        let known = outbox.counters.values().filter(|counter| counter.acknowledged.is_some()).count();
-        assert_eq!(known, said, "it knows only what it was told itself");
-    }
-
-    #[test]
-    fn no_kind_keeps_another_from_having_its_turn() {
-        let mut outbox = outbox();
-        let mut report = report(2_000, 1);
-        let operation = |number: usize| format!("GET /{}/{number}", "x".repeat(100));
-        for number in 0..50 {
-            report.operations.insert(operation(number), OperationCounts { requests: 1, open: 1 });
-            let counts = BTreeMap::from([(Metric::Requests, 1)]);
-            for run in 0..10 {
-                let (operation, counts) = (operation(number), counts.clone());
-                report.arms.push(ArmCounts {
-                    run: RunId::new(run),
-                    stage: 0,
-                    arm: Arm::Treated,
-                    operation,
-                    counts,
-                    latency: BTreeMap::new(),
-                    keys: None,
-                });
-            }
-        }
-        let requests: BTreeMap<String, u64> = (0..50).map(|number| (operation(number), 1)).collect();
-        for point in 0..50 {
-            let counts = PointCounts { passes: 1, unscoped: 0, requests: requests.clone(), permitted: true };
-            report.points.insert(key(&format!("point-{point}")), counts);
-        }
-        let (mut arms, mut operations, mut points, mut flags) =
-            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for sequence in 0..40_u64 {
-            // Everything changes all the time.
-            report.operations.values_mut().for_each(|counts| counts.requests = sequence);
-            report.points.values_mut().for_each(|counts| counts.passes = sequence);
-            report.evaluations.values_mut().for_each(|evaluations| evaluations.errors = sequence);
-            let part = send(&mut outbox, &report, true);
-            for operation in part.operations.keys() {
-                let of = |report: &Report| report.arms.iter().filter(|arm| arm.operation == *operation).count();
-                assert_eq!(of(&part), of(&report), "no share is taken of a part");
-            }
-            arms.extend(part.arms.into_iter().map(|arm| (arm.run, arm.operation)));
-            operations.extend(part.operations.into_keys());
-            points.extend(part.points.into_keys());
-            flags.extend(part.evaluations.into_keys());
-        }
-        assert_eq!((arms.len(), operations.len(), points.len(), flags.len()), (500, 50, 50, 2_000));
-    }
-
-    #[test]
-    fn a_server_that_takes_only_short_ones_gets_short_ones() {
-        let mut outbox = outbox();
-        let report = report(1_000, 1);
-        for _ in 0..20 {
-            outbox.refused_as_too_long(usize::MAX);
-        }
-        assert_eq!(outbox.longest, BYTES_MIN);
-        assert!(!send(&mut outbox, &report, true).evaluations.is_empty());
-        let huge = Report { evaluations: BTreeMap::new(), ..report.clone() };
-        let name = key(&"x".repeat(100));
-        let variants: BTreeMap<Key, u64> = (0..10_000).map(|number| (key(&format!("v{number}")), 1)).collect();
-        let huge = Report { evaluations: [(name, Evaluations { variants, errors: 0 })].into(), ..huge };
-        assert!(send(&mut outbox, &huge, true).evaluations.is_empty(), "what never fits holds nothing up");
+        taken
     }
 }
