@@ -95,7 +95,9 @@ impl Fleet {
     }
 
     fn order(&self, clients: std::ops::Range<usize>, order: Order) {
-        self.orders.iter().take(clients.end).skip(clients.start).for_each(|one| drop(one.send_replace(order)));
+        for one in self.orders.iter().take(clients.end).skip(clients.start) {
+            one.send_replace(order);
+        }
     }
 
     /// The identifier of one of them.

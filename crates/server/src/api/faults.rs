@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::reason::{self, Said, StopQuery, Warned};
-use super::{NoQuery, Wait, resources, switch};
+use super::{Because, NoQuery, Wait, resources, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;

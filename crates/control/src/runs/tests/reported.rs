@@ -49,7 +49,7 @@ async fn invariant_4_a_report_that_shows_harm_ends_the_run_before_the_next_tick(
     report(&bench, &mut client, run, 160);
     tokio::time::sleep(MILLISECOND).await;
     assert_eq!(ended(&bench, run), TOO_WIDE);
-    assert_eq!(client.report(&bench.control).runs, [], "nobody may act on it any more");
+    assert!(client.report(&bench.control).runs.is_empty(), "nobody may act on it any more");
     let restarted = bench.restarted().await;
     assert_eq!(ended(&restarted, run), TOO_WIDE, "and it is recorded");
 }
