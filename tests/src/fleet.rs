@@ -10,15 +10,18 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::{Http, Server};
+use crate::{Http, PATIENCE, Server};
 
 const REQUEST: &[u8] = b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
 /// Clients that come at once: the listen queue of a server is finite.
 const COMING_MAX: usize = 64;
+
+/// How long a client says nothing at most; one that says nothing for 30 s counts no more.
+const INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a client is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,31 +60,46 @@ impl Fleet {
     /// When one of them cannot.
     pub async fn join(server: &Server, count: usize) -> Result<Self> {
         let (http, address) = (Http::to(&server.url(""))?, server.address());
-        let coming = Arc::new(Semaphore::new(COMING_MAX));
-        let mut members = JoinSet::new();
-        let acknowledged = Arc::new(AtomicU64::new(0));
+        let (coming, acknowledged) = (Arc::new(Semaphore::new(COMING_MAX)), Arc::new(AtomicU64::new(0)));
+        let (joined, mut joins) = mpsc::unbounded_channel();
+        let mut fleet = Self { orders: Vec::new(), acknowledged: Arc::clone(&acknowledged), clients: JoinSet::new() };
         for number in 0..count {
             let (http, coming, acknowledged) = (http.clone(), Arc::clone(&coming), Arc::clone(&acknowledged));
-            members.spawn(async move {
-                let _permit = coming.acquire().await?;
-                Member::join(number, http, address, acknowledged).await
+            let (order, orders) = watch::channel(Order::Serve);
+            let joined = joined.clone();
+            fleet.orders.push(order);
+            fleet.clients.spawn(async move {
+                let permit = coming.acquire().await?;
+                let member = Member::join(number, http, address, acknowledged).await?;
+                drop(permit);
+                // The other end is gone only where a client has failed.
+                let _ = joined.send(());
+                drop(joined);
+                member.serve(orders).await
             });
         }
-        let mut fleet = Self { orders: Vec::new(), acknowledged, clients: JoinSet::new() };
-        let mut joined = members.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
-        joined.sort_by_key(|member| member.number);
-        for member in joined {
-            let (order, orders) = watch::channel(Order::Serve);
-            fleet.orders.push(order);
-            fleet.clients.spawn(member.serve(orders));
+        drop(joined);
+        for number in 0..count {
+            ensure!(joins.recv().await.is_some(), "{number} of {count} clients came: {:?}", fleet.check());
         }
         Ok(fleet)
     }
 
-    /// How many acknowledgements were asked for and answered.
-    #[must_use]
-    pub fn acknowledged(&self) -> u64 {
-        self.acknowledged.load(Ordering::SeqCst)
+    /// Waits until so many acknowledgements were asked for and answered, in all.
+    ///
+    /// # Errors
+    /// When a client fails, or they do not come.
+    pub async fn acknowledged(&mut self, count: u64) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.check()?;
+            let so_far = self.acknowledged.load(Ordering::SeqCst);
+            if so_far >= count {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{so_far} of {count} acknowledgements came");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// These stand still: they keep their streams, and neither read nor report.
@@ -143,8 +161,14 @@ impl Member {
                     continue;
                 }
                 Order::Serve => tokio::select! {
+                    // Who is told to stand still does not read what comes after that.
+                    biased;
                     changed = orders.changed() => if changed.is_ok() { None } else { return Ok(()) },
                     asked = self.read() => asked?,
+                    () = tokio::time::sleep(INTERVAL) => {
+                        self.report(false).await?;
+                        continue;
+                    }
                 },
             };
             if let Some(spread) = asked {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use daybreak_guard::clients::EvaluationGrowth;
 use daybreak_model::wire::Report;
-use daybreak_model::{Flag, Key, Kind, Millis};
+use daybreak_model::{EventKind, Flag, Key, Kind, Millis, Verb};
 use daybreak_store::{EventFilter, EventOrder};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -210,7 +210,8 @@ impl Control {
 
     /// When the log says that a flag was created.
     async fn created(&self, key: &Key) -> Result<Option<Timestamp>, Refusal> {
-        let (subject, kind) = (Some(subject(Kind::Flag, key.as_str())), Some("flag.created".to_owned()));
+        let kind = Some(EventKind::Resource(Kind::Flag, Verb::Created).into());
+        let subject = Some(subject(Kind::Flag, key.as_str()));
         // The latest: it may have been there before, and removed.
         let filter = EventFilter { subject, kind, order: EventOrder::LatestFirst, ..EventFilter::default() };
         let page = self.inner.store.events(filter, 1).await?;

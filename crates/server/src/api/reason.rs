@@ -32,7 +32,7 @@ pub struct HaltQuery {
 
 /// How to stop; read as [`HaltQuery`] is.
 #[expect(dead_code, reason = "it only describes the query")]
-#[derive(IntoParams)]
+#[derive(Debug, IntoParams)]
 pub struct StopQuery {
     /// Why, for the audit log.
     reason: Option<String>,
