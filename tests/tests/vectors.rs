@@ -32,7 +32,7 @@ fn snapshot(document: &Value) -> Snapshot {
     assert!(errors.is_empty(), "{document}: {errors:#?}");
     let segments: BTreeMap<Key, Condition> =
         decoded.resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone())).collect();
-    compile(decoded.resources.flags.iter().map(|(key, flag)| (key, flag, 1)), &segments)
+    compile(decoded.resources.flags.iter().map(|(key, flag)| (key, flag.as_ref(), 1)), &segments)
 }
 
 fn context(json: &Value) -> Context {

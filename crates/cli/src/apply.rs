@@ -1,24 +1,32 @@
 //! `daybreak apply`: has a server serve what files say.
 
-use std::io::{IsTerminal, stderr, stdin};
+use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use daybreak_document::{Change, Decoded, Difference, Draft, Severity, Source, diff, renames, render};
 use daybreak_model::{Millis, Resources};
+use reqwest::Method;
+use serde_json::Value;
 
 use crate::folder;
 use crate::out;
 use crate::remote::{self, Remote, Target};
-use crate::served::{self, ATTEMPTS, Sending, Sent, Served, color, describe};
+use crate::served::{self, ATTEMPTS, Sending, Sent, Served, describe};
+use crate::style::{is_colored, printable};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Apply {
     /// Folders, searched through, and files: together they are one document, and one revision.
-    #[arg(short, long = "file", value_name = "PATH", required = true, num_args = 1..)]
+    #[arg(short, long = "file", value_name = "PATH", required_unless_present = "watched", num_args = 1..)]
     files: Vec<PathBuf>,
+    /// Instead: have the server take what the folder that it watches says now, merged as always. With `--override` that
+    /// brings through an edit which a freeze holds back, and undoes nothing that was changed by hand.
+    #[arg(long, conflicts_with_all = ["files", "dry_run", "prune", "yes", "keep_state"])]
+    watched: bool,
     /// Print what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -45,6 +53,9 @@ pub(crate) struct Apply {
 }
 
 pub(crate) fn run(options: &Apply) -> anyhow::Result<ExitCode> {
+    if options.watched {
+        return remote::block_on(apply_watched(options));
+    }
     let sources = folder::read_all(&options.files)?;
     let draft = Draft::of_documents(sources.clone());
     // What is broken whatever the server holds is said without asking it.
@@ -71,7 +82,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
         let removed = removed(&differences);
         // Asked once: again only where others brought something else that would go.
         if !options.dry_run && !options.yes && !removed.iter().all(|one| agreed.contains(one)) {
-            out::print(&describe(&differences, color()))?;
+            out::print(&describe(&differences, is_colored(&stdout())))?;
             if !confirm(&removed)? {
                 out::print("nothing is changed\n")?;
                 return Ok(ExitCode::FAILURE);
@@ -91,13 +102,34 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             warnings.extend(renames(&served.resources, &decoded.resources));
             eprint!("{}", render(&warnings, sources, false));
             if !shown {
-                out::print(&describe(&differences, color()))?;
+                out::print(&describe(&differences, is_colored(&stdout())))?;
             }
             done = Some(sent);
             break;
         }
     }
     served::report(done.as_ref(), options.dry_run)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the server take what the folder says that it watches.
+async fn apply_watched(options: &Apply) -> anyhow::Result<ExitCode> {
+    let remote = Remote::new(&options.target)?;
+    let query = [("reason", &options.reason), ("override", &options.override_reason)];
+    let query: Vec<_> = query.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))).collect();
+    let answer = remote.send(remote.request(Method::POST, "/api/v1/files/apply").query(&query)).await?;
+    let answer: Value = answer.json().await.context("the server answers with no JSON")?;
+    for one in answer["differences"].as_array().into_iter().flatten() {
+        let of = |name: &str| printable(one[name].as_str().unwrap_or("?"));
+        let sign = match one["change"].as_str() {
+            Some("added") => '+',
+            Some("removed") => '-',
+            _ => '~',
+        };
+        out::print(&format!("{sign} {} {}\n", of("kind"), of("key")))?;
+    }
+    let sent = if answer["changed"].as_bool() == Some(true) { Sent::Done(answer) } else { Sent::Nothing };
+    served::report(Some(&sent), false)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -129,6 +161,7 @@ fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
     let mut decoded = if options.prune { draft.alone(today) } else { draft.over(served, today) };
     if options.keep_state {
         for (key, flag) in &mut decoded.resources.flags {
+            let flag = Arc::make_mut(flag);
             flag.enabled = served.flags.get(key).map_or(flag.enabled, |served| served.enabled);
         }
         for (key, fault) in &mut decoded.resources.faults {
@@ -141,7 +174,7 @@ fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
 /// Prints what is wrong as `daybreak check` does.
 fn broken(decoded: &Decoded, sources: &[Source]) -> anyhow::Result<ExitCode> {
     let errors = decoded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-    let found = render(&decoded.diagnostics, sources, color());
+    let found = render(&decoded.diagnostics, sources, is_colored(&stdout()));
     out::print(&format!("{found}{}; nothing is sent\n", crate::check::counted(errors, "error")))?;
     Ok(ExitCode::FAILURE)
 }

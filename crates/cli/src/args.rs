@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::backup::{Backup, Restore};
 use crate::events::Events;
 use crate::remote::Secret;
+use crate::style::Format;
 use crate::token::Token;
 
 /// Feature flags whose flags can also break things on purpose.
@@ -57,6 +58,10 @@ pub(crate) enum Command {
     Token(Token),
     /// Start a fault, show how its run goes, and say in the end what it showed; the exit status is the verdict.
     Run(crate::run::Run),
+    /// Stop what a fault does, or one run: at once.
+    Stop(crate::stop::Stop),
+    /// Stop every run at once, and let none start until it is lifted.
+    Halt(crate::stop::Halt),
     /// Tell what would happen, and what stands against it.
     Explain(crate::explain::Explain),
     /// Tell whether a calendar is open, and when it closes and opens.
@@ -166,17 +171,9 @@ pub(crate) struct Check {
     /// Folders, searched through, and files: together they are one document.
     #[arg(value_name = "PATH", default_value = "flags")]
     pub(crate) paths: Vec<PathBuf>,
-    /// How to print what was found.
+    /// How to print what was found: as a compiler does, with the lines in question, or as one JSON document.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: CheckFormat,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// As a compiler does, with the lines in question.
-    Text,
-    /// One JSON document.
-    Json,
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, Args)]

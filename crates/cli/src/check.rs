@@ -1,22 +1,23 @@
 //! `daybreak check`: the documents' faults, as a good compiler prints them.
 
-use std::io::IsTerminal;
+use std::io::stdout;
 use std::process::ExitCode;
 
 use daybreak_document::{Diagnostic, Severity, decode_on, render};
 use daybreak_model::{Kind, Resources};
 use serde_json::{Value, json};
 
-use crate::args::{Check, CheckFormat};
+use crate::args::Check;
 use crate::folder;
 use crate::out;
+use crate::style::{Format, is_colored};
 
 pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
     let sources = match (folder::read_all(&options.paths), options.format) {
         (Ok(sources), _) => sources,
-        (Err(error), CheckFormat::Text) => return Err(error.into()),
+        (Err(error), Format::Text) => return Err(error.into()),
         // Who asks for JSON reads JSON.
-        (Err(error), CheckFormat::Json) => {
+        (Err(error), Format::Json) => {
             report(&json!({ "ok": false, "files": 0, "diagnostics": [], "error": error.to_string() }))?;
             return Ok(ExitCode::FAILURE);
         }
@@ -24,12 +25,12 @@ pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
     let decoded = decode_on(&sources, Some(folder::today()));
     let failed = decoded.has_errors();
     match options.format {
-        CheckFormat::Text => {
-            let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Format::Text => {
+            let color = is_colored(&stdout());
             let found = render(&decoded.diagnostics, &sources, color);
             out::print(&format!("{found}{}\n", summary(sources.len(), &decoded.resources, &decoded.diagnostics)))?;
         }
-        CheckFormat::Json => {
+        Format::Json => {
             report(&json!({ "ok": !failed, "files": sources.len(), "diagnostics": decoded.diagnostics }))?;
         }
     }

@@ -1,5 +1,6 @@
 //! `daybreak diff`: what leads from one set of resources to another, each a folder, a file or a server.
 
+use std::io::stdout;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +11,8 @@ use daybreak_model::Resources;
 use crate::folder;
 use crate::out;
 use crate::remote::{self, Remote, Secret, Target};
-use crate::served::{Served, color, describe};
+use crate::served::{Served, describe};
+use crate::style::is_colored;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Diff {
@@ -59,7 +61,7 @@ fn compare(options: &Diff) -> anyhow::Result<bool> {
     let (before, after) = (read(&options.before, &options.from_token)?, read(&options.after, &options.to_token)?);
     eprint!("{}", render(&renames(&before, &after), &[], false));
     let differences = diff(&before, &after);
-    out::print(&describe(&differences, color()))?;
+    out::print(&describe(&differences, is_colored(&stdout())))?;
     Ok(!differences.is_empty())
 }
 

@@ -52,7 +52,7 @@ fn answer(options: &Eval) -> anyhow::Result<Value> {
 
 /// The compiled flags; without a server there are no revisions.
 fn snapshot(resources: &Resources) -> Snapshot {
-    let flags = resources.flags.iter().map(|(key, flag)| (key, flag, 0));
+    let flags = resources.flags.iter().map(|(key, flag)| (key, flag.as_ref(), 0));
     let segments = resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone())).collect();
     compile(flags, &segments)
 }

@@ -2,12 +2,12 @@
 
 mod text;
 
-use std::io::IsTerminal;
+use std::io::stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use daybreak_model::Millis;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::ACCEPT;
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
+use crate::style::{Format, is_colored};
 
 /// How long a follower waits before it connects again.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -46,14 +47,6 @@ pub(crate) struct Events {
     /// How to print them.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people.
-    Text,
-    /// A JSON object a line.
-    Json,
 }
 
 pub(crate) fn run(options: &Events) -> anyhow::Result<ExitCode> {
@@ -133,7 +126,7 @@ async fn read(format: Format, answer: &mut Response, last: &mut u64) -> anyhow::
 }
 
 fn print(format: Format, event: &Value) -> anyhow::Result<()> {
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = is_colored(&stdout());
     let read = match format {
         Format::Json => out::print(&format!("{event}\n"))?,
         Format::Text => out::print(&text::text(event, color))?,

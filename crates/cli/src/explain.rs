@@ -3,14 +3,16 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use daybreak_model::Key;
+use daybreak_server::readable::{effect, percent, short};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
-use crate::run::refused::{self, moment, percent, printable, short};
-use crate::run::{Start, Status};
+use crate::run::{Start, Status, refused};
+use crate::style::{moment, printable};
 
 /// What to explain.
 #[derive(Clone, Debug, Args)]
@@ -43,10 +45,10 @@ pub(crate) fn run(options: &Explain) -> ExitCode {
         let answer = remote.ask(request.body(start.body(None).to_string())).await?;
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        let refused = refused::describe(&answer).filter(|_| status == StatusCode::CONFLICT);
+        let refused = refused::describe(&answer, &start.key).filter(|_| status == StatusCode::CONFLICT);
         let told = match &refused {
             Some(reasons) => format!("`{}` would be refused:\n{reasons}", start.key),
-            None if status.is_success() => admitted(&answer),
+            None if status.is_success() => admitted(&answer, &start.key),
             None => return Err(remote.refused(status, &text)),
         };
         out::print(if *json { &text } else { &told })?;
@@ -59,7 +61,7 @@ pub(crate) fn run(options: &Explain) -> ExitCode {
 }
 
 /// What the run would be.
-fn admitted(answer: &Value) -> String {
+fn admitted(answer: &Value, fault: &Key) -> String {
     let run = &answer["run"];
     let of = |name: &str| printable(run[name].as_str().unwrap_or("?"));
     let shadow = if run["shadow"].as_bool() == Some(true) { ", as a shadow run" } else { "" };
@@ -70,7 +72,7 @@ fn admitted(answer: &Value) -> String {
         add("ramp", &format!("{} until {}", printable(of("percentage")), moment(of("until"))));
     }
     add("treats", &format!("{} of the eligible requests", of("percentage")));
-    add("strikes", &printable(&run["effect"].to_string()));
+    add("strikes", &printable(&effect(&run["effect"])));
     add("ends", &format!("at {} at the latest, within the hours `{}`", moment(&of("ends_at")), of("hours")));
     match run["slo"].as_str() {
         Some(slo) => add("guard", &format!("`{}`; {} of harm is tolerated", printable(slo), of("tolerated"))),
@@ -91,7 +93,7 @@ fn admitted(answer: &Value) -> String {
         );
     }
     for reason in answer["waived"].as_array().into_iter().flatten() {
-        text += &refused::describe_reason(reason, " (waived)");
+        text += &refused::describe_reason(reason, fault, " (waived)");
     }
     text + &refused::warnings(&answer["warnings"])
 }
@@ -120,7 +122,7 @@ mod tests {
         let expected = r#"`slow` would start at payment.gateway:
   ramp     1% until 2026-11-23 10:05:00 UTC
   treats   2% of the eligible requests
-  strikes  {"latency":"300ms"}
+  strikes  300ms of latency
   ends     at 2026-11-23 10:10:00 UTC at the latest, within the hours `office`
   guard    `checkout`; 1% of harm is tolerated
   budget   2% of the window's are set aside: 20 bad requests
@@ -129,6 +131,6 @@ outside_hours (waived): `office` is closed
     to clear it: wait
 warning: cannot_conclude: too little traffic
 "#;
-        assert_eq!(admitted(&answer), expected);
+        assert_eq!(admitted(&answer, &Key::new("slow").unwrap()), expected);
     }
 }

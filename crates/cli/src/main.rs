@@ -22,6 +22,8 @@ mod serve;
 mod served;
 mod slo;
 mod stale;
+mod stop;
+mod style;
 mod table;
 mod token;
 mod unreached;
@@ -75,6 +77,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(options) => events::run(&options),
         Command::Explain(options) => Ok(explain::run(&options)),
         Command::Run(options) => Ok(run::run(&options)),
+        Command::Stop(options) => stop::stop(&options),
+        Command::Halt(options) => stop::halt(&options),
         Command::Hours(options) => hours::run(&options),
         Command::Slo(options) => slo::run(&options),
         Command::OnCall(options) => on_call::run(&options),

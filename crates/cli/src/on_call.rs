@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
+use crate::style::{Format, on_the_wall, printable};
 
 /// Pages and incidents that are printed of one on-call.
 const SHOWN: usize = 10;
@@ -24,14 +25,6 @@ pub(crate) struct OnCall {
     format: Format,
     #[command(flatten)]
     target: Target,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people.
-    Text,
-    /// One JSON document.
-    Json,
 }
 
 pub(crate) fn run(options: &OnCall) -> anyhow::Result<ExitCode> {
@@ -107,8 +100,7 @@ fn history(status: &Value) -> String {
         for one in list.iter().take(SHOWN) {
             let at = local(&one["at"]).unwrap_or_default();
             let what = one["title"].as_str().or(one["key"].as_str()).unwrap_or("(no title)");
-            // It is somebody else's text: on a terminal it must do nothing.
-            let what: String = what.chars().filter(|letter| !letter.is_control()).collect();
+            let what = printable(what);
             let until = local(&one["counts_until"]).map_or_else(String::new, |until| format!(", counts until {until}"));
             text += &format!("    {at}  {}  {what}{until}\n", word(&one["source"]));
         }
@@ -127,10 +119,10 @@ fn is(value: &Value) -> bool {
     value.as_bool() == Some(true)
 }
 
-/// A time as the clock on this machine's wall shows it.
+/// A time as the clock on this machine's wall shows it, with its zone.
 fn local(value: &Value) -> Option<String> {
     let at: Timestamp = value.as_str()?.parse().ok()?;
-    Some(at.to_zoned(TimeZone::system()).strftime("%a %Y-%m-%d %H:%M").to_string())
+    Some(on_the_wall(at, TimeZone::system()))
 }
 
 #[cfg(test)]
@@ -157,7 +149,7 @@ mod tests {
             "  a further page breaks the objective, lets no run start, and ends the runs that the on-call guards\n",
             "  alertmanager was never heard from, so no run starts\n",
             "  no run starts: paged twice; it ages out on Monday\n",
-            "alertmanager  a[31m red\n",
+            "alertmanager  a [31m red\n",
         ] {
             assert!(text.contains(line), "{line} is not in {text}");
         }

@@ -1,6 +1,7 @@
 //! `daybreak promote`: carries resources from one server to another, as from staging to production.
 
 use std::collections::BTreeSet;
+use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use crate::folder;
 use crate::out;
 use crate::remote::{self, Remote, Secret, Target};
-use crate::served::{self, ATTEMPTS, Sending, Sent, Served, color, describe};
+use crate::served::{self, ATTEMPTS, Sending, Sent, Served, describe};
+use crate::style::is_colored;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Promote {
@@ -89,7 +91,7 @@ pub(crate) fn run(options: &Promote) -> anyhow::Result<ExitCode> {
             let sent = served.change(&remote, &after, sending).await?;
             if !matches!(sent, Sent::Overtaken) {
                 notes.iter().for_each(|note| eprintln!("note: {note}"));
-                out::print(&describe(&diff(&served.resources, &after), color()))?;
+                out::print(&describe(&diff(&served.resources, &after), is_colored(&stdout())))?;
                 return Ok(Some(sent));
             }
         }

@@ -1,7 +1,7 @@
 //! `daybreak serve`.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::stderr;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{LogFormat, Serve};
 use crate::check::counted;
+use crate::style::is_colored;
 
 /// Threads for what must not wait for requests: one makes changes, one reads the files, one is left for the guard.
 const THREADS: usize = 3;
@@ -154,7 +155,7 @@ fn check_listen(options: &Serve, tokens_required: bool) -> anyhow::Result<()> {
 
 /// Prints what is wrong with the documents.
 fn faulty(options: &Serve, diagnostics: &[Diagnostic], sources: &[Source]) -> anyhow::Error {
-    eprint!("{}", render(diagnostics, sources, std::io::stderr().is_terminal()));
+    eprint!("{}", render(diagnostics, sources, is_colored(&stderr())));
     anyhow::anyhow!("{0} cannot be served; `daybreak check {0}` says the same", options.flags.display())
 }
 
@@ -235,8 +236,8 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
 
 fn log(options: &Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&options.log).with_context(|| format!("`{}` is no log filter", options.log))?;
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
+    let color = is_colored(&stderr());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(color);
     match options.log_format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),

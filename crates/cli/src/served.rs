@@ -1,7 +1,5 @@
 //! What a server serves, and changing it as one revision.
 
-use std::io::IsTerminal;
-
 use anyhow::{Context, bail};
 use daybreak_document::{Change, Diagnostic, Difference, decode_form, diff, encode, encode_resource, render_plain};
 use daybreak_model::{Millis, Resources, shown_name};
@@ -163,11 +161,6 @@ fn reached(reached: &Value) -> String {
         text += &format!("  and {others} more: daybreak clients\n");
     }
     text
-}
-
-/// Whether standard output is to be coloured.
-pub(crate) fn color() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Differences as text: `+ flag a`, `- flag b`, `~ flag c` and below it each field.

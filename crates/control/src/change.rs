@@ -49,6 +49,8 @@ pub struct ApplyOptions {
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) resources: Resources,
+    /// What may be new, gone or different in them; all, where that is not known.
+    pub(crate) touched: Option<Vec<(Kind, Key)>>,
     pub(crate) warnings: Vec<Diagnostic>,
     /// Where a file and an operator changed the same, and the file wins.
     pub(crate) overridden: Vec<Overridden>,
@@ -61,7 +63,28 @@ pub(crate) struct Proposal {
 
 impl Proposal {
     fn new(resources: Resources, warnings: Vec<Diagnostic>) -> Self {
-        Self { resources, warnings, overridden: Vec::new(), dry_run: false, removes: false, files_base: None }
+        Self {
+            resources,
+            touched: None,
+            warnings,
+            overridden: Vec::new(),
+            dry_run: false,
+            removes: false,
+            files_base: None,
+        }
+    }
+
+    /// One that touches these and no others.
+    fn touching(touched: Vec<(Kind, Key)>, resources: Resources, warnings: Vec<Diagnostic>) -> Self {
+        Self { touched: Some(touched), ..Self::new(resources, warnings) }
+    }
+
+    /// What is new, gone or different.
+    fn changed(&self, before: &Resources) -> Vec<(Kind, Key)> {
+        match &self.touched {
+            Some(touched) => resources::changed_of(before, &self.resources, touched),
+            None => resources::changed(before, &self.resources),
+        }
     }
 }
 
@@ -86,8 +109,8 @@ impl Control {
             let (one, warnings) =
                 draft.among(state.resources(), Some(today)).into_result().map_err(Refusal::Invalid)?;
             let mut resources = state.resources().clone();
-            resources::put(&mut resources, one);
-            Ok(Proposal::new(resources, warnings))
+            let touched = resources::put(&mut resources, one);
+            Ok(Proposal::touching(touched, resources, warnings))
         };
         self.change(actor, propose).await
     }
@@ -111,7 +134,7 @@ impl Control {
             met(state, kind, &key, precondition)?;
             let (resources, warnings) =
                 patch.apply(kind, &found, state.resources(), Some(today)).map_err(Refusal::Invalid)?;
-            Ok(Proposal::new(resources, warnings))
+            Ok(Proposal::touching(vec![(kind, found)], resources, warnings))
         };
         self.change(actor, propose).await
     }
@@ -129,11 +152,11 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         let key = key.to_owned();
         let propose = move |state: &State| {
-            existing(state, kind, &key)?;
+            let found = existing(state, kind, &key)?;
             met(state, kind, &key, precondition)?;
             let mut resources = state.resources().clone();
             resources.remove(kind, &key);
-            Ok(Proposal { removes: true, ..Proposal::new(resources, Vec::new()) })
+            Ok(Proposal { removes: true, ..Proposal::touching(vec![(kind, found)], resources, Vec::new()) })
         };
         self.change(actor, propose).await
     }
@@ -177,16 +200,16 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         let key = key.to_owned();
         let propose = move |state: &State| {
-            existing(state, kind, &key)?;
+            let found = existing(state, kind, &key)?;
             met(state, kind, &key, precondition)?;
             let mut resources = state.resources().clone();
             let switch = match kind {
-                Kind::Flag => resources.flags.get_mut(key.as_str()).map(|flag| &mut flag.enabled),
+                Kind::Flag => resources.flags.get_mut(key.as_str()).map(|flag| &mut Arc::make_mut(flag).enabled),
                 Kind::Fault => resources.faults.get_mut(key.as_str()).map(|fault| &mut fault.enabled),
                 _ => None,
             };
             *switch.ok_or(Refusal::NoSwitch { noun: kind.noun() })? = enabled;
-            Ok(Proposal::new(resources, Vec::new()))
+            Ok(Proposal::touching(vec![(kind, found)], resources, Vec::new()))
         };
         self.change(actor, propose).await
     }
@@ -241,13 +264,11 @@ impl Control {
             return Vec::new();
         }
         let before = self.state();
-        let Ok(Proposal { resources: after, dry_run: false, removes, .. }) = propose(&before) else {
-            return Vec::new();
-        };
-        if removes && unreferenced(&after).is_err() {
+        let Ok(proposal) = propose(&before) else { return Vec::new() };
+        if proposal.dry_run || (proposal.removes && unreferenced(&proposal.resources).is_err()) {
             return Vec::new();
         }
-        let changed = resources::changed(before.resources(), &after);
+        let (changed, after) = (proposal.changed(before.resources()), proposal.resources);
         if self.thaw(before.resources(), &after, &changed, actor).is_err() {
             return Vec::new();
         }
@@ -264,11 +285,11 @@ impl Control {
         ended: Vec<RunId>,
         recording: &mut Recording,
     ) -> Result<(Changed, Option<Ready>), Refusal> {
-        let Proposal { resources: after, warnings, overridden, dry_run, removes, files_base } = proposal;
-        if removes {
-            unreferenced(&after)?;
+        if proposal.removes {
+            unreferenced(&proposal.resources)?;
         }
-        let changed = resources::changed(before.resources(), &after);
+        let changed = proposal.changed(before.resources());
+        let Proposal { resources: after, warnings, overridden, dry_run, files_base, .. } = proposal;
         let mut answer = Changed {
             position: before.position(),
             changed: !changed.is_empty() || before.resources().protect != after.protect,
@@ -282,7 +303,9 @@ impl Control {
             false => None,
         };
         for overridden in &overridden {
-            tracing::info!(?overridden, "a file and an operator changed the same, and the file won");
+            // None of its parts lacks a JSON form.
+            let overridden = serde_json::to_string(overridden).unwrap_or_default();
+            tracing::info!(overridden, "a file and an operator changed the same, and the file won");
         }
         let unwritable = |error: serde_json::Error| Refusal::Store(error.to_string());
         let base = files_base.as_deref().map(|base| files::base::to_store(before.files_base(), base));
@@ -331,9 +354,8 @@ fn parse(key: &str, kind: Kind) -> Result<Key, Refusal> {
 }
 
 fn existing(state: &State, kind: Kind, key: &str) -> Result<Key, Refusal> {
-    let keys = state.resources().keys(kind);
-    let found = keys.into_iter().find(|known| known.as_str() == key);
-    found.cloned().ok_or_else(|| not_found(state.resources(), kind, key))
+    let found = Key::new(key).ok().filter(|key| state.resources().contains(kind, key.as_str()));
+    found.ok_or_else(|| not_found(state.resources(), kind, key))
 }
 
 pub(crate) fn met(state: &State, kind: Kind, key: &str, precondition: Precondition) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use daybreak_guard::watch::Watch;
 use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
 use daybreak_model::{Key, Kind, Millis, Resources, RunId};
 use daybreak_store::{Contents, Store, StoreError, Stored};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
@@ -30,7 +31,7 @@ use crate::health::Vitals;
 use crate::hub::Hub;
 use crate::life::{self, Lives, Tallies};
 use crate::pages::Pages;
-use crate::runs::{Due, RunTable};
+use crate::runs::{self, Due, Keeping, RunTable};
 use crate::schedules::{self, Schedules};
 use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
@@ -76,10 +77,16 @@ pub(crate) struct Inner {
     pub(crate) deliveries: Mutex<Deliveries>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,
+    /// From when on clients could report.
+    pub(crate) opened_at: Timestamp,
     /// What the guard remembers of each run. Held for moments only; who holds it takes no other.
     pub(crate) watches: Mutex<BTreeMap<RunId, Watch>>,
     /// Held for moments only; who holds it takes no other.
     pub(crate) due: Mutex<Due>,
+    /// Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) keeping: Mutex<Keeping>,
+    /// Who holds it tells the store what runs show.
+    pub(crate) evidence_keeper: tokio::sync::Mutex<()>,
     pub(crate) entropy: Mutex<ChaCha12Rng>,
     /// The store is being asked whether this server leads.
     pub(crate) confirming: AtomicBool,
@@ -155,8 +162,11 @@ impl Control {
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let mut runs = RunTable::new(halt);
+        let mut evidence = runs::keep::load(&*store).await?;
+        let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
         for run in read_runs(&contents)? {
-            runs.load(run, clock.now());
+            let kept = evidence.remove(&run.id);
+            runs.load(run, kept, clock.now());
         }
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
@@ -173,8 +183,11 @@ impl Control {
             clients: Mutex::default(),
             deliveries: Mutex::default(),
             reported: Notify::new(),
+            opened_at: clock.now(),
             watches: Mutex::default(),
             due: Mutex::default(),
+            keeping: Mutex::new(keeping),
+            evidence_keeper: tokio::sync::Mutex::default(),
             entropy: Mutex::new(entropy),
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),

@@ -43,8 +43,8 @@ pub(crate) fn say_thawed(events: &mut [Event], frozen: &Frozen, actor: &Actor) {
 fn only_turns_off(before: &Resources, after: &Resources, changed: &[(Kind, Key)]) -> bool {
     let turns_off = |(kind, key): &(Kind, Key)| match kind {
         Kind::Flag => before.flags.get(key).zip(after.flags.get(key)).is_some_and(|(before, after)| {
-            let off = Flag { enabled: false, ..before.clone() };
-            off == *after
+            let off = Flag { enabled: false, ..Flag::clone(before) };
+            off == **after
         }),
         Kind::Fault => after.faults.get(key).is_none_or(|after| {
             before.faults.get(key).is_some_and(|before| {

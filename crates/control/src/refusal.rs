@@ -4,7 +4,7 @@ use daybreak_document::Diagnostic;
 use daybreak_guard::admission;
 use daybreak_guard::clients::ReportRefusal;
 use daybreak_model::wire::Position;
-use daybreak_model::{Key, KeyError, Reference, RunId};
+use daybreak_model::{Key, KeyError, Millis, Reference, RunId};
 use daybreak_store::StoreError;
 
 use crate::HaltView;
@@ -59,6 +59,8 @@ pub enum Refusal {
         refusals: Vec<admission::Refusal>,
         /// What is worth knowing besides.
         warnings: Vec<admission::Warning>,
+        /// After how long nothing stands against it any more, where all of it clears by itself.
+        after: Option<Millis>,
     },
     /// It was stopped while it was starting.
     #[error("the fault `{0}` was stopped before its run began")]

@@ -1,6 +1,7 @@
 //! What differs between two sets of resources, and its forms in the store, on the wire and in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use daybreak_document::{Difference, Overridden, diff};
 use daybreak_model::wire::{Change, Position};
@@ -15,25 +16,31 @@ use crate::{Actor, State};
 
 /// The resources that are new, gone or different.
 pub(crate) fn changed(before: &Resources, after: &Resources) -> Vec<(Kind, Key)> {
-    let mut changed = Vec::new();
-    compare(&mut changed, Kind::Flag, &before.flags, &after.flags);
-    compare(&mut changed, Kind::Segment, &before.segments, &after.segments);
-    compare(&mut changed, Kind::Fault, &before.faults, &after.faults);
-    compare(&mut changed, Kind::Hours, &before.hours, &after.hours);
-    compare(&mut changed, Kind::Slo, &before.slos, &after.slos);
-    compare(&mut changed, Kind::OnCall, &before.on_call, &after.on_call);
-    changed
+    let all = Kind::ALL.into_iter().flat_map(|kind| {
+        let keys: BTreeSet<&Key> = before.keys(kind).into_iter().chain(after.keys(kind)).collect();
+        keys.into_iter().map(move |key| (kind, key))
+    });
+    all.filter(|(kind, key)| differs(before, after, *kind, key)).map(|(kind, key)| (kind, key.clone())).collect()
 }
 
-fn compare<T: PartialEq>(
-    changed: &mut Vec<(Kind, Key)>,
-    kind: Kind,
-    before: &BTreeMap<Key, T>,
-    after: &BTreeMap<Key, T>,
-) {
-    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
-    let differs = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    changed.extend(differs.map(|key| (kind, key.clone())));
+/// Which of some resources are new, gone or different: the others are not looked at, as there may be many.
+pub(crate) fn changed_of(before: &Resources, after: &Resources, touched: &[(Kind, Key)]) -> Vec<(Kind, Key)> {
+    touched.iter().filter(|(kind, key)| differs(before, after, *kind, key)).cloned().collect()
+}
+
+fn differs(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> bool {
+    match kind {
+        Kind::Flag => match (before.flags.get(key), after.flags.get(key)) {
+            // Most flags are shared, and need no second look.
+            (Some(before), Some(after)) => !Arc::ptr_eq(before, after) && before != after,
+            (before, after) => before != after,
+        },
+        Kind::Segment => before.segments.get(key) != after.segments.get(key),
+        Kind::Fault => before.faults.get(key) != after.faults.get(key),
+        Kind::Hours => before.hours.get(key) != after.hours.get(key),
+        Kind::Slo => before.slos.get(key) != after.slos.get(key),
+        Kind::OnCall => before.on_call.get(key) != after.on_call.get(key),
+    }
 }
 
 /// How the resources that changed differ, field by field. The others are not looked at: there may be many.
@@ -60,8 +67,10 @@ fn only(resources: &Resources, wanted: &[(Kind, Key)]) -> Resources {
     some
 }
 
-/// Puts resources in the place of their older versions.
-pub(crate) fn put(into: &mut Resources, new: Resources) {
+/// Puts resources in the place of their older versions; which.
+pub(crate) fn put(into: &mut Resources, new: Resources) -> Vec<(Kind, Key)> {
+    let keys = Kind::ALL.into_iter().flat_map(|kind| new.keys(kind).into_iter().map(move |key| (kind, key.clone())));
+    let touched = keys.collect();
     into.flags.extend(new.flags);
     into.segments.extend(new.segments);
     into.faults.extend(new.faults);
@@ -69,6 +78,7 @@ pub(crate) fn put(into: &mut Resources, new: Resources) {
     into.slos.extend(new.slos);
     into.on_call.extend(new.on_call);
     into.protect.extend(new.protect);
+    touched
 }
 
 /// What the store is to do, events aside.

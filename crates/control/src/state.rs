@@ -102,7 +102,7 @@ impl State {
             next.snapshot = Arc::new(match segments_changed {
                 true => compile(&resources, &revisions),
                 false => self.snapshot.with_flags(
-                    flags().map(|key| (key, resources.flags.get(key).map(|flag| (flag, position.revision)))),
+                    flags().map(|key| (key, resources.flags.get(key).map(|flag| (flag.as_ref(), position.revision)))),
                 ),
             });
             next.flags_revision = position.revision;
@@ -249,7 +249,7 @@ impl State {
 
 fn compile(resources: &Resources, revisions: &Revisions) -> engine::Snapshot {
     let revision = |key: &Key| revisions.get(&(Kind::Flag, key.clone())).copied().unwrap_or(0);
-    let flags = resources.flags.iter().map(|(key, flag)| (key, flag, revision(key)));
+    let flags = resources.flags.iter().map(|(key, flag)| (key, flag.as_ref(), revision(key)));
     let conditions = resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone()));
     let conditions: BTreeMap<Key, Condition> = conditions.collect();
     engine::compile(flags, &conditions)

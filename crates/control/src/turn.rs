@@ -14,7 +14,7 @@ use crate::change::Proposal;
 use crate::runs::Recording;
 use crate::{Actor, Changed, Control, Refusal, State, resources};
 
-/// Changes that are committed together at most: more would make the first wait for the last, and each holds a copy of
+/// Changes that are committed together at most: more would make the first wait for the last, and each holds a map of
 /// everything until then.
 pub(crate) const TOGETHER_MAX: usize = 32;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use daybreak_model::{Flag, Key, Kind, Resources, Serve};
 use serde::Serialize;
@@ -136,7 +137,7 @@ pub(crate) fn by_name(rules: Option<&Value>) -> Vec<(String, Value)> {
 #[must_use]
 pub fn renames(before: &Resources, after: &Resources) -> Vec<Diagnostic> {
     let removed = before.flags.iter().filter(|(key, _)| !after.flags.contains_key(*key));
-    let is_new = |(key, _): &(&Key, &Flag)| !before.flags.contains_key(*key);
+    let is_new = |(key, _): &(&Key, &Arc<Flag>)| !before.flags.contains_key(*key);
     let mut problems = Vec::new();
     for (old, flag) in removed.filter(|(_, flag)| flag.salt.is_none() && draws(flag)) {
         for (new, _) in after.flags.iter().filter(is_new).filter(|(_, other)| *other == flag) {

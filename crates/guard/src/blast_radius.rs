@@ -123,7 +123,10 @@ pub fn shares<'s>(
             let (q, measured) = asked.q(traffic, &place, now);
             let others =
                 active.iter().filter(|other| other.touches(operation) && traffic.knows(service, &other.point, now));
-            let used = others.map(|other| other.percentage.ratio() * other.q(traffic, &place, now).0).sum();
+            // A sum of none would be −0.
+            let used = others
+                .map(|other| other.percentage.ratio() * other.q(traffic, &place, now).0)
+                .fold(0.0, |sum, one| sum + one);
             shares.push(Share { place, q, measured, asked: asked.percentage.ratio() * q, used });
         }
     }

@@ -13,6 +13,7 @@
 //! * [`lease`]: whether a client may inject, and what;
 //! * [`evidence`]: what a run shows: harm, resilience, or neither yet;
 //! * [`people`]: how often people were paged, and whether that leaves room for a run;
+//! * [`readable`]: numbers as people read them;
 //! * [`schedule`]: when Daybreak starts a fault by itself;
 //! * [`watch`]: what all of that means for a run that is active.
 
@@ -26,6 +27,7 @@ mod fixtures;
 pub mod hours;
 pub mod lease;
 pub mod people;
+pub mod readable;
 pub mod run;
 pub mod schedule;
 mod span;

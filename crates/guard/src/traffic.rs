@@ -62,6 +62,13 @@ impl Window {
         inside.fold(0, |total, (_, count)| total.saturating_add(*count))
     }
 
+    /// How long ago its first count is, to a bucket; at least one bucket, at most 15 minutes.
+    fn age(&self, now: Timestamp) -> i64 {
+        let first = self.buckets.iter().find(|(bucket, _)| *bucket > oldest(now));
+        let began = first.map_or(now.as_second(), |(bucket, _)| bucket.saturating_mul(BUCKET_SECONDS));
+        now.as_second().saturating_sub(began).clamp(BUCKET_SECONDS, WINDOW_SECONDS)
+    }
+
     fn expire(&mut self, now: Timestamp) {
         while self.buckets.front().is_some_and(|(bucket, _)| *bucket <= oldest(now)) {
             self.buckets.pop_front();
@@ -118,6 +125,19 @@ impl Traffic {
             windows.and_then(|windows| windows.get(operation)).map_or(0, |window| window.total(now))
         };
         Some((total(Some(&service.operations)), total(service.points.get(point).map(|point| &point.operations))))
+    }
+
+    /// How many root requests of an operation were eligible per second, in a service that is their root: those that passed
+    /// the point, or all where the root does not have it. Since traffic began, where that was within the last 15 minutes.
+    /// None where that is not known, as in [`passed`](Self::passed).
+    #[must_use]
+    pub fn eligible_per_second(&self, service: &str, point: &Key, operation: &str, now: Timestamp) -> Option<f64> {
+        let (requests, passed) = self.passed(service, point, operation, now)?;
+        let eligible = if self.knows(service, point, now) { passed } else { requests };
+        let seconds = self.services.get(service)?.operations.get(operation).map_or(WINDOW_SECONDS, |all| all.age(now));
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = eligible as f64 / seconds as f64;
+        Some(rate)
     }
 
     /// The operations of a service that passed a point over the last 15 minutes.

@@ -4,20 +4,23 @@
 //! looked for before a lack of data is.
 
 mod sight;
+mod struck;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
-use daybreak_model::{Cause, Percentage, StopWhen, Verdict};
+use daybreak_model::{Cause, Ended, Percentage, StopWhen, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::admission::RefusalCode;
-use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio};
+use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio, resilience};
+use crate::readable::e_value;
 use crate::run::{Event, Guarded, Run};
 
 pub use sight::{BudgetSight, Sight};
+use struck::Struck;
 
 /// So long after its start the reports of a run may still be on their way.
 pub const SETTLING: SignedDuration = SignedDuration::from_secs(15);
@@ -37,6 +40,8 @@ const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     evidence: Evidence,
+    /// Struck requests by when they were seen, since when outcomes may still be unknown.
+    struck: Struck,
     /// Eligible requests by when they were seen, over the last minute.
     seen: VecDeque<(Timestamp, u64)>,
     first_minute: Option<u64>,
@@ -91,13 +96,22 @@ impl Watch {
     /// What the run shows so far.
     #[must_use]
     pub fn finding(&self, run: &Run, sight: &Sight) -> Finding {
-        let finding = self.evidence.finding(sight.arms(), run.tolerated());
-        // Nothing was struck, so what looks like harm is the instrument's, as in `shown`.
-        let misled = run.spec.shadow && finding.verdict == Verdict::Harmful;
-        if misled {
-            return Finding { verdict: Verdict::Inconclusive, because: Because::InstrumentationBroken, ..finding };
+        let mut finding = self.evidence.finding(sight.arms(), run.tolerated());
+        let (struck, bounds) = (finding.treated.outcomes.struck, finding.harm);
+        if !sight.over {
+            finding.harm = bounds.map(|bounds| self.struck.while_it_goes_on(run, bounds, struck, sight.now));
         }
-        finding
+        let is_known = finding.harm.is_none_or(|harm| harm.upper <= run.tolerated().ratio());
+        let because = match (finding.verdict, bounds) {
+            // Nothing was struck, so what looks like harm is the instrument's, as in `shown`.
+            (Verdict::Harmful, _) if run.spec.shadow => Because::InstrumentationBroken,
+            (Verdict::Resilient, _) if has_lost_clients(run) => Because::ClientsLost,
+            (Verdict::Resilient, Some(bounds)) if !is_known => {
+                Because::TooFewRequests { treated: self.struck.wanting(run, bounds, struck, sight.now) }
+            }
+            _ => return finding,
+        };
+        Finding { verdict: Verdict::Inconclusive, because, ..finding }
     }
 
     /// What was seen over time; the first first.
@@ -113,6 +127,7 @@ impl Watch {
     }
 
     fn note(&mut self, run: &Run, arms: &Arms, requests: &Arms, now: Timestamp) {
+        self.struck.note(run, arms.treated().struck, now);
         let eligible = requests.treated().requests.saturating_add(requests.control().requests);
         if self.seen.back().is_none_or(|(at, _)| now.duration_since(*at) >= SEEN_EVERY) {
             self.seen.push_back((now, eligible));
@@ -134,7 +149,9 @@ impl Watch {
     }
 
     fn moment(&self, run: &Run, arms: &Arms, now: Timestamp) -> Moment {
-        let bounds = crate::evidence::resilience::harm(arms, crate::evidence::resilience::ALPHA);
+        let bounds = resilience::harm(arms, resilience::ALPHA);
+        let known = |bounds| self.struck.while_it_goes_on(run, bounds, arms.treated().struck, now);
+        let bounds = if run.is_active() { bounds.map(known) } else { bounds };
         Moment {
             at: now,
             stage: run.stage,
@@ -156,16 +173,16 @@ impl Watch {
             Cause::Harm => (
                 cause,
                 format!(
-                    "treated requests do worse: the e-value of harm is {:.0}, where {:.0} ends a run",
-                    self.evidence.harm().ln().exp(),
+                    "treated requests do worse: the e-value of harm is {}, where {:.0} ends a run",
+                    e_value(self.evidence.harm().ln()),
                     harm::THRESHOLD
                 ),
             ),
             _ => (
                 cause,
                 format!(
-                    "the arms do not come out as drawn: the e-value of their sizes is {:.0}, where {:.0} ends a run",
-                    self.evidence.ratio().ln().exp(),
+                    "the arms do not come out as drawn: the e-value of their sizes is {}, where {:.0} ends a run",
+                    e_value(self.evidence.ratio().ln()),
                     ratio::THRESHOLD
                 ),
             ),
@@ -192,6 +209,11 @@ impl Watch {
         let wanted = guarded.policy.stop_when == Some(StopWhen::Resilient) && !run.spec.shadow;
         wanted && self.finding(run, sight).verdict == Verdict::Resilient
     }
+}
+
+/// Whether it was aborted because clients that had struck went silent.
+fn has_lost_clients(run: &Run) -> bool {
+    run.end.as_ref().is_some_and(|end| end.ended == Ended::Aborted(Cause::ClientsLost))
 }
 
 /// Treated requests that were bad, gross, against what the run may spend. A shadow run spends nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,8 @@ use crate::{Fault, Flag, Guard, Hours, Key, OnCall, Segment, Slo};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
-    /// Flags by key.
-    pub flags: BTreeMap<Key, Flag>,
+    /// Flags by key. There may be many, and a change is made of a copy of all: so copies share them.
+    pub flags: BTreeMap<Key, Arc<Flag>>,
     /// Segments by key.
     pub segments: BTreeMap<Key, Segment>,
     /// Faults by key.

@@ -38,8 +38,10 @@ impl From<Refusal> for Problem {
                 Self::new(Code::InUse, detail).with("users", references.iter().map(user).collect::<Vec<_>>())
             }
             Refusal::Key { .. } | Refusal::NoSwitch { .. } => Self::new(Code::BadRequest, detail),
-            Refusal::NotAdmitted { refusals, warnings } => {
-                Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings)
+            Refusal::NotAdmitted { refusals, warnings, after } => {
+                let problem = Self::new(Code::NotAdmitted, detail).with("reasons", refusals).with("warnings", warnings);
+                let seconds = after.map(|after| after.get().div_ceil(1_000).max(1).to_string());
+                seconds.iter().fold(problem, |problem, seconds| problem.header(RETRY_AFTER, seconds))
             }
             Refusal::StoppedNotRecorded { runs, .. } => Self::new(Code::StoppedNotRecorded, detail).with("runs", runs),
             Refusal::HaltedNotDurable { halt, .. } => Self::new(Code::HaltedNotDurable, detail).with("halt", halt),

@@ -13,6 +13,9 @@ use crate::problem::{Code, Problem};
 /// What some path or other knows.
 const ANYWHERE: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
 
+/// Letters by which a path may differ from the one that was perhaps meant.
+const NEAR_MAX: usize = 3;
+
 /// Every path template and its methods.
 #[derive(Clone, Debug)]
 pub struct Routes(BTreeMap<String, Vec<&'static str>>);
@@ -38,9 +41,16 @@ impl Routes {
 
     /// The path that was perhaps meant.
     fn nearest(&self, path: &str) -> Option<String> {
-        let candidates = self.0.keys().map(|template| filled(template, path));
-        let (distance, nearest) = candidates.map(|meant| (osa_distance(&meant, path), meant)).min()?;
-        (distance * 2 <= path.len()).then_some(nearest)
+        // Its beginning is often left out.
+        let spelt = ["", "/api", "/api/v1"].map(|start| format!("{start}{path}"));
+        let candidates = spelt.iter().flat_map(|path| {
+            self.0.keys().map(move |template| {
+                let meant = filled(template, path);
+                (osa_distance(&meant, path), meant)
+            })
+        });
+        let (distance, nearest) = candidates.min()?;
+        (distance <= NEAR_MAX.min(path.len() / 3)).then_some(nearest)
     }
 
     /// Why nothing answers this request.
@@ -130,7 +140,14 @@ mod tests {
             ("POST", "/api/v1/flgs/layout/enable", "did you mean `/api/v1/flags/layout/enable`?"),
             ("POST", "/api/v1/faults/slow/disable", "`PATCH` with `{\"enabled\": …}`"),
             ("POST", "/v1/halt", "did you mean `/api/v1/halt`?"),
+            ("GET", "/flags/layout", "did you mean `/api/v1/flags/layout`?"),
+            ("GET", "/api/flags", "did you mean `/api/v1/flags`?"),
             ("GET", "/wp-login.php", "see /docs/"),
+            ("GET", "/api/v1/login", "see /docs/"),
+            ("GET", "/api/v1/users", "see /docs/"),
+            ("GET", "/api/v2/flags", "did you mean `/api/v1/flags`?"),
+            ("GET", "/hats", "see /docs/"),
+            ("GET", "/", "see /docs/"),
             ("GET", "/api/v1/flags/", "did you mean `/api/v1/flags`?"),
             ("PATCH", "/api/v1/flags/a", "it knows GET, HEAD, PUT"),
             ("GET", "/api/v1/flags/a/enable", "it knows POST"),

@@ -14,8 +14,8 @@ use crate::workspace;
 /// The benchmarks: a name, and the arguments of `cargo bench`.
 const BENCHES: &[(&str, &[&str])] = &[
     ("evaluation", &["-p", "daybreak-engine", "--benches"]),
-    ("control", &["-p", "daybreak-control", "--benches"]),
     ("the SDK", &["-p", "daybreak-sdk", "--benches", "--features", "actix,tower"]),
+    ("control", &["-p", "daybreak-control", "--bench", "changes", "--bench", "guard"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
     ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),
     ("changes", &["-p", "daybreak-tests", "--bench", "changes"]),

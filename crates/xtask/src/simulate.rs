@@ -16,11 +16,13 @@ use crate::workspace;
 use plot::{Bars, Lines, Series, Style};
 
 /// The groups of cells, and the test of the simulation that each is.
-const GROUPS: [(&str, &str); 4] = [
+const GROUPS: [(&str, &str); 6] = [
     ("harmless", "harmless_runs_are_rarely_aborted"),
     ("counting", "whatever_clients_do_to_reports"),
     ("detection", "harm_is_found"),
     ("bounds", "bounds_cover"),
+    ("served", "as_the_server_counts"),
+    ("shadow", "what_a_shadow_run_sees"),
 ];
 
 /// Runs the simulation with so many runs a cell, prints its tables, and writes its plots to a folder. Without a number

@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::faults::{Faults, InjectedFault, Pass, Point};
 use crate::flag::{Flag, FlagType};
 use crate::latch::within;
-use crate::scope::Outcome;
+use crate::scope::{HasOutcome, Outcome};
 use crate::worker::Life;
 use crate::{Detail, Scope};
 
@@ -154,13 +154,16 @@ impl Client {
         &self.core().faults
     }
 
-    /// Runs a future as one root request: faults may strike inside it. Inside another request it is part of
-    /// that one.
-    pub async fn request<F: Future>(&self, operation: &str, context: Context, future: F) -> F::Output {
+    /// Runs a future as one root request: faults may strike inside it. One that is ready with an error has failed; with
+    /// `Ok` or `()`, it has succeeded. Inside another request it is part of that one.
+    pub async fn request<F>(&self, operation: &str, context: Context, future: F) -> F::Output
+    where
+        F: Future<Output: HasOutcome>,
+    {
         self.core().faults.request(operation, context, future).await
     }
 
-    /// As [`Client::request`], with what the request came to read off its output: SLOs count it.
+    /// As [`Client::request`], for any output: with what the request came to read off it.
     pub async fn request_with<F: Future>(
         &self,
         operation: &str,

@@ -44,5 +44,5 @@ pub use daybreak_model::{Context, ContextValue, ErrorCode, Key, KeyError, Reason
 pub use detail::Detail;
 pub use faults::{Faults, InjectedFault, Pass, Point};
 pub use flag::{Flag, FlagType};
-pub use scope::{Outcome, Scope};
+pub use scope::{HasOutcome, Outcome, Scope};
 pub use test_client::TestClient;

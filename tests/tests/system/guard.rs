@@ -11,7 +11,7 @@ use crate::shop::{Customers, Gateway, Shop};
 /// Orders begun per second.
 const RATE: &str = "60";
 /// Longer than the 30 s in which a run's last requests are counted.
-const CONCLUDED_WITHIN: Duration = Duration::from_secs(120);
+pub(crate) const CONCLUDED_WITHIN: Duration = Duration::from_secs(120);
 
 const DOCUMENT: &str = r#"
 flags:
@@ -45,7 +45,7 @@ fn server() -> Result<Server> {
 }
 
 /// Switches the shop's fall-back off, and waits until it has heard of it.
-fn without_fallback(server: &Server, open: &Shop) -> Result<()> {
+pub(crate) fn without_fallback(server: &Server, open: &Shop) -> Result<()> {
     let url = server.url("/api/v1/flags/payment-fallback");
     curl(&["--request", "PATCH", "--data-binary", r#"{"default": "off"}"#, &url])?.expect_status(200)?;
     open.has_heard(&server.url(""))
@@ -56,7 +56,7 @@ fn start(server: &Server, fault: &str, body: &str) -> Result<Result<String, Vec<
 }
 
 /// The run that was started, or the codes of what stands against it.
-fn ask(url: &str, body: &str) -> Result<Result<String, Vec<String>>> {
+pub(crate) fn ask(url: &str, body: &str) -> Result<Result<String, Vec<String>>> {
     let answer = curl(&["--request", "POST", "--data-binary", body, url])?;
     let body: Value = serde_json::from_str(&answer.body).with_context(|| answer.body.clone())?;
     if let Some(run) = body["run"]["id"].as_str() {
@@ -67,36 +67,41 @@ fn ask(url: &str, body: &str) -> Result<Result<String, Vec<String>>> {
 }
 
 /// Waits until nothing but this stands against a start.
-fn only(server: &Server, fault: &str, expected: &[&str]) -> Result<()> {
+pub(crate) fn only(server: &str, fault: &str, expected: &[&str]) -> Result<()> {
     eventually(&format!("only {expected:?} to stand against a start"), || {
-        match ask(&server.url(&format!("/api/v1/faults/{fault}/start?dry_run=true")), "") {
+        match ask(&format!("{server}/api/v1/faults/{fault}/start?dry_run=true"), "") {
             Ok(Err(reasons)) if reasons == expected => Ok(()),
             other => Err(format!("{other:?}")),
         }
     })
 }
 
-fn run(server: &Server, id: &str) -> Result<Value> {
+pub(crate) fn run(server: &Server, id: &str) -> Result<Value> {
     let answer = curl(&[server.url(&format!("/api/v1/runs/{id}"))])?;
     Ok(serde_json::from_str(&answer.body)?)
 }
 
 /// A run that is over, once it has a verdict.
-fn concluded(server: &Server, id: &str) -> Result<Value> {
+pub(crate) fn concluded(server: &Server, id: &str) -> Result<Value> {
     within(CONCLUDED_WITHIN, "a verdict", || match run(server, id) {
         Ok(run) if run["verdict"].is_string() => Ok(run),
         other => Err(format!("{other:?}")),
     })
 }
 
-/// Runs a fault, after the shadow run that comes first; the concluded run.
-fn experiment(server: &Server, fault: &str) -> Result<Value> {
-    only(server, fault, &["shadow_first"])?;
+/// Starts a fault, after the shadow run that comes first.
+pub(crate) fn begin(server: &Server, fault: &str) -> Result<String> {
+    only(&server.url(""), fault, &["shadow_first"])?;
     let shadow = start(server, fault, r#"{"shadow": true, "duration": "5s"}"#)?;
     let shadow = shadow.map_err(|reasons| anyhow::anyhow!("refused: {reasons:?}"))?;
     let shadow = concluded(server, &shadow)?;
     ensure!(shadow["ended"] == "completed", "{shadow}");
-    let started = start(server, fault, "{}")?.map_err(|reasons| anyhow::anyhow!("refused: {reasons:?}"))?;
+    start(server, fault, "{}")?.map_err(|reasons| anyhow::anyhow!("refused: {reasons:?}"))
+}
+
+/// Runs a fault, after the shadow run that comes first; the concluded run.
+fn experiment(server: &Server, fault: &str) -> Result<Value> {
+    let started = begin(server, fault)?;
     let run = concluded(server, &started)?;
     let evidence = &run["evidence"];
     println!(
@@ -114,7 +119,7 @@ fn experiment(server: &Server, fault: &str) -> Result<Value> {
     Ok(run)
 }
 
-fn treated(run: &Value, what: &str) -> u64 {
+pub(crate) fn treated(run: &Value, what: &str) -> u64 {
     run["evidence"]["treated"][what].as_u64().unwrap_or_default()
 }
 

@@ -38,10 +38,10 @@ const SEARCHES: u64 = 10_000;
 
 /// The system's clock, with its wall clock set to another time, from which it goes on.
 #[derive(Debug, Default)]
-struct Shifted(Mutex<SignedDuration>);
+pub(crate) struct Shifted(Mutex<SignedDuration>);
 
 impl Shifted {
-    fn set(&self, moment: &str) -> Result<()> {
+    pub(crate) fn set(&self, moment: &str) -> Result<()> {
         *self.0.lock() = moment.parse::<Timestamp>()?.duration_since(SystemClock.now());
         Ok(())
     }
@@ -58,20 +58,21 @@ impl Clock for Shifted {
 }
 
 /// A server in this process, on loopback.
-struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
-    clock: Arc<Shifted>,
+    pub(crate) clock: Arc<Shifted>,
     _runtime: Runtime,
 }
 
 impl Server {
-    fn start(moment: &str) -> Result<Self> {
+    /// Starts one at this moment, on a document.
+    pub(crate) fn start(moment: &str, document: &str) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let clock = Arc::new(Shifted::default());
         clock.set(moment)?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let control = runtime.block_on(open(Arc::<Shifted>::clone(&clock)))?;
+        let control = runtime.block_on(open(Arc::<Shifted>::clone(&clock), document))?;
         runtime.spawn(tick(control.clone()));
         let shared = Shared::new(control, Offload::new(runtime.handle().clone()));
         let handle = runtime.handle().clone();
@@ -82,7 +83,7 @@ impl Server {
         Ok(Self { address, clock, _runtime: runtime })
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -111,10 +112,10 @@ impl Server {
     }
 }
 
-async fn open(clock: Arc<Shifted>) -> Result<Control> {
+async fn open(clock: Arc<Shifted>, document: &str) -> Result<Control> {
     let store = MemoryStore::open(MemoryOptions::new(StoreId::new(7)))?;
     let control = Control::open(Options::new("test"), Arc::new(store), clock, [7; 32]).await?;
-    let sources = vec![Source::new("flags.yaml", document())];
+    let sources = vec![Source::new("flags.yaml", document)];
     control.apply(sources, ApplyOptions::default(), Actor::named("test")).await.map_err(|why| anyhow!("{why:?}"))?;
     Ok(control)
 }
@@ -129,7 +130,7 @@ async fn tick(control: Control) {
 
 #[test]
 fn invariant_1_nothing_outside_hours() -> Result<()> {
-    let server = Server::start(BEFORE_OPENING)?;
+    let server = Server::start(BEFORE_OPENING, &document())?;
     let shop = Shop::open(&server.url(""))?;
     shop.has_heard(&server.url(""))?;
     server.refuses_for_the_hour()?;

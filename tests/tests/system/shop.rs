@@ -49,6 +49,11 @@ impl Shop {
         &self.process
     }
 
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
     /// Has customers search so many times, as fast as it goes, and tells how many met an injected fault. A search
     /// that gets no answer is an error.
     pub(crate) fn search(&self, count: u64) -> Result<u64> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 /// How far the lines below an event are set in: below its kind.
-const INDENT: &str = "                     ";
+const INDENT: &str = "                      ";
 /// Fields of a change, and items of a list, that are shown at most.
 const SHOWN_MAX: usize = 6;
 /// Characters of a value that are shown at most.
@@ -16,6 +16,7 @@ pub(super) fn text(event: &Value, color: bool) -> String {
     let of = |name: &str| event[name].as_str().map(printable).unwrap_or_default();
     let (bold, dim, plain) = if color { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     let at: String = of("at").chars().take(19).map(|letter| if letter == 'T' { ' ' } else { letter }).collect();
+    let at = if at.is_empty() { at } else { at + "Z" };
     let mut head = format!("{dim}{at}{plain}  {bold}{:<16}{plain}  {}", of("kind"), of("subject"));
     if event["actor"].is_string() {
         head += &format!("  by {}", of("actor"));

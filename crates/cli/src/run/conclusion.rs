@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use daybreak_server::readable::{Bounds, Latency};
+use daybreak_server::readable::{Bounds, Latency, Seen, percent, short};
 
 use super::live::whole;
-use super::view::{View, percent, printable, short};
 use crate::check::counted;
+use crate::style::printable;
 
 /// What the exit status of `daybreak run` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,31 +28,31 @@ impl From<Status> for ExitCode {
 }
 
 /// The status of a run that has its verdict.
-pub(super) fn status(view: &View) -> Status {
-    let aborted = view.ended.as_deref().is_none_or(|ended| ended.starts_with("aborted"));
-    match view.verdict.as_deref() {
+pub(super) fn status(run: &Seen) -> Status {
+    let aborted = run.ended.as_deref().is_none_or(|ended| ended.starts_with("aborted"));
+    match run.verdict.as_deref() {
         Some("harmful") => Status::Harmful,
         None => Status::Failed,
         Some(_) if aborted => Status::Failed,
-        Some(_) if view.shadow && view.ended.as_deref() == Some("completed") => Status::Resilient,
+        Some(_) if run.shadow && run.ended.as_deref() == Some("completed") => Status::Resilient,
         Some("resilient") => Status::Resilient,
         Some(_) => Status::Inconclusive,
     }
 }
 
-/// The verdict, why, and what it rests on. `url` is the server's.
-pub(super) fn describe(view: &View, url: &str) -> String {
-    let evidence = view.evidence();
-    let verdict = view.verdict.as_deref().unwrap_or("no verdict");
+/// The verdict, why, and what it rests on; `report` is where there is more.
+pub(super) fn describe(run: &Seen, report: &str) -> String {
+    let evidence = run.evidence();
+    let verdict = run.verdict.as_deref().unwrap_or("no verdict");
     let mut text = format!("{verdict}: {}\n", printable(&evidence.sentence));
     let mut add = |name: &str, what: &str| text += &format!("  {name:<8} {what}\n");
-    if let Some(hypothesis) = &view.hypothesis {
+    if let Some(hypothesis) = &run.hypothesis {
         add("believed", &format!("\"{}\"", printable(hypothesis)));
     }
-    add("ended", &ended(view));
+    add("ended", &ended(run));
     add("treated", &format!("{}{}", evidence.treated.describe(), quantiles(evidence.latency.treated)));
     add("control", &format!("{}{}", evidence.control.describe(), quantiles(evidence.latency.control)));
-    if !view.shadow {
+    if !run.shadow {
         let struck = &evidence.treated;
         let clients = counted(usize::try_from(evidence.reached).unwrap_or(usize::MAX), "client");
         add("struck", &format!("{} of {} treated; {clients} reached", struck.struck, struck.requests));
@@ -63,28 +63,28 @@ pub(super) fn describe(view: &View, url: &str) -> String {
             "harm",
             &format!(
                 "{lower} to {upper} of struck requests, {} tolerated; e-value {}",
-                view.tolerated,
+                run.tolerated,
                 evidence.e_value()
             ),
         );
     }
-    if let Some(spent) = evidence.spent.filter(|_| !view.shadow) {
+    if let Some(spent) = evidence.spent.filter(|_| !run.shadow) {
         add("budget", &format!("{} bad of {} that it could spend", spent.bad, short(spent.max)));
     }
-    if let Some(needed) = evidence.treated_needed.filter(|_| view.shadow) {
+    if let Some(needed) = evidence.treated_needed.filter(|_| run.shadow) {
         add("needed", &format!("{needed} treated requests, about, take a run to its verdict"));
     }
-    add("more", &format!("{}/api/v1/runs/{}", url.trim_end_matches('/'), view.id));
+    add("report", report);
     text
 }
 
 /// How it ended, when, and why.
-fn ended(view: &View) -> String {
-    let mut text = view.ended.clone().unwrap_or_else(|| "not yet".to_owned());
-    if let Some(at) = view.ended_at {
-        text += &format!(" after {}", whole(at.duration_since(view.started_at).unsigned_abs()));
+fn ended(run: &Seen) -> String {
+    let mut text = run.ended.clone().unwrap_or_else(|| "not yet".to_owned());
+    if let Some(at) = run.ended_at {
+        text += &format!(" after {}", whole(at.duration_since(run.started_at).unsigned_abs()));
     }
-    if let Some(reason) = &view.end_reason {
+    if let Some(reason) = &run.end_reason {
         text += &format!(": {}", printable(reason));
     }
     text
@@ -130,14 +130,14 @@ mod tests {
         ];
         for (ended, verdict, shadow, expected) in cases {
             let (ended, verdict) = (Some(ended.to_owned()), verdict.map(str::to_owned));
-            let view = View { ended, verdict, shadow, ..View::default() };
-            assert_eq!(status(&view), expected, "{view:?}");
+            let run = Seen { ended, verdict, shadow, ..Seen::default() };
+            assert_eq!(status(&run), expected, "{run:?}");
         }
     }
 
     #[test]
     fn a_conclusion_for_people() {
-        let view: View = serde_json::from_value(json!({
+        let run: Seen = serde_json::from_value(json!({
             "id": "00c0ffee00c0ffee", "verdict": "harmful", "ended": "aborted: harm", "tolerated": "1%",
             "end_reason": "treated requests do worse: the e-value of harm is 105, where 100 ends a run",
             "hypothesis": "the\u{1b}[2Jqueue takes over",
@@ -161,8 +161,9 @@ mod tests {
   struck   60 of 60 treated; 4 clients reached
   harm     20% to 90% of struck requests, 1% tolerated; e-value 105
   budget   30 bad of 90.5 that it could spend
-  more     http://localhost:8080/api/v1/runs/00c0ffee00c0ffee
+  report   http://localhost:8080/api/v1/runs/00c0ffee00c0ffee/report
 ";
-        assert_eq!(describe(&view, "http://localhost:8080/"), expected);
+        let report = "http://localhost:8080/api/v1/runs/00c0ffee00c0ffee/report";
+        assert_eq!(describe(&run, report), expected);
     }
 }

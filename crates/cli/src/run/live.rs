@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use daybreak_model::Millis;
+use daybreak_server::readable::{Arm, Evidence, Seen, percent, short};
 
-use super::view::{Evidence, View, percent, short};
 use crate::check::counted;
 
 /// How long after a run's end its last requests are counted.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
-/// The e-value at which harm is shown.
-const HARM_SHOWN: f64 = 100.0;
 /// Cells of a bar.
 const BAR: usize = 30;
 
@@ -24,10 +22,10 @@ pub(super) struct Progress {
 }
 
 /// The block, line by line.
-pub(super) fn block(view: &View, progress: Progress) -> Vec<String> {
-    let evidence = view.evidence();
-    let mut lines = vec![head(view)];
-    let length = length(view);
+pub(super) fn block(run: &Seen, progress: Progress) -> Vec<String> {
+    let evidence = run.evidence();
+    let mut lines = vec![head(run)];
+    let length = length(run);
     match progress.ended {
         None => lines.push(format!(
             "  time     {}  {}",
@@ -37,7 +35,7 @@ pub(super) fn block(view: &View, progress: Progress) -> Vec<String> {
         Some(since) => lines.push(format!(
             "  drain    {}  {}; {} until its last requests are through",
             bar(ratio(since, DRAIN)),
-            view.ended.as_deref().unwrap_or("ended"),
+            run.ended.as_deref().unwrap_or("ended"),
             whole(DRAIN.saturating_sub(since))
         )),
     }
@@ -47,38 +45,41 @@ pub(super) fn block(view: &View, progress: Progress) -> Vec<String> {
     if let Some(spent) = evidence.spent {
         lines.push(format!("  budget   {} bad of {} that it may spend", spent.bad, short(spent.max)));
     }
-    lines.push(format!("  harm     e-value {} of 100; {}", evidence.e_value(), harm(view, &evidence)));
-    lines.extend(view.warnings.iter().map(|warning| format!("  warning  {warning}")));
+    lines.push(format!("  harm     e-value {} of 100; {}", evidence.e_value(), harm(run, &evidence)));
+    lines.extend(run.warnings.iter().map(|warning| format!("  warning  {}", warning.sentence)));
     lines
 }
 
 /// The same on one line, for a log.
-pub(super) fn line(view: &View, progress: Progress) -> String {
-    let evidence = view.evidence();
+pub(super) fn line(run: &Seen, progress: Progress) -> String {
+    let evidence = run.evidence();
     let time = match progress.ended {
-        None => time(progress.running, length(view)),
-        Some(_) => format!("{}, counting its last requests", view.ended.as_deref().unwrap_or("ended")),
+        None => time(progress.running, length(run)),
+        Some(_) => format!("{}, counting its last requests", run.ended.as_deref().unwrap_or("ended")),
     };
-    let mut line = format!("{time}: {}; {}", view.percentage_now(), arms(&evidence));
+    let mut line = format!("{time}: {}; {}", run.percentage_now(), arms(&evidence));
     if let Some(spent) = evidence.spent {
         line += &format!("; spent {} of {}", spent.bad, short(spent.max));
     }
-    line += &format!("; e-value {}; {}", evidence.e_value(), harm(view, &evidence));
-    if let Some(needed) = evidence.treated_needed.filter(|needed| *needed > 0) {
-        line += &format!("; about {needed} more treated for a verdict");
-    }
+    line += &format!("; e-value {}; {}", evidence.e_value(), harm(run, &evidence));
+    line += &match (evidence.verdict.as_str(), evidence.still_needed().filter(|_| !run.shadow)) {
+        ("harmful", _) => "; harm is shown".to_owned(),
+        ("resilient", _) => "; so far resilient".to_owned(),
+        (_, Some(needed)) => format!("; about {needed} more treated for a verdict"),
+        _ => String::new(),
+    };
     line
 }
 
 /// What it is, and the stage of its ramp.
-fn head(view: &View) -> String {
-    let what = if view.shadow { ", a shadow run" } else { "" };
-    let clients = counted(view.clients, "client");
-    let mut head = format!("{} at {}{what}: {} by {clients}", view.fault, view.point, view.percentage_now());
-    if let Some(stage) = view.ramp.get(view.stage) {
-        let next = view.ramp.get(view.stage + 1).map_or(&view.percentage, |next| &next.percentage);
+fn head(run: &Seen) -> String {
+    let what = if run.shadow { ", a shadow run" } else { "" };
+    let clients = counted(run.clients, "client");
+    let mut head = format!("{} at {}{what}: {} by {clients}", run.fault, run.point, run.percentage_now());
+    if let Some(stage) = run.ramp.get(run.stage) {
+        let next = run.ramp.get(run.stage + 1).map_or(&run.percentage, |next| &next.percentage);
         let until = stage.until.strftime("%H:%M:%S");
-        head += &format!("; stage {} of {}, {next} from {until} UTC", view.stage + 1, view.ramp.len() + 1);
+        head += &format!("; stage {} of {}, {next} from {until} UTC", run.stage + 1, run.ramp.len() + 1);
     }
     head
 }
@@ -87,7 +88,7 @@ fn head(view: &View) -> String {
 fn verdict(evidence: &Evidence) -> String {
     let treated = evidence.treated.requests;
     match evidence.treated_needed {
-        _ if evidence.harm_ln_e >= HARM_SHOWN.ln() => format!("{}  harm is shown", bar(1.0)),
+        _ if evidence.is_harmful() => format!("{}  harm is shown", bar(1.0)),
         Some(0) => format!("{}  enough treated requests", bar(1.0)),
         Some(more) => {
             let all = treated.saturating_add(more);
@@ -101,28 +102,28 @@ fn verdict(evidence: &Evidence) -> String {
 }
 
 fn arms(evidence: &Evidence) -> String {
-    let arm = |arm: super::view::Arm| format!("{} of {} bad", arm.bad, arm.requests);
+    let arm = |arm: Arm| format!("{} of {} bad", arm.bad, arm.requests);
     format!("treated {}, control {}", arm(evidence.treated), arm(evidence.control))
 }
 
 /// How much harm there may be: in percentage points of struck requests.
-fn harm(view: &View, evidence: &Evidence) -> String {
+fn harm(run: &Seen, evidence: &Evidence) -> String {
     match evidence.harm {
-        None if view.shadow => "nothing is to be struck".to_owned(),
+        None if run.shadow => "nothing is to be struck".to_owned(),
         None => "nothing is struck yet".to_owned(),
         Some(harm) => {
             format!(
                 "{} to {} of struck requests, {} tolerated",
                 percent(harm.lower),
                 percent(harm.upper),
-                view.tolerated
+                run.tolerated
             )
         }
     }
 }
 
-fn length(view: &View) -> Duration {
-    view.ends_at.duration_since(view.started_at).unsigned_abs()
+fn length(run: &Seen) -> Duration {
+    run.ends_at.duration_since(run.started_at).unsigned_abs()
 }
 
 fn ratio(passed: Duration, of: Duration) -> f64 {
@@ -151,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    fn running() -> View {
+    fn running() -> Seen {
         serde_json::from_value(json!({
             "fault": "slow", "point": "payment.gateway", "percentage": "2%", "stage": 0, "clients": 3, "tolerated": "1%",
             "ramp": [{ "percentage": "1%", "until": "2026-11-23T10:05:00Z" }],
@@ -184,10 +185,10 @@ mod tests {
 
     #[test]
     fn at_its_end_and_before_it_begins() {
-        let ended = View { ended: Some("stopped".to_owned()), ..running() };
+        let ended = Seen { ended: Some("stopped".to_owned()), ..running() };
         let progress = Progress { running: Duration::from_secs(150), ended: Some(Duration::from_secs(12)) };
         assert!(block(&ended, progress)[1].ends_with("stopped; 18s until its last requests are through"));
-        let fresh = View { evidence: None, ..running() };
+        let fresh = Seen { evidence: None, ..running() };
         let progress = Progress { running: Duration::ZERO, ended: None };
         let block = block(&fresh, progress).join("\n");
         assert!(block.contains("nothing is treated yet") && block.contains("nothing is struck yet"), "{block}");

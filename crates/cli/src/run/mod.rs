@@ -6,7 +6,6 @@ mod interrupts;
 mod live;
 pub(crate) mod refused;
 mod screen;
-mod view;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use daybreak_model::{Key, Millis, Percentage};
+use daybreak_server::readable::Seen;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -26,7 +26,6 @@ use crate::remote::{Remote, Target, block_on};
 use interrupts::Interrupts;
 use live::{DRAIN, Progress};
 use screen::Screen;
-use view::View;
 
 /// How often the server is asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -95,9 +94,9 @@ impl Start {
     }
 }
 
-/// What was seen last of a run: as it is read, and as it came.
-struct Seen {
-    view: View,
+/// A look at a run: as it is read, and as it came.
+struct Look {
+    run: Seen,
     text: String,
 }
 
@@ -107,12 +106,12 @@ pub(crate) fn run(options: &Run) -> ExitCode {
         // From here on a signal stops the run, also one that comes while it starts.
         let mut interrupts = Interrupts::new()?;
         let Some(id) = start(&remote, options).await? else { return Ok(Status::Failed) };
-        let Some(seen) = watch(&remote, &options.start.key, &id, &mut interrupts).await? else {
-            eprintln!("left before the verdict; see {}/api/v1/runs/{id}", remote.url());
+        let Some(look) = watch(&remote, &id, &mut interrupts).await? else {
+            eprintln!("left before the verdict; see {}", report(&remote, &id));
             return Ok(Status::Failed);
         };
-        out::print(&if options.json { seen.text } else { conclusion::describe(&seen.view, remote.url()) })?;
-        Ok(conclusion::status(&seen.view))
+        out::print(&if options.json { look.text } else { conclusion::describe(&look.run, &report(&remote, &id)) })?;
+        Ok(conclusion::status(&look.run))
     });
     // What failed is no verdict: it must not look like one to a pipeline.
     status
@@ -121,6 +120,11 @@ pub(crate) fn run(options: &Run) -> ExitCode {
             Status::Failed
         })
         .into()
+}
+
+/// Where the report of a run is.
+fn report(remote: &Remote<'_>, id: &str) -> String {
+    format!("{}/api/v1/runs/{id}/report", remote.url().trim_end_matches('/'))
 }
 
 /// Starts the run, and answers its id; or says what stands against it.
@@ -136,7 +140,7 @@ async fn start(remote: &Remote<'_>, options: &Run) -> anyhow::Result<Option<Stri
         let id = answer["run"]["id"].as_str().context("the server answers with no run")?;
         return Ok(Some(id.to_owned()));
     }
-    let reasons = refused::describe(&answer).filter(|_| status == StatusCode::CONFLICT);
+    let reasons = refused::describe(&answer, &options.start.key).filter(|_| status == StatusCode::CONFLICT);
     let Some(reasons) = reasons else { return Err(remote.refused(status, &text)) };
     eprint!("`{}` was not started:\n{reasons}", options.start.key);
     if options.json {
@@ -146,18 +150,13 @@ async fn start(remote: &Remote<'_>, options: &Run) -> anyhow::Result<Option<Stri
 }
 
 /// Shows how the run goes until it has its verdict. None where somebody does not want to wait for it.
-async fn watch(
-    remote: &Remote<'_>,
-    fault: &Key,
-    id: &str,
-    interrupts: &mut Interrupts,
-) -> anyhow::Result<Option<Seen>> {
+async fn watch(remote: &Remote<'_>, id: &str, interrupts: &mut Interrupts) -> anyhow::Result<Option<Look>> {
     let mut screen = Screen::new();
     let (began, mut heard) = (Instant::now(), Instant::now());
-    let (mut stopping, mut ended_at, mut wait) = (false, None, Duration::ZERO);
-    let mut last = View { active: true, ..View::default() };
+    let (mut stopping, mut ended_at, mut wait, mut silent) = (false, None, Duration::ZERO, false);
+    let mut last = Seen { active: true, ..Seen::default() };
     loop {
-        let stops = (stopping && last.active).then_some(fault);
+        let stops = stopping && last.active;
         let looked = tokio::select! {
             looked = look(remote, id, wait, stops) => looked,
             () = interrupts.next() => {
@@ -172,19 +171,26 @@ async fn watch(
         };
         wait = EVERY;
         match looked {
-            Ok(seen) if seen.view.verdict.is_some() => {
+            Ok(look) if look.run.verdict.is_some() => {
                 screen.clear();
-                return Ok(Some(seen));
+                return Ok(Some(look));
             }
-            Ok(seen) => {
+            Ok(look) => {
                 heard = Instant::now();
-                last = seen.view;
+                last = look.run;
+                if std::mem::take(&mut silent) {
+                    screen.say("the server answers again");
+                }
             }
             Err(error) if heard.elapsed() >= OUT_OF_REACH_MAX => {
                 screen.clear();
                 return Err(error.context(format!("the run {id} is out of sight; it ends by itself")));
             }
-            Err(error) => screen.say(&format!("{error:#}")),
+            // Said once, however long it takes.
+            Err(error) if !std::mem::replace(&mut silent, true) => {
+                screen.say(&format!("{error:#}; the run ends by its own limits, whoever watches"));
+            }
+            Err(_) => {}
         }
         if !last.active && ended_at.is_none() {
             ended_at = Some(Instant::now());
@@ -200,16 +206,16 @@ async fn watch(
     }
 }
 
-/// Asks for the run, after a while; before that stops the fault, where that is wanted.
-async fn look(remote: &Remote<'_>, id: &str, wait: Duration, stops: Option<&Key>) -> anyhow::Result<Seen> {
+/// Asks for the run, after a while; before that stops it, where that is wanted.
+async fn look(remote: &Remote<'_>, id: &str, wait: Duration, stops: bool) -> anyhow::Result<Look> {
     sleep(wait).await;
-    if let Some(fault) = stops {
-        let path = format!("/api/v1/faults/{fault}/stop");
+    if stops {
+        let path = format!("/api/v1/runs/{id}/stop");
         let body = json!({ "reason": "stopped at the terminal that ran it" }).to_string();
         remote.send(remote.request(Method::POST, &path).timeout(ANSWER_WAIT).body(body)).await?;
     }
     let request = remote.request(Method::GET, &format!("/api/v1/runs/{id}")).timeout(ANSWER_WAIT);
     let text = remote.send(request).await?.text().await.context("the answer broke off")?;
-    let view = serde_json::from_str(&text).context("the server answers with no run")?;
-    Ok(Seen { view, text })
+    let run = serde_json::from_str(&text).context("the server answers with no run")?;
+    Ok(Look { run, text })
 }

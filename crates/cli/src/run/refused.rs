@@ -1,23 +1,25 @@
 //! What stands against a start: every reason, with what clears it and when.
 
+use daybreak_model::Key;
 use serde_json::Value;
 
-pub(crate) use super::view::{percent, printable, short};
+use crate::style::{moment, printable};
 
 /// What a refusal says, for people; none where it is another problem.
-pub(crate) fn describe(problem: &Value) -> Option<String> {
-    let reasons = problem["reasons"].as_array()?;
-    Some(reasons.iter().map(|reason| describe_reason(reason, "")).collect::<String>() + &warnings(&problem["warnings"]))
+pub(crate) fn describe(problem: &Value, fault: &Key) -> Option<String> {
+    let reasons = problem["reasons"].as_array()?.iter().map(|reason| describe_reason(reason, fault, ""));
+    Some(reasons.collect::<String>() + &warnings(&problem["warnings"]))
 }
 
 /// One reason; `note` stands behind its code.
-pub(crate) fn describe_reason(reason: &Value, note: &str) -> String {
+pub(crate) fn describe_reason(reason: &Value, fault: &Key, note: &str) -> String {
     let of = |name: &str| printable(reason[name].as_str().unwrap_or_default());
     let waivable = if reason["waivable"].as_bool() == Some(true) { " (an admin may waive it)" } else { "" };
     let note = if note.is_empty() { waivable } else { note };
     let mut text = format!("{}{note}: {}\n", of("code"), of("sentence"));
-    if !of("clears").is_empty() {
-        text += &format!("    to clear it: {}\n", of("clears"));
+    let clears = command(&of("code"), fault).unwrap_or_else(|| of("clears"));
+    if !clears.is_empty() {
+        text += &format!("    to clear it: {clears}\n");
     }
     if reason["clears_at"].is_string() {
         text += &format!("    clears by itself at {}\n", moment(&of("clears_at")));
@@ -25,10 +27,16 @@ pub(crate) fn describe_reason(reason: &Value, note: &str) -> String {
     text
 }
 
-/// A moment to the second.
-pub(crate) fn moment(text: &str) -> String {
-    text.parse::<jiff::Timestamp>()
-        .map_or_else(|_| printable(text), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+/// What clears a reason, where a command of this program does. The server tells it in terms of the API.
+fn command(code: &str, fault: &Key) -> Option<String> {
+    match code {
+        "halted" => Some("lift the halt: `daybreak halt --lift`".to_owned()),
+        "point_busy" => Some("stop that run (`daybreak stop` with its id), or wait for its end".to_owned()),
+        "shadow_first" => Some(format!(
+            "run it as a shadow first: `daybreak run {fault} --shadow` draws and counts, and strikes nothing"
+        )),
+        _ => None,
+    }
 }
 
 /// What the one who starts should know.
@@ -50,20 +58,21 @@ mod tests {
     fn every_reason_is_told() {
         let problem = json!({
             "reasons": [
-                { "code": "halted", "sentence": "everything is halted", "clears": "lift the halt", "waivable": false },
+                { "code": "halted", "sentence": "everything is halted", "clears": "DELETE /api/v1/halt", "waivable": false },
                 { "code": "outside_hours", "sentence": "`office` is closed", "clears": "its next opening",
                   "clears_at": "2026-11-24T09:00:00Z", "waivable": true },
             ],
             "warnings": [{ "code": "no_traffic", "sentence": "nothing has passed the point" }],
         });
         let expected = "halted: everything is halted
-    to clear it: lift the halt
+    to clear it: lift the halt: `daybreak halt --lift`
 outside_hours (an admin may waive it): `office` is closed
     to clear it: its next opening
     clears by itself at 2026-11-24 09:00:00 UTC
 warning: no_traffic: nothing has passed the point
 ";
-        assert_eq!(describe(&problem).as_deref(), Some(expected));
-        assert_eq!(describe(&json!({ "detail": "no such fault" })), None);
+        let slow = Key::new("slow").unwrap();
+        assert_eq!(describe(&problem, &slow).as_deref(), Some(expected));
+        assert_eq!(describe(&json!({ "detail": "no such fault" }), &slow), None);
     }
 }

@@ -3,10 +3,11 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
+use daybreak_server::readable::Seen;
 use tokio::time::Instant;
 
 use super::live::{self, Progress};
-use super::view::{View, printable};
+use crate::style::printable;
 
 /// How far apart lines are where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ pub(super) struct Screen {
     terminal: bool,
     /// Lines that the next block takes the place of.
     drawn: usize,
-    /// What was said since the last block.
+    /// What was said last.
     said: Option<String>,
     last_line: Option<(Instant, bool)>,
 }
@@ -31,10 +32,10 @@ impl Screen {
     }
 
     /// Shows how the run goes.
-    pub(super) fn draw(&mut self, view: &View, progress: Progress) {
+    pub(super) fn draw(&mut self, run: &Seen, progress: Progress) {
         if self.terminal {
-            let mut lines = live::block(view, progress);
-            lines.extend(self.said.take().map(|said| format!("  {said}")));
+            let mut lines = live::block(run, progress);
+            lines.extend(self.said.as_ref().map(|said| format!("  {said}")));
             let text = redrawn(self.drawn, &lines, columns());
             self.drawn = lines.len();
             write(&text);
@@ -45,7 +46,7 @@ impl Screen {
         let due = |(at, was_ended): (Instant, bool)| (at.elapsed() >= LINE_EVERY && !ended) || ended != was_ended;
         if self.last_line.is_none_or(due) {
             self.last_line = Some((Instant::now(), ended));
-            write(&format!("{}\n", printable(&live::line(view, progress))));
+            write(&format!("{}\n", printable(&live::line(run, progress))));
         }
     }
 

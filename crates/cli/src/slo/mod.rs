@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
+use crate::style::Format;
 
 /// What to tell.
 #[derive(Clone, Debug, Args)]
@@ -48,14 +49,6 @@ struct Show {
     /// How to print them.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A few lines for people, with a plot.
-    Text,
-    /// What the server answers, a JSON object a line.
-    Json,
 }
 
 pub(crate) fn run(options: &Slo) -> anyhow::Result<ExitCode> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use daybreak_guard::budget::{Budgets, Point, Status};
 use daybreak_model::wire::Position;
 use daybreak_model::{Key, Kind, Slo};
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::control::not_found;
@@ -25,6 +26,10 @@ pub(crate) use keep::load;
 const KEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often the store is told to drop what is too old.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// What came within a longer time is counted in pieces of this many seconds at least,
+const PIECE_SECONDS: u64 = 60;
+/// and in so many of them at most.
+const PIECES_MAX: u32 = 24 * 60;
 /// Stretches of the window in the plot of a budget.
 const HISTORY_POINTS: usize = 56;
 
@@ -102,11 +107,26 @@ impl Control {
 
     /// Counts requests for an SLO, which whoever counted knew as of this revision of it.
     pub(crate) fn count(&self, slo: &Key, revision: u64, good: u64, bad: u64) {
+        self.count_over(slo, revision, (good, bad), Duration::ZERO);
+    }
+
+    /// The same for good and bad requests that came within the time that passed until now, nobody knows when: evenly.
+    pub(crate) fn count_over(&self, slo: &Key, revision: u64, (good, bad): (u64, u64), passed: Duration) {
         self.define_budgets();
         let now = self.inner.clock.now();
+        let pieces = u32::try_from(passed.as_secs() / PIECE_SECONDS).unwrap_or(PIECES_MAX).clamp(1, PIECES_MAX);
+        let part = |count: u64, piece: u32| {
+            let until = |piece: u32| u128::from(count) * u128::from(piece) / u128::from(pieces);
+            u64::try_from(until(piece) - until(piece - 1)).unwrap_or(u64::MAX)
+        };
         let mut table = self.inner.budgets.lock();
-        if table.budgets.indicator(slo).is_some() {
-            table.budgets.add(slo, revision, good, bad, now);
+        if table.budgets.indicator(slo).is_none() {
+            return;
+        }
+        for piece in 1..=pieces {
+            let before = (passed / pieces) * (pieces - piece);
+            let at = SignedDuration::try_from(before).ok().and_then(|before| now.checked_sub(before).ok());
+            table.budgets.add(slo, revision, part(good, piece), part(bad, piece), at.unwrap_or(now));
         }
     }
 
@@ -129,12 +149,13 @@ impl Control {
         }
     }
 
-    /// Gives the store all that was counted. To be called before a clean end; a server that is to start anew with another
+    /// Gives the store all that was counted, and what runs show. To be called before a clean end; a server that is to start anew with another
     /// store keeps nothing.
     pub async fn keep_counts(&self) {
         if !self.is_to_restart() {
             self.define_budgets();
             self.keep_budgets().await;
+            self.keep_evidence().await;
             self.keep_lives().await;
         }
     }

@@ -162,6 +162,8 @@ impl Control {
                         refused(summary(&diagnostics), diagnostics, sound.then_some(tried_at))
                     }
                     Err(Refusal::Frozen(frozen)) => self.held_back(frozen, tried_at),
+                    // At the next start they are read anew.
+                    Err(Refusal::ShuttingDown) => return,
                     Err(other) => {
                         // A store that failed is asked again at the next look.
                         let again = matches!(other, Refusal::Referenced(_)).then_some(tried_at);
@@ -174,8 +176,10 @@ impl Control {
         let last = |files: &FilesStatus| files.last_refused.as_ref().map(|last| last.summary.clone());
         let is_said = self.inner.files.lock().as_ref().and_then(last).is_some_and(|last| last == refused.summary);
         // What only waits is tried often, and said once.
-        if !is_said || refused.retry_at.is_none() {
-            log_refused(&refused.summary, &refused.diagnostics);
+        match refused.retry_at {
+            None => log_refused(&refused.summary, &refused.diagnostics),
+            Some(_) if !is_said => tracing::warn!("what was served before is served on: {}", refused.summary),
+            Some(_) => {}
         }
         self.note_refused_edit(refused);
     }
@@ -208,8 +212,32 @@ impl Control {
         RefusedFiles { at, summary, diagnostics: Vec::new(), tried_at: Some(tried_at), retry_at }
     }
 
-    /// Merges what the files say with what was changed here since they were applied last.
+    /// Takes what the files say now as an edit of theirs, for somebody who asks for it: merged as always, so that
+    /// nothing else of what operators changed is undone. An admin may override a freeze that holds it back.
+    ///
+    /// # Errors
+    /// When no files are served, they cannot be read, or the edit is refused.
+    pub async fn take_files(&self, actor: Actor) -> Result<Changed, LoadError> {
+        let folder = self.inner.files.lock().as_ref().map(|files| files.folder.clone());
+        let folder = folder.ok_or(LoadError::Files(FilesError::NotServed))?;
+        let sources = read::read(folder).await?;
+        let files = sources.len();
+        match self.apply_files_as(sources.clone(), actor).await {
+            Ok(changed) => {
+                self.note_applied(files, changed.position);
+                self.note_read(Ok(sources));
+                Ok(changed)
+            }
+            Err(refusal) => Err(LoadError::Refused { refusal, sources }),
+        }
+    }
+
     async fn apply_files(&self, sources: Vec<Source>) -> Result<Changed, Refusal> {
+        self.apply_files_as(sources, Actor::named(ACTOR)).await
+    }
+
+    /// Merges what the files say with what was changed here since they were applied last.
+    async fn apply_files_as(&self, sources: Vec<Source>, actor: Actor) -> Result<Changed, Refusal> {
         let draft = Draft::of_documents(sources);
         let (file, warnings) = draft.alone(Some(self.today())).into_result().map_err(Refusal::Invalid)?;
         let file = Arc::new(file);
@@ -217,9 +245,9 @@ impl Control {
             let merged = document::merge(state.files_base(), &file, state.resources()).map_err(Refusal::Invalid)?;
             let (resources, overridden, warnings) = (merged.resources, merged.notes, warnings.clone());
             let files_base = Some(Arc::clone(&file));
-            Ok(Proposal { resources, warnings, overridden, dry_run: false, removes: true, files_base })
+            Ok(Proposal { resources, touched: None, warnings, overridden, dry_run: false, removes: true, files_base })
         };
-        let changed = self.change(Actor::named(ACTOR), propose).await?;
+        let changed = self.change(actor, propose).await?;
         for warning in &changed.warnings {
             tracing::warn!(code = warning.code, "{}: {}", place(warning), warning.message);
         }

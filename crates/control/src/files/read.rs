@@ -21,6 +21,9 @@ pub enum FilesError {
         /// What the system said.
         why: String,
     },
+    /// There is no folder.
+    #[error("no folder of documents is served; start the server with `--flags DIR`")]
+    NotServed,
     /// It has no document.
     #[error("`{0}` holds no document; put a .yaml, .yml or .json file there")]
     Empty(String),

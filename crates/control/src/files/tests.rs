@@ -31,7 +31,7 @@ async fn edit(control: &Control, folder: &Path, text: &str) {
 
 fn flags(control: &Control) -> String {
     let state = control.state();
-    let shown = |(key, flag): (&daybreak_model::Key, &daybreak_model::Flag)| {
+    let shown = |(key, flag): (&daybreak_model::Key, &std::sync::Arc<daybreak_model::Flag>)| {
         format!("{key}{}", if flag.enabled { "" } else { " off" })
     };
     state.resources().flags.iter().map(shown).collect::<Vec<_>>().join(", ")

@@ -227,7 +227,7 @@ impl Control {
         let flags = &state.resources().flags;
         let prerequisites: BTreeSet<&Key> = flags.values().flat_map(|flag| flag.prerequisites.keys()).collect();
         let mut lives = self.inner.lives.lock();
-        let stale = |(key, flag): (&Key, &Flag)| {
+        let stale = |(key, flag): (&Key, &Arc<Flag>)| {
             let reasons = reasons(flag, lives.lives.get(key)?, prerequisites.contains(key), after, now);
             (!reasons.is_empty()).then(|| StaleFlag { flag: key.clone(), owner: flag.owner.clone(), reasons })
         };

@@ -1,5 +1,7 @@
 //! Which flags can be removed, and why.
 
+use std::sync::Arc;
+
 use daybreak_model::{Flag, Key, Millis};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -78,7 +80,7 @@ fn begins(day: Date) -> Option<Timestamp> {
 }
 
 /// The flags that name a flag as a prerequisite: it is evaluated within them, which nobody counts.
-pub(super) fn users<'f>(flags: impl Iterator<Item = (&'f Key, &'f Flag)>, of: &Key) -> Vec<Key> {
-    let names = |(_, flag): &(&Key, &Flag)| flag.prerequisites.contains_key(of);
+pub(super) fn users<'f>(flags: impl Iterator<Item = (&'f Key, &'f Arc<Flag>)>, of: &Key) -> Vec<Key> {
+    let names = |(_, flag): &(&Key, &Arc<Flag>)| flag.prerequisites.contains_key(of);
     flags.filter(names).map(|(key, _)| key.clone()).collect()
 }

@@ -1,7 +1,9 @@
-//! PagerDuty's webhook, version 3: <https://developer.pagerduty.com/docs/webhooks-overview>.
+//! PagerDuty's webhook, version 3: <https://developer.pagerduty.com/docs/webhooks-overview>, whose text with an example of
+//! each event is docs/webhooks/01-Overview.md of <https://github.com/PagerDuty/developer-docs>.
 //!
-//! An incident of high urgency pages people when it is triggered or reopened, and when it is escalated or reassigned to
-//! somebody who was not paged for it yet. It is worked on when a person acknowledges, annotates or resolves it.
+//! An incident of high urgency pages people when it is triggered or reopened, and when it is escalated, reassigned or
+//! delegated to somebody who was not paged for it yet, or somebody is asked to respond. It is worked on when a person
+//! acknowledges, annotates or resolves it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +31,8 @@ struct Event {
     data: Data,
 }
 
-/// An incident, or a note on one. Of other events it is something else, of which nothing is asked.
+/// An incident, a note on one, or somebody who is asked to respond to one. Of other events it is something else, of which
+/// nothing is asked.
 #[derive(Debug, Default, Deserialize)]
 struct Data {
     id: Option<String>,
@@ -38,8 +41,10 @@ struct Data {
     service: Option<Named>,
     #[serde(default)]
     assignees: Option<Vec<Named>>,
-    /// The incident that a note is of.
+    /// The incident that it is of, where it is none itself.
     incident: Option<Named>,
+    /// Who is asked to respond.
+    user: Option<Named>,
 }
 
 /// Somebody or something, by id and name.
@@ -49,6 +54,14 @@ struct Named {
     summary: Option<String>,
     #[serde(rename = "type")]
     what: Option<String>,
+}
+
+impl Data {
+    /// The incident's, which stands elsewhere where this is something of it.
+    fn title(&self) -> Option<String> {
+        let of_incident = || self.incident.as_ref().and_then(|incident| incident.summary.clone());
+        self.title.clone().or_else(of_incident).map(shortened)
+    }
 }
 
 impl Delivery {
@@ -85,8 +98,9 @@ impl Delivery {
         let Event { id, occurred_at, data, .. } = &self.event;
         let mut keys = BTreeSet::from([incident.to_owned()]);
         match kind {
-            "triggered" | "escalated" | "reassigned" => {
-                let people = data.assignees.iter().flatten().filter_map(|person| person.id.as_deref());
+            "triggered" | "escalated" | "reassigned" | "delegated" | "responder.added" => {
+                let people = data.assignees.iter().flatten().chain(&data.user);
+                let people = people.filter_map(|person| person.id.as_deref());
                 keys.extend(people.map(|person| shortened(format!("{incident}/{person}"))));
             }
             "reopened" => drop(keys.insert(shortened(format!("{incident}/reopened/{id}")))),
@@ -100,7 +114,7 @@ impl Delivery {
             keys,
             repeat: Repeat::AllKnown,
             at: *occurred_at,
-            title: data.title.clone().map(shortened),
+            title: data.title(),
             urgency,
         })
     }
@@ -115,7 +129,7 @@ impl Delivery {
             key: incident.to_owned(),
             at: *occurred_at,
             person: person.summary.clone().or_else(|| person.id.clone()).map(shortened),
-            title: data.title.clone().map(shortened),
+            title: data.title(),
             off_hours: false,
         })
     }

@@ -1,6 +1,7 @@
 //! What is received, told again, forged and frozen.
 
-use std::path::PathBuf;
+mod pagerduty;
+
 use std::time::Duration;
 
 use daybreak_document::Source;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{Bench, MONDAY, TestClient};
-use crate::{ApplyOptions, Precondition, Urgency};
+use crate::{ApplyOptions, FilesError, LoadError, Precondition, Urgency};
 
 const ON_CALL: &str = r#"
 on_call:
@@ -123,96 +124,6 @@ async fn invariant_9_what_is_no_notification_changes_nothing() {
     }
     let status = bench.control.on_call_status("payments").unwrap();
     assert!(status.page_history.is_empty() && status.state.sources.iter().all(|source| source.last_heard_at.is_none()));
-}
-
-/// A delivery of PagerDuty: what happened when, and to an incident of which urgency and whose.
-fn delivery(kind: &str, at: &str, data: &Value) -> Vec<u8> {
-    let agent = json!({"id": "PADA", "type": "user_reference", "summary": "Ada"});
-    let event = json!({
-        "id": format!("event-{kind}-{at}"), "event_type": kind, "resource_type": "incident", "occurred_at": at,
-        "agent": agent, "client": null, "data": data,
-    });
-    serde_json::to_vec(&json!({ "event": event })).unwrap()
-}
-
-fn incident(id: &str, urgency: &str, assignees: &[&str]) -> Value {
-    let people: Vec<_> = assignees.iter().map(|id| json!({"id": id, "type": "user_reference"})).collect();
-    json!({
-        "id": id, "type": "incident", "number": 7, "title": "Checkout is down", "urgency": urgency,
-        "service": {"id": "PSVC01", "summary": "Checkout", "type": "service_reference"}, "assignees": people,
-    })
-}
-
-fn secret_file(folder: &tempfile::TempDir) -> PathBuf {
-    let file = folder.path().join("secrets");
-    std::fs::write(&file, "old\nJefe\n").unwrap();
-    file
-}
-
-fn signed(body: &[u8]) -> String {
-    use hmac::{Hmac, Mac};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"Jefe").unwrap();
-    mac.update(body);
-    let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v1={digits}")
-}
-
-#[tokio::test]
-async fn pagerdutys_incidents_page_and_are_worked() {
-    let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
-    bench.control.know_pagerduty(secret_file(&folder)).await.unwrap();
-    let night = "2026-11-22T02:00:00Z";
-    let note = json!({"id": "PNOTE", "type": "incident_note", "incident": {"id": "Q1", "type": "incident_reference"}});
-    let steps = [
-        ("pagey.ping", MONDAY, json!({"message": "Hello from your friend Pagey!", "type": "ping"}), None, 0),
-        ("incident.triggered", night, incident("Q1", "high", &["PADA"]), Some(Received::Counted), 0),
-        ("incident.triggered", night, incident("Q1", "high", &["PADA"]), Some(Received::Repeat), 0),
-        ("incident.annotated", night, note, None, 1),
-        ("incident.acknowledged", night, incident("Q1", "high", &["PADA"]), None, 1),
-        ("incident.escalated", night, incident("Q1", "high", &["PBOB"]), Some(Received::Counted), 1),
-        ("incident.reassigned", night, incident("Q1", "high", &["PADA"]), Some(Received::Repeat), 1),
-        ("incident.triggered", night, incident("Q2", "low", &["PADA"]), Some(Received::NotUrgent), 1),
-        ("incident.reopened", night, incident("Q1", "high", &[]), Some(Received::Counted), 1),
-        ("incident.reopened", night, incident("Q1", "high", &[]), Some(Received::Repeat), 1),
-        ("incident.resolved", MONDAY, incident("Q3", "high", &["PADA"]), None, 1),
-        ("incident.priority_updated", night, incident("Q9", "high", &["PADA"]), None, 1),
-        ("service.created", night, json!({"id": "PSVC01"}), None, 1),
-    ];
-    for (kind, at, data, expected, incidents) in steps {
-        let body = delivery(kind, at, &data);
-        let answer = bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap();
-        assert_eq!(answer.pages.first().map(|page| page.received), expected, "{kind} {at}");
-        let status = bench.control.on_call_status("payments").unwrap();
-        assert_eq!(status.state.off_hours_incidents.count, incidents, "{kind} {at}");
-    }
-    let status = bench.control.on_call_status("payments").unwrap();
-    assert_eq!((status.state.pages.count, status.spent), (3, true));
-    assert!(status.incident_history.iter().all(|incident| incident.people.contains("Ada")));
-}
-
-#[tokio::test]
-async fn invariant_10_nobody_else_is_pagerduty() {
-    let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
-    let body = delivery("incident.triggered", MONDAY, &incident("Q1", "high", &["PADA"]));
-    let refused = |signature: Option<String>| {
-        let (control, body) = (bench.control.clone(), body.clone());
-        async move { control.receive_pagerduty(signature.as_deref(), &body).await.unwrap_err().code() }
-    };
-    assert_eq!(refused(Some(signed(&body))).await, "no_secret");
-    assert!(bench.control.know_pagerduty(folder.path().join("none")).await.is_err());
-    let file = secret_file(&folder);
-    bench.control.know_pagerduty(file.clone()).await.unwrap();
-    for signature in [None, Some(String::new()), Some(signed(b"another")), Some("v1=".to_owned())] {
-        assert_eq!(refused(signature).await, "bad_signature");
-    }
-    std::fs::write(&file, "new\n").unwrap();
-    assert_eq!(refused(Some(signed(&body))).await, "bad_signature", "the file is read anew");
-    std::fs::remove_file(&file).unwrap();
-    assert_eq!(refused(Some(signed(&body))).await, "no_secret");
-    assert_eq!(count(&bench, "payments"), 0);
-    assert!(
-        bench.control.on_call_status("payments").unwrap().state.sources.iter().all(|one| one.last_heard_at.is_none())
-    );
 }
 
 fn plain(key: &str) -> PlainPage {
@@ -372,4 +283,35 @@ async fn files_wait_for_the_freeze_to_end() {
     assert_eq!(refused(&bench), None);
     assert!(bench.control.state().resources().flags.contains_key("filed"));
     assert_eq!(enabled(&bench), Some(true));
+}
+
+/// What an admin brings through is the edit that waits: what operators changed by hand stays as it is.
+#[tokio::test]
+async fn only_the_edit_that_waits_is_brought_through() {
+    let (bench, folder) = (bench().await, tempfile::tempdir().unwrap());
+    let write = |text: &str| std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+    write("flags: { kept: { default: on }, filed: { default: on } }");
+    let over =
+        |may_override| Actor { override_reason: Some("the fix".to_owned()), may_override, ..Actor::named("ada") };
+    assert!(matches!(bench.control.take_files(over(true)).await, Err(LoadError::Files(FilesError::NotServed))));
+    bench.control.start_files(folder.path()).await.unwrap();
+    bench.control.disable(Kind::Flag, "kept", Precondition::None, Actor::named("bob")).await.unwrap();
+    for key in ["1", "2"] {
+        let page = PlainPage { on_call: "payments".to_owned(), ..plain(key) };
+        bench.control.receive_page(page, Actor::default()).await.unwrap();
+    }
+    write("flags: { kept: { default: on }, filed: { default: off } }");
+    bench.control.look(folder.path()).await;
+    assert!(bench.control.files_status().unwrap().last_refused.is_some_and(|edit| edit.summary.contains("held back")));
+    let refused = bench.control.take_files(over(false)).await;
+    assert!(matches!(refused, Err(LoadError::Refused { refusal: Refusal::Frozen(_), .. })), "{refused:?}");
+    let changed = bench.control.take_files(over(true)).await.unwrap();
+    let keys: Vec<_> = changed.differences.iter().map(|difference| difference.key.as_str()).collect();
+    assert_eq!(keys, ["filed"]);
+    assert!(!bench.control.state().resources().flags["kept"].enabled);
+    assert!(bench.control.files_status().unwrap().last_refused.is_none());
+    // The file has it from now on: another look changes nothing.
+    let position = bench.control.position();
+    bench.control.look(folder.path()).await;
+    assert_eq!(bench.control.position(), position);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use daybreak_model::Millis;
+use serde::{Deserialize, Serialize};
 
 use super::query::{Counter, Sample};
 use super::{STALE_AFTER_MAX, STALE_AFTER_MIN};
@@ -14,13 +15,21 @@ const NAME: &str = "__name__";
 
 /// What was last seen of the series of one query.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Counters(BTreeMap<BTreeMap<String, String>, Seen>);
+struct Counters(BTreeMap<BTreeMap<String, String>, Last>);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Seen {
+struct Last {
     value: f64,
     /// Samples since.
     missed: u32,
+}
+
+/// What was last seen of the counters of an SLO, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    scraped_at: f64,
+    good: Vec<(BTreeMap<String, String>, f64)>,
+    total: Vec<(BTreeMap<String, String>, f64)>,
 }
 
 /// What was last seen of an SLO.
@@ -44,7 +53,7 @@ impl Counters {
         self.0.values_mut().for_each(|seen| seen.missed += 1);
         let mut grown = 0.0;
         for Counter { labels, value } in counters {
-            let before = self.0.insert(labels.clone(), Seen { value: *value, missed: 0 });
+            let before = self.0.insert(labels.clone(), Last { value: *value, missed: 0 });
             grown += match before {
                 Some(before) if before.value <= *value => value - before.value,
                 Some(_) if labels.contains_key(NAME) => *value,
@@ -53,6 +62,14 @@ impl Counters {
         }
         self.0.retain(|_, seen| seen.missed <= MISSED_MAX);
         grown
+    }
+
+    fn values(&self) -> Vec<(BTreeMap<String, String>, f64)> {
+        self.0.iter().map(|(labels, last)| (labels.clone(), last.value)).collect()
+    }
+
+    fn of(values: Vec<(BTreeMap<String, String>, f64)>) -> Self {
+        Self(values.into_iter().map(|(labels, value)| (labels, Last { value, missed: 0 })).collect())
     }
 }
 
@@ -66,6 +83,22 @@ fn whole(rest: &mut f64, more: f64) -> u64 {
 }
 
 impl Counted {
+    /// What was seen, to be kept.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { scraped_at: self.scraped_at, good: self.good.values(), total: self.total.values() }
+    }
+
+    /// Goes on from what was seen.
+    pub(super) fn since(seen: Seen) -> Self {
+        let Seen { scraped_at, good, total } = seen;
+        Self { good: Counters::of(good), total: Counters::of(total), scraped_at, ..Self::default() }
+    }
+
+    /// When what was last seen was scraped, in seconds since 1970; 0 before.
+    pub(super) const fn scraped_at(&self) -> f64 {
+        self.scraped_at
+    }
+
     /// How old a scrape may be: three of them, the shortest of the last, within bounds.
     pub(super) fn stale_after(&self) -> Millis {
         let shortest = self.intervals.into_iter().filter(|interval| *interval > 0.0).reduce(f64::min);

@@ -1,5 +1,6 @@
 //! Prometheus as a source of budgets: it is asked what it counted, apart from the guard's tick, which waits for nobody.
 
+mod baseline;
 mod counters;
 mod query;
 #[cfg(test)]
@@ -112,6 +113,8 @@ struct Poller {
     control: Control,
     asker: Arc<Asker>,
     counted: BTreeMap<Key, (PrometheusQueries, Counted)>,
+    /// When what the store has of each was scraped.
+    kept: BTreeMap<Key, f64>,
 }
 
 impl Control {
@@ -122,6 +125,7 @@ impl Control {
     pub fn watch_prometheus(&self, url: PrometheusUrl) -> Result<AbortHandle, String> {
         let mut poller = Poller::new(self.clone(), url, ANSWER_WITHIN)?;
         let watch = async move {
+            poller.resume().await;
             let mut rounds = tokio::time::interval(POLL_EVERY);
             rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -173,7 +177,12 @@ impl Poller {
         let builder = Client::builder().timeout(answer_within).redirect(reqwest::redirect::Policy::none());
         let builder = builder.user_agent(concat!("daybreak/", env!("CARGO_PKG_VERSION")));
         let client = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { control, asker: Arc::new(Asker { client, url: url.0 }), counted: BTreeMap::new() })
+        Ok(Self {
+            control,
+            asker: Arc::new(Asker { client, url: url.0 }),
+            counted: BTreeMap::new(),
+            kept: BTreeMap::new(),
+        })
     }
 
     /// Asks once for every SLO; some at a time, so that one that takes long does not hold up the others.
@@ -189,18 +198,25 @@ impl Poller {
             let (key, asker, permits) = (key.clone(), Arc::clone(&self.asker), Arc::clone(&permits));
             asked.spawn(async move {
                 let _permit = permits.acquire().await;
+                let before = counted.scraped_at();
                 let grown = asker.ask(&queries).await.and_then(|sample| counted.take(&sample));
-                (key, revision, queries, counted, grown)
+                let passed = if before > 0.0 { counted.scraped_at() - before } else { 0.0 };
+                (key, revision, queries, counted, grown.map(|grown| grown.map(|grown| (grown, passed))))
             });
         }
+        let mut counts = Vec::new();
         while let Some(answer) = asked.join_next().await {
             // A task that panicked took its counters with it: they begin anew.
             let Ok((key, revision, queries, counted, grown)) = answer else { continue };
-            if let Ok(Some((good, bad))) = grown {
-                self.control.count(&key, revision, good, bad);
+            self.note(&key, counted.stale_after(), grown.as_ref().err().cloned());
+            if let Ok(Some((grown, passed))) = grown {
+                counts.push((key.clone(), revision, grown, passed));
             }
-            self.note(&key, counted.stale_after(), grown.err());
             self.counted.insert(key, (queries, counted));
+        }
+        self.keep().await;
+        for (key, revision, grown, passed) in counts {
+            self.control.count_over(&key, revision, grown, Duration::try_from_secs_f64(passed).unwrap_or_default());
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_document::Source;
-use daybreak_model::Kind;
+use daybreak_model::{Kind, Millis};
+use daybreak_store::Store;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -101,6 +102,66 @@ async fn counters_become_counts() {
         assert!(!bench.control.is_source_stale("search"));
     }
     assert_eq!(bench.control.source_warnings(), Vec::<String>::new());
+}
+
+/// What the counters grew by while no server ran counts: as spread over that time, not as of now.
+#[tokio::test]
+async fn what_happens_while_the_server_is_down_counts() {
+    let (url, script) = fake().await;
+    let (bench, mut poller) = bench(url.clone()).await;
+    poller.resume().await;
+    script.lock().extend(round(1_000.0, "500", "490", 999.0));
+    poller.round().await;
+    script.lock().extend(round(1_015.0, "600", "580", 1_014.0));
+    poller.round().await;
+    bench.control.keep_counts().await;
+    drop(poller);
+    let bench = bench.restarted().await;
+    assert_eq!(counted(&bench), (100, 10));
+    // An hour later there are 3,600 more, of which 60 are bad.
+    bench.clock.advance(Duration::from_secs(3_600));
+    let again = url.clone();
+    let mut poller = Poller::new(bench.control.clone(), url, Duration::from_millis(300)).unwrap();
+    poller.resume().await;
+    script.lock().extend(round(4_615.0, "4200", "4120", 4_614.0));
+    poller.round().await;
+    assert_eq!(counted(&bench), (3_700, 70));
+    let alerts = bench.control.budget("search").unwrap().status.alerts;
+    let over = |seconds: u64| {
+        let burns = alerts.iter().flat_map(|alert| [alert.long, alert.short]);
+        let burn = burns.into_iter().find(|burn| burn.window == Millis::from_secs(seconds)).unwrap();
+        (burn.total, burn.bad)
+    };
+    let (total, bad) = over(5 * 60);
+    assert!((240..=420).contains(&total) && bad <= 7, "five minutes of it: {total}, {bad} bad");
+    // It is not counted again.
+    bench.control.keep_counts().await;
+    drop(poller);
+    let bench = bench.restarted().await;
+    let mut poller = Poller::new(bench.control.clone(), again, Duration::from_millis(300)).unwrap();
+    poller.resume().await;
+    script.lock().extend(round(4_630.0, "4201", "4121", 4_629.0));
+    poller.round().await;
+    assert_eq!(counted(&bench), (3_701, 70));
+}
+
+/// What is kept is bounded, and goes with its SLO.
+#[tokio::test]
+async fn what_is_kept_of_counters_is_bounded() {
+    let (url, script) = fake().await;
+    let (bench, mut poller) = bench(url).await;
+    let notes = async || bench.store.notes("prometheus/".to_owned()).await.unwrap().len();
+    let many = vector(1_000.0, &["1"; 5_000]).to_string();
+    script.lock().extend([Some(many.clone()), Some(many), round(1_000.0, "1", "1", 999.0)[2].clone()]);
+    poller.round().await;
+    assert_eq!((notes().await, counted(&bench)), (0, (0, 0)));
+    script.lock().extend(round(1_015.0, "600", "580", 1_014.0));
+    poller.counted.clear();
+    poller.round().await;
+    assert_eq!(notes().await, 1);
+    bench.control.delete(Kind::Slo, "search", Default::default(), Actor::default()).await.unwrap();
+    poller.round().await;
+    assert_eq!(notes().await, 0);
 }
 
 #[tokio::test]

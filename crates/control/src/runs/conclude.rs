@@ -22,6 +22,9 @@ use crate::Control;
 /// What a run shows: so far, or in the end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Conclusion {
+    /// Until when it was counted, where that is not to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) as_of: Option<Timestamp>,
     /// What the counts show.
     #[serde(flatten)]
     pub(super) finding: Finding,
@@ -106,15 +109,18 @@ impl Conclusion {
     /// What a run shows by now; in the end, where it is `over`.
     pub(super) fn of(run: &Run, watch: &Watch, clients: &Clients, now: Timestamp, over: bool) -> Self {
         let silent = if over { BTreeSet::new() } else { clients.silent(now) };
-        let finding = watch.finding(run, &sight(run, clients, &silent, (now, over)));
+        let sight = sight(run, clients, &silent, (now, over));
+        let finding = watch.finding(run, &sight);
         let counted = clients.run(run.id);
         let latency = |arm| counted.and_then(|counts| counts.latencies(arm)).and_then(Latency::of);
         let spent = run.guard.as_ref().map(|guard| {
-            let treated = finding.treated.outcomes;
+            // Requests, also where the arms are made of keys: a budget is made of requests.
+            let treated = sight.requests().treated();
             let bad = if run.spec.shadow { 0 } else { treated.error.saturating_add(treated.slow) };
             Spent { bad, max: guard.spend_max }
         });
         Self {
+            as_of: None,
             sentence: sentence(run, &finding),
             reached: counted.map_or(0, |counts| counts.clients().count()),
             spent,
@@ -123,6 +129,35 @@ impl Conclusion {
             timeline: watch.timeline().to_vec(),
             finding,
         }
+    }
+}
+
+impl Conclusion {
+    /// The verdict's word.
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.finding.verdict {
+            Verdict::Resilient => "resilient",
+            Verdict::Harmful => "harmful",
+            Verdict::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// What a run shows by now, if nothing more is ever heard of it: what is open may have been bad, so resilience is only
+    /// shown where it is shown all the same.
+    pub(super) fn kept(run: &Run, watch: &Watch, clients: &Clients, now: Timestamp) -> Self {
+        let so_far = Self::of(run, watch, clients, now, false);
+        let Finding { verdict, because, .. } = watch.finding(run, &sight(run, clients, &BTreeSet::new(), (now, true)));
+        let finding = Finding { verdict, because, ..so_far.finding };
+        let mut timeline = so_far.timeline;
+        if timeline.last().is_none_or(|last| last.at < now) {
+            let (treated, control) = (finding.treated.outcomes, finding.control.outcomes);
+            let harm_upper = finding.harm.map(|harm| harm.upper);
+            let (stage, harm_ln_e) = (run.stage, finding.harm_ln_e);
+            timeline.push(Moment { at: now, stage, treated, control, harm_ln_e, harm_upper });
+        }
+        // To the second: people read it.
+        let as_of = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self { as_of: Some(as_of), sentence: sentence(run, &finding), finding, timeline, ..so_far }
     }
 }
 
@@ -136,11 +171,39 @@ fn sentence(run: &Run, finding: &Finding) -> String {
     }
 }
 
-/// What is said of a run whose last requests nobody counted, as the server ended before. What ended it by harm is shown.
-pub(super) fn uncounted(run: &Run) -> Value {
-    let harmful = run.end.as_ref().is_some_and(|end| end.ended == Ended::Aborted(Cause::Harm)) && !run.spec.shadow;
-    let verdict = if harmful { Verdict::Harmful } else { Verdict::Inconclusive };
-    json!({ "verdict": verdict, "because": { "code": "not_counted" } })
+/// What is said of a run whose last requests nobody counted, as the server ended before: what was kept of it, as of
+/// then. What ended it by harm is shown in any case.
+pub(super) fn cut_short(run: &Run, kept: Option<Value>) -> Value {
+    let cause = run.end.as_ref().and_then(|end| match end.ended {
+        Ended::Aborted(cause) => Some(cause),
+        Ended::Completed | Ended::Stopped => None,
+    });
+    let shown = match cause {
+        Some(Cause::Harm) if !run.spec.shadow => Some((Verdict::Harmful, Because::HarmShown)),
+        Some(Cause::InstrumentationBroken) => Some((Verdict::Inconclusive, Because::InstrumentationBroken)),
+        _ => None,
+    };
+    let kept = kept.filter(has_evidence);
+    let mut conclusion = kept.unwrap_or_else(|| {
+        json!({ "verdict": Verdict::Inconclusive, "because": { "code": "not_counted" }, "sentence": "nothing of it was kept" })
+    });
+    let Some(fields) = conclusion.as_object_mut() else { return conclusion };
+    if let Some((verdict, because)) = shown {
+        fields.extend([
+            ("verdict".to_owned(), json!(verdict)),
+            ("because".to_owned(), json!(because)),
+            ("sentence".to_owned(), json!(because.to_string())),
+        ]);
+    }
+    if let (Some(as_of), Some(sentence)) = (text(fields, "as_of"), text(fields, "sentence")) {
+        let sentence = format!("as of {as_of}, when it was last kept before the server ended: {sentence}");
+        fields.insert("sentence".to_owned(), Value::String(sentence));
+    }
+    conclusion
+}
+
+fn text(fields: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
+    fields.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Whether a conclusion has evidence.
@@ -181,17 +244,27 @@ impl RunTable {
         // None of a conclusion's parts lacks a JSON form.
         Arc::make_mut(&mut finished.run).conclusion = serde_json::to_value(conclusion).ok();
         let run = Arc::clone(&finished.run);
-        let data = json!({
+        self.push_concluded(run, now);
+    }
+
+    /// Notes that what a run showed is to be recorded.
+    pub(super) fn push_concluded(&mut self, run: Arc<Run>, now: Timestamp) {
+        let Some(conclusion) = &run.conclusion else { return };
+        let of = |pointer: &str| conclusion.pointer(pointer).cloned().unwrap_or_default();
+        let mut data = json!({
             "fault": run.spec.fault,
-            "verdict": conclusion.finding.verdict,
-            "because": conclusion.finding.because,
-            "harm": conclusion.finding.harm,
-            "treated": conclusion.counts.treated,
-            "control": conclusion.counts.control,
-            "struck": conclusion.counts.struck,
-            "spent": conclusion.spent,
+            "verdict": of("/verdict"),
+            "because": of("/because"),
+            "harm": of("/harm"),
+            "treated": of("/counts/treated"),
+            "control": of("/counts/control"),
+            "struck": of("/counts/struck"),
+            "spent": of("/spent"),
         });
-        let (kind, subject) = (EventKind::RunConcluded.into(), Some(subject(id)));
+        if let (Some(as_of), Some(data)) = (conclusion.get("as_of"), data.as_object_mut()) {
+            data.insert("as_of".to_owned(), as_of.clone());
+        }
+        let (kind, subject) = (EventKind::RunConcluded.into(), Some(subject(run.id)));
         let event = store::Event { at: now, kind, subject, actor: None, reason: None, data };
         self.push_pending(Some(run), event);
     }

@@ -8,7 +8,6 @@ use daybreak_guard::budget::{self, Reservations};
 use daybreak_guard::clients::{Client, Clients, SloGrowth};
 use daybreak_guard::people::PeopleState;
 use daybreak_guard::run::{Guarded, Run};
-use daybreak_guard::traffic::WINDOW_SECONDS;
 use daybreak_guard::watch::{BudgetSight, Sight};
 use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
 use jiff::Timestamp;
@@ -24,7 +23,9 @@ pub(super) struct Known {
     reserved: f64,
     fresh: bool,
     people: Option<PeopleState>,
-    arms_reported: bool,
+    /// The services of live clients that count outcomes for the SLO.
+    roots: BTreeSet<String>,
+    sharing: Vec<RunId>,
     shadow_done: bool,
     eligible_per_second: Option<f64>,
 }
@@ -37,7 +38,9 @@ impl Known {
             reserved: self.reserved,
             fresh: self.fresh,
             people: self.people.as_ref(),
-            arms_reported: self.arms_reported,
+            arms_reported: !self.roots.is_empty(),
+            roots: self.roots.iter().map(String::as_str).collect(),
+            sharing: self.sharing.clone(),
             shadow_done: self.shadow_done,
             eligible_per_second: self.eligible_per_second,
         }
@@ -63,19 +66,23 @@ impl Control {
             let status = slo.map(|slo| table.budgets.status(&policy.slo, slo, now));
             (status, slo.is_some() && !self.is_source_stale_in(&table, policy.slo.as_str(), now))
         };
-        let (reserved, shadow_done) = {
+        let (reserved, shadow_done, sharing) = {
             let runs = self.inner.runs.lock();
-            (runs.reserved(&policy.slo), runs.has_shadow_run(&fault.point))
+            let sharing = slo.map(|slo| runs.sharing(&policy.slo, slo)).unwrap_or_default();
+            (runs.reserved(&policy.slo), runs.has_shadow_run(&fault.point), sharing)
         };
+        let counting = live.iter().filter(|client| client.counts(&policy.slo, revision));
+        let roots: BTreeSet<String> = counting.map(|client| client.service.clone()).collect();
         Some(Known {
             policy: policy.clone(),
             budget,
             reserved,
             fresh,
             people: policy.on_call.as_ref().and_then(|on_call| self.people_state(state, on_call, now)),
-            arms_reported: live.iter().any(|client| client.counts(&policy.slo, revision)),
+            sharing,
             shadow_done,
-            eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, live, now)),
+            eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, &roots, now)),
+            roots,
             slo: slo.cloned(),
         })
     }
@@ -100,18 +107,12 @@ impl Control {
         Some(self.inner.pages.people.lock().state(on_call, definition, hours, now))
     }
 
-    /// Root requests that passed the point, or, where their root does not have it, that were of the operation.
-    fn eligible_per_second(&self, fault: &Fault, slo: &Slo, live: &[&Client], now: Timestamp) -> Option<f64> {
-        let services: BTreeSet<&str> = live.iter().map(|client| client.service.as_str()).collect();
+    /// Requests that could be eligible, each counted once: where it is at its root.
+    fn eligible_per_second(&self, fault: &Fault, slo: &Slo, roots: &BTreeSet<String>, now: Timestamp) -> Option<f64> {
         let clients = self.inner.clients.lock();
-        let mut sum = 0_u64;
-        for service in services {
-            let (requests, passed) = clients.traffic().passed(service, &fault.point, &slo.sli.operation, now)?;
-            sum += if clients.traffic().knows(service, &fault.point, now) { passed } else { requests };
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a rate, for a forecast")]
-        let rate = sum as f64 / WINDOW_SECONDS as f64;
-        Some(rate)
+        let rate = |root: &String| clients.traffic().eligible_per_second(root, &fault.point, &slo.sli.operation, now);
+        let rates = roots.iter().map(rate).collect::<Option<Vec<f64>>>()?;
+        rates.into_iter().reduce(|sum, rate| sum + rate)
     }
 
     /// Where the budgets of the active runs' SLOs stand, and whose on-call was paged since they started.
@@ -162,6 +163,13 @@ impl super::RunTable {
             }
         }
         reservations.share(slo)
+    }
+
+    /// The active runs that count the same requests as an SLO, and strike.
+    fn sharing(&self, key: &Key, slo: &Slo) -> Vec<RunId> {
+        let same = |guard: &Guarded| guard.policy.slo == *key || guard.slo.sli.operation == slo.sli.operation;
+        let sharing = self.active().filter(|run| !run.spec.shadow && run.guard.as_ref().is_some_and(same));
+        sharing.map(|run| run.id).collect()
     }
 
     /// Whether a shadow run on a point has run its course, and showed that its arms can be told apart.

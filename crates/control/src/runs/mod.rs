@@ -3,6 +3,7 @@
 mod conclude;
 mod guarding;
 mod halt;
+pub(crate) mod keep;
 mod look;
 mod reason;
 mod record;
@@ -23,9 +24,10 @@ use daybreak_guard::run::{Effect, Event, Run};
 use daybreak_model::{EventKind, Key, RunId};
 use daybreak_store::{self as store, Halt};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use halt::{HaltView, Lifted};
+pub(crate) use keep::Keeping;
 pub(crate) use look::Due;
 pub(crate) use record::{RECORD_WAIT, Recording};
 pub use start::{PlaceShare, Reserved, StartRequest, Started};
@@ -106,18 +108,29 @@ impl RunTable {
         }
     }
 
-    /// Takes over a run that the store holds. One that was active is aborted: nobody watched it meanwhile.
-    pub(crate) fn load(&mut self, mut run: Run, now: Timestamp) {
+    /// Takes over a run that the store holds, with what was kept of it in between. One that was active is aborted: nobody
+    /// watched it meanwhile.
+    pub(crate) fn load(&mut self, mut run: Run, kept: Option<Value>, now: Timestamp) {
         let aborted = !run.step(Event::ServerRestarted, now).is_empty();
-        if run.conclusion.is_none() {
-            run.conclusion = Some(conclude::uncounted(&run));
+        let cut_short = run.conclusion.is_none();
+        if cut_short {
+            run.conclusion = Some(conclude::cut_short(&run, kept));
         }
         let run = Arc::new(run);
         if aborted {
             self.push_ended(&run);
         }
+        if cut_short {
+            self.push_concluded(Arc::clone(&run), now);
+        }
         let counts = run.conclusion.as_ref().and_then(conclude::counts).unwrap_or_default();
         self.finish(run, Some(counts));
+    }
+
+    /// The runs of which requests are still counted.
+    fn counting(&self) -> impl Iterator<Item = &Arc<Run>> {
+        let ended = self.ended.iter().filter(|finished| finished.counts.is_none());
+        self.active().chain(ended.map(|finished| &finished.run))
     }
 
     pub(crate) fn halted(&self) -> bool {

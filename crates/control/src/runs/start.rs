@@ -19,6 +19,7 @@ use super::guarding::Known;
 use super::{Active, RunView, Starting, subject};
 use crate::change::met;
 use crate::control::not_found;
+use crate::refusal::nearest;
 use crate::{Actor, Control, Precondition, Refusal, State};
 
 /// The longest time over which clients are asked to spread their reports after a start.
@@ -177,7 +178,8 @@ impl Control {
         let spec = self.pin(&state, key, fault, request.shadow);
         let (admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
-            return Err(Refusal::NotAdmitted { refusals: admission.refusals, warnings: admission.warnings });
+            let Admission { refusals, warnings, .. } = admission;
+            return Err(Refusal::NotAdmitted { after: clears_after(&refusals, now), refusals, warnings });
         };
         let run = Run {
             id: RunId::new(self.inner.entropy.lock().random()),
@@ -312,6 +314,7 @@ impl Control {
         let clients = self.inner.clients.lock().snapshot();
         let live: Vec<_> = clients.iter().map(Arc::as_ref).filter(|client| client.is_live(now)).collect();
         let known = self.guard_known(state, fault, &live, now);
+        let near_point = nearest(fault.point.as_str(), live.iter().flat_map(|client| client.points.keys()));
         let point = fault_point(&fault.point, live);
         let asked = Reach::new(spec, start.percentage(fault));
         let services = point.services.keys().map(String::as_str);
@@ -327,17 +330,27 @@ impl Control {
             max_blast_radius: self.inner.options.max_blast_radius,
             fault,
             hours: state.resources().hours.get(&fault.hours),
+            protect: &state.resources().protect,
+            listening_since: self.inner.opened_at,
             start,
             halted: halted.as_deref(),
             shares: shares.clone(),
             busy,
             last_ended_at,
             point,
+            near_point,
             keys,
             guard: known.as_ref().map(Known::facts),
         });
         (admission, known.and_then(Known::pinned), shares)
     }
+}
+
+/// After how long nothing stands against it any more, as far as that is known: none where something does not clear by itself.
+fn clears_after(refusals: &[admission::Refusal], now: Timestamp) -> Option<Millis> {
+    let clears = refusals.iter().map(|refusal| refusal.clears_at).collect::<Option<Vec<_>>>()?;
+    let wait = clears.into_iter().max()?.duration_since(now).as_millis();
+    Some(Millis::new(u64::try_from(wait).unwrap_or_default()))
 }
 
 fn started_event(run: &Run, admission: &Admission, request: &StartRequest, actor: &Actor) -> store::Event {

@@ -5,6 +5,7 @@ use daybreak_model::wire::Position;
 use daybreak_model::{Kind, RunId};
 use serde::Serialize;
 
+use super::reason::HeldBack;
 use crate::control::not_found;
 use crate::{Actor, Control, Refusal};
 
@@ -52,6 +53,38 @@ impl Control {
             return Ok(Stopped { position: state.position(), changed: starting, ended });
         }
         tracing::info!(fault, actor = actor.name, "stopped");
+        self.record_stopped(ended, held, reason).await
+    }
+
+    /// Stops one run, and nothing else of its fault: at once, as [`stop_first`](Self::stop_first) does.
+    ///
+    /// # Errors
+    /// When there is no such run; and as [`stop`](Self::stop).
+    pub async fn stop_run_first(
+        &self,
+        id: RunId,
+        actor: Actor,
+        reason: impl Future<Output = Option<String>>,
+    ) -> Result<Stopped, Refusal> {
+        let event = || Event::Stop { actor: actor.name.clone(), reason: actor.reason.clone() };
+        let (ended, held) = self.end_and_hold(|run| (run.id == id).then(event));
+        if ended.is_empty() {
+            // Not by looking at the run: that would wait for whoever looks at the clients.
+            if !self.inner.runs.lock().ended.iter().any(|finished| finished.run.id == id) {
+                return Err(Refusal::NotFound { noun: "run", key: id.to_string(), nearest: None });
+            }
+            return Ok(Stopped { position: self.position(), changed: false, ended });
+        }
+        tracing::info!(run = %id, actor = actor.name, "stopped");
+        self.record_stopped(ended, held, reason).await
+    }
+
+    async fn record_stopped(
+        &self,
+        ended: Vec<RunId>,
+        held: HeldBack,
+        reason: impl Future<Output = Option<String>>,
+    ) -> Result<Stopped, Refusal> {
         held.explain(reason.await.as_deref());
         match self.record_soon().await {
             Ok(()) => Ok(Stopped { position: self.position(), changed: true, ended }),

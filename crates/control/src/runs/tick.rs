@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use daybreak_guard::clients::Clients;
 use daybreak_guard::run::{Effect, Event, Run};
 use daybreak_model::wire::{Message, RunsChanged};
 use daybreak_model::{EventKind, Millis, RunId};
@@ -18,8 +19,9 @@ use crate::Control;
 const STORE_WAIT: Duration = Duration::from_millis(500);
 /// How long a leadership holds without being confirmed.
 const LEADERSHIP_HOLD: Millis = Millis::from_secs(10);
-/// How long after a run's end its last requests are counted.
+/// How long after a run's end its last requests are counted, at most and at least.
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
+const DRAIN_MIN: SignedDuration = SignedDuration::from_secs(5);
 
 impl Control {
     /// Looks at every run, and ends those that must not go on; then confirms the leadership, records what is still to
@@ -33,6 +35,7 @@ impl Control {
                 self.keep_halt_if_idle(),
                 self.tend_tokens(),
                 self.tend_budgets(),
+                self.tend_evidence(),
                 self.tend_schedules(),
                 self.tend_lives()
             )
@@ -43,23 +46,24 @@ impl Control {
     /// The part that waits for nothing. What it looks at, it looks at without the runs' lock, which a stop needs.
     pub(super) fn tick_guard(&self) {
         let (now, elapsed) = (self.inner.clock.now(), self.inner.clock.elapsed());
-        let (active, drained) = {
+        let (active, mut draining) = {
             let runs = self.inner.runs.lock();
-            (runs.active().cloned().collect::<Vec<_>>(), runs.drained(now))
+            (runs.active().cloned().collect::<Vec<_>>(), runs.draining(now))
         };
         self.inner.due.lock().look_at_all();
         let mut events = self.look_at(&active, |_| true, now);
         let concluded = {
             let mut clients = self.inner.clients.lock();
-            let concluded = self.conclude(&drained, &mut clients, now);
+            draining.retain(|run| is_drained(run, &clients, now));
+            let concluded = self.conclude(&draining, &mut clients, now);
             clients.sweep(now);
             concluded
         };
-        drop((active, drained));
+        drop((active, draining));
         let mut runs = self.inner.runs.lock();
         self.step(&mut runs, |id| Some(events.remove(&id).unwrap_or(Event::Tick)), now);
         for (id, conclusion) in &concluded {
-            tracing::info!(run = %id, verdict = ?conclusion.finding.verdict, "concluded");
+            tracing::info!(run = %id, verdict = conclusion.verdict(), why = conclusion.sentence, "concluded");
             runs.keep_conclusion(*id, conclusion, now);
         }
         drop(runs);
@@ -83,7 +87,7 @@ impl Control {
             match active.step(event, at).first() {
                 Some(Effect::AnnounceStage) => grown.push(*id),
                 Some(_) => {
-                    tracing::info!(run = %id, fault = %active.run.spec.fault, end = ?active.run.end, "ended");
+                    log_end(&active.run);
                     ended.push(*id);
                 }
                 None => {}
@@ -159,11 +163,27 @@ impl Control {
     }
 }
 
-impl RunTable {
-    /// The runs that ended long enough ago for their last requests to be through, and are still counted.
-    fn drained(&self, now: Timestamp) -> Vec<Arc<Run>> {
-        let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
-        let over = |run: &&Arc<Run>| run.end.as_ref().is_none_or(|end| now.duration_since(end.at) >= DRAIN);
-        counting.filter(over).cloned().collect()
+fn log_end(run: &Run) {
+    if let Some(end) = &run.end {
+        let (fault, ended, why) = (&run.spec.fault, end.ended, end.reason.as_deref());
+        tracing::info!(run = %run.id, %fault, %ended, why, "ended");
     }
+}
+
+impl RunTable {
+    /// The runs that ended some time ago, and are still counted.
+    fn draining(&self, now: Timestamp) -> Vec<Arc<Run>> {
+        let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
+        counting.filter(|run| since_end(run, now).is_none_or(|since| since >= DRAIN_MIN)).cloned().collect()
+    }
+}
+
+/// Whether the last requests of a run that has ended are through, or have had their time.
+fn is_drained(run: &Run, clients: &Clients, now: Timestamp) -> bool {
+    let through = || run.end.as_ref().is_some_and(|end| clients.is_through(run.id, end.at));
+    since_end(run, now).is_none_or(|since| since >= DRAIN) || through()
+}
+
+fn since_end(run: &Run, now: Timestamp) -> Option<SignedDuration> {
+    run.end.as_ref().map(|end| now.duration_since(end.at))
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use daybreak_guard::admission::RefusalCode;
+use daybreak_guard::admission::{RefusalCode, Warning, WarningCode};
 use daybreak_guard::clients;
 use daybreak_guard::run::Run;
 use daybreak_model::{Arm, Ended, Key, Percentage, RunId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ use crate::{Control, Refusal};
 
 /// With fewer root requests, it means nothing that none was eligible.
 const REQUESTS_MIN: u64 = 100;
+/// With fewer treated requests, or for less long, it means nothing that none was struck.
+const TREATED_MIN: u64 = 20;
+const UNSTRUCK_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// A run, as people see it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -92,9 +95,9 @@ pub struct RunView {
     pub clients: usize,
     /// Live clients that ignore it, because it needs what they do not know.
     pub unsupported: usize,
-    /// What looks wrong with it, in words.
+    /// What looks wrong with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// One stage of a ramp, but the last.
@@ -188,7 +191,7 @@ impl Control {
 
     /// A run that is not among the others yet.
     pub(super) fn view_of(&self, run: &Run) -> RunView {
-        view(run, RunCounts::default(), &Having::default())
+        view(run, RunCounts::default(), &Having::default(), run.started_at)
     }
 
     /// Runs with their counts: those that are not given are as counted so far. The clients are looked at once,
@@ -212,7 +215,7 @@ impl Control {
         let none = Having::default();
         let view = |(run, counts): &Shown| {
             let counts = counts.or_else(|| counted.get(&run.id).copied()).unwrap_or_default();
-            view(run, counts, having.get(&run.id).map_or(&none, |(_, having)| having))
+            view(run, counts, having.get(&run.id).map_or(&none, |(_, having)| having), now)
         };
         shown.iter().map(view).collect()
     }
@@ -228,7 +231,7 @@ struct Having {
     unsupported: usize,
 }
 
-fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
+fn view(run: &Run, counts: RunCounts, having: &Having, now: Timestamp) -> RunView {
     let end = run.end.as_ref();
     RunView {
         id: run.id,
@@ -259,30 +262,58 @@ fn view(run: &Run, counts: RunCounts, having: &Having) -> RunView {
         counts,
         clients: having.clients,
         unsupported: having.unsupported,
-        warnings: run.is_active().then(|| strikes_nobody(run, counts)).flatten().into_iter().collect(),
+        warnings: run.is_active().then(|| strikes_nobody(run, counts, now)).flatten().into_iter().collect(),
     }
 }
 
-/// A run that can strike nobody looks like a healthy one; this says so, and what it may come from.
-fn strikes_nobody(run: &Run, counts: RunCounts) -> Option<String> {
-    if counts.requests < REQUESTS_MIN || counts.eligible > 0 {
+/// A run that strikes nobody looks like a healthy one; this says so, and what it may come from.
+fn strikes_nobody(run: &Run, counts: RunCounts, now: Timestamp) -> Option<Warning> {
+    let age = now.duration_since(run.started_at);
+    let sentence = if counts.eligible == 0 && counts.requests >= REQUESTS_MIN {
+        none_eligible(run, counts)
+    } else if !run.spec.shadow && counts.struck == 0 && counts.treated >= TREATED_MIN && age >= UNSTRUCK_FOR {
+        none_struck(run, counts)
+    } else {
         return None;
-    }
+    };
+    Some(Warning { code: WarningCode::StrikesNobody, sentence })
+}
+
+fn none_eligible(run: &Run, counts: RunCounts) -> String {
     let spec = &run.spec;
-    let protected = || spec.protect.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let causes = [
         Some(format!("none passed the fault point `{}` inside a scope", spec.point)),
         spec.operation.as_ref().map(|operation| format!("none was `{operation}`")),
         spec.host.as_ref().map(|host| format!("none called `{host}`")),
         spec.when.as_ref().map(|_| "`when` held for none, as with a scope whose context is empty".to_owned()),
-        (!spec.protect.is_empty()).then(|| format!("all were in protected segments ({})", protected())),
+        (!spec.protect.is_empty()).then(|| format!("all were in protected segments ({})", protected(run))),
     ];
-    let causes: Vec<_> = causes.into_iter().flatten().collect();
-    Some(format!(
-        "no request was eligible, of {} root requests since it started: {}",
-        counts.requests,
-        causes.join("; or ")
-    ))
+    let requests = counts.requests;
+    format!("no request was eligible, of {requests} root requests since it started: {}", listed(causes))
+}
+
+/// Drawn at the root, and not met by an injection where the point is.
+fn none_struck(run: &Run, counts: RunCounts) -> String {
+    let spec = &run.spec;
+    let context = "in a service behind the root, whose scopes are given no context";
+    let causes = [
+        Some(format!("they do not pass the fault point `{}`", spec.point)),
+        Some("the service that has it does not know what the root drew (`trust_baggage`)".to_owned()),
+        spec.when.as_ref().map(|_| format!("`when` does not hold {context}")),
+        (!spec.protect.is_empty()).then(|| format!("what is protected ({}) cannot be told {context}", protected(run))),
+        spec.host.as_ref().map(|host| format!("none called `{host}`")),
+        (counts.spared > 0).then(|| format!("too many faults were in flight: {} passes were spared", counts.spared)),
+        Some("the process that has it forbids faults there, or has no lease".to_owned()),
+    ];
+    format!("{} requests were treated, and none was struck: {}", counts.treated, listed(causes))
+}
+
+fn protected(run: &Run) -> String {
+    run.spec.protect.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn listed(causes: impl IntoIterator<Item = Option<String>>) -> String {
+    causes.into_iter().flatten().collect::<Vec<_>>().join("; or ")
 }
 
 pub(super) fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {

@@ -150,7 +150,7 @@ impl Control {
     /// Notes that a start did not come about. It waits for nothing.
     fn skip(&self, fault: &Key, due: Due, reasons: Vec<SkipReason>) {
         let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_str()).collect();
-        tracing::info!(%fault, ?codes, "a scheduled start was skipped");
+        tracing::info!(%fault, reasons = codes.join(", "), "a scheduled start was skipped");
         let event = Event {
             at: self.inner.clock.now(),
             kind: EventKind::ScheduleSkipped.into(),

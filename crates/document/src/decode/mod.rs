@@ -11,6 +11,7 @@ mod slo;
 mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use daybreak_model::limits::DOCUMENT_BYTES_MAX;
 use daybreak_model::{Key, Kind, Resources};
@@ -365,7 +366,7 @@ impl Collected {
 /// Reads a resource of any kind, and puts it into its place.
 fn insert(resources: &mut Resources, kind: Kind, key: &Key, node: &Node, reader: &mut Reader<'_>) {
     match kind {
-        Kind::Flag => drop(reader.flag(key, node).map(|flag| resources.flags.insert(key.clone(), flag))),
+        Kind::Flag => drop(reader.flag(key, node).map(|flag| resources.flags.insert(key.clone(), Arc::new(flag)))),
         Kind::Segment => drop(reader.segment(node).map(|segment| resources.segments.insert(key.clone(), segment))),
         Kind::Fault => drop(reader.fault(key, node).map(|fault| resources.faults.insert(key.clone(), fault))),
         Kind::Hours => drop(reader.hours(node).map(|hours| resources.hours.insert(key.clone(), hours))),

@@ -233,7 +233,7 @@ pub(crate) fn resources() -> impl Strategy<Value = Resources> {
                 let names: Vec<Key> = other.variants.keys().cloned().collect();
                 flag.prerequisites.insert(before.clone(), variant.get(&names).clone());
             }
-            resources.flags.insert(key(&format!("flag-{index}")), flag);
+            resources.flags.insert(key(&format!("flag-{index}")), flag.into());
         }
         for (name, mut segment) in ["eu", "vip"].into_iter().zip(segments) {
             conditions::without_segments(&mut segment.when);

@@ -5,10 +5,14 @@ use daybreak_model::limits::COOL_DOWN;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Facts, Refusal, RefusalCode, Warning, WarningCode, guard, hours_key, sticky};
+use super::{Facts, Refusal, RefusalCode, guard, hours_key, sticky};
 use crate::blast_radius::{OVERRIDE_MAX, REQUESTS_MIN, Share};
 use crate::hours::{self, Misfit};
+use crate::readable::exact_percent;
 use crate::span::after;
+
+/// What to do where clients have only just begun to report.
+pub(super) const JUST_STARTED: &str = "wait some seconds: clients are just beginning to report";
 
 pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
     let single =
@@ -123,18 +127,31 @@ fn hours(facts: &Facts<'_>) -> Vec<Refusal> {
 
 fn no_clients(facts: &Facts<'_>) -> Option<Refusal> {
     let (point, known) = (&facts.fault.point, facts.point.clients);
+    let hearing = facts.hearing_until().filter(|_| known == 0);
     let (sentence, clears) = match (facts.point.permitting, known) {
         (1.., _) => return None,
-        (_, 0) => (
-            format!("no live client knows the fault point `{point}`"),
-            "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
+        (_, 0) if hearing.is_some() => (
+            format!(
+                "no client that knows the fault point `{point}` has reported to this server yet, which has just started"
+            ),
+            JUST_STARTED.to_owned(),
         ),
+        (_, 0) => match &facts.near_point {
+            Some(near) => (
+                format!("no live client knows the fault point `{point}`; did you mean `{near}`?"),
+                "mend the fault's `point`, or start the application that has it".to_owned(),
+            ),
+            None => (
+                format!("no live client knows the fault point `{point}`"),
+                "start the application that has it; GET /api/v1/fault-points shows what is known".to_owned(),
+            ),
+        },
         _ => (
             format!("{known} live clients know the fault point `{point}`, and all of them forbid faults there"),
             "permit faults in the application (`DAYBREAK_FAULTS`, the client's allow-list)".to_owned(),
         ),
     };
-    Some(refusal(RefusalCode::NoClients, sentence, clears))
+    Some(Refusal { clears_at: hearing, ..refusal(RefusalCode::NoClients, sentence, clears) })
 }
 
 fn blast_radius(facts: &Facts<'_>) -> Option<Refusal> {
@@ -144,7 +161,9 @@ fn blast_radius(facts: &Facts<'_>) -> Option<Refusal> {
     let sentences: Vec<_> = exceeding().map(describe_share).collect();
     let highest = (limit.ratio() - worst.used).max(0.0) / worst.q;
     let clears = match worst.q {
-        q if q > 0.0 && highest > 0.0 => format!("ask for {:.3}% or less", floor_thousandths(100.0 * highest)),
+        q if q > 0.0 && highest > 0.0 => {
+            format!("ask for {} or less", exact_percent(floor_thousandths(100.0 * highest) / 100.0))
+        }
         _ => "wait until the other runs have ended".to_owned(),
     };
     Some(Refusal {
@@ -162,9 +181,8 @@ fn floor_thousandths(value: f64) -> f64 {
 }
 
 fn describe_share(share: &Share) -> String {
-    let percent = |ratio: f64| format!("{:.3}%", 100.0 * ratio);
     let how = if share.measured {
-        format!("up to {} of them pass the point", percent(share.q))
+        format!("up to {} of them pass the point", exact_percent(share.q))
     } else {
         format!("all of them might pass the point: sticky, or under {REQUESTS_MIN} requests in 15 minutes")
     };
@@ -172,8 +190,8 @@ fn describe_share(share: &Share) -> String {
         "{} {}: {} asked for, {} used by other runs ({how})",
         share.place.service,
         share.place.operation,
-        percent(share.asked),
-        percent(share.used)
+        exact_percent(share.asked),
+        exact_percent(share.used)
     )
 }
 
@@ -205,38 +223,4 @@ fn cooling_down(facts: &Facts<'_>) -> Option<Refusal> {
             "wait: systems need time to recover, and people to look",
         )
     })
-}
-
-pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Warning> {
-    let point = &facts.point;
-    let forbidding = point.clients.saturating_sub(point.permitting);
-    let unmeasured = facts.shares.iter().filter(|share| !share.measured).count();
-    let candidates = [
-        (
-            point.clients > 0 && point.passes == 0,
-            WarningCode::NoTraffic,
-            "no request has passed the fault point yet; the run may strike nothing".to_owned(),
-        ),
-        (
-            unmeasured > 0,
-            WarningCode::BlastRadiusUnmeasured,
-            format!("in {unmeasured} places it is not known how many requests pass the point; all were assumed to"),
-        ),
-        (
-            forbidding > 0 && point.permitting > 0,
-            WarningCode::FaultsForbidden,
-            format!("{forbidding} of {} live clients that know the point forbid faults there", point.clients),
-        ),
-        (
-            point.unscoped > 0,
-            WarningCode::Unscoped,
-            format!(
-                "{} of {} passes happened outside of a request; those are never struck",
-                point.unscoped, point.passes
-            ),
-        ),
-    ];
-    let stands = candidates.into_iter().filter(|(stands, ..)| *stands);
-    let stands = stands.map(|(_, code, sentence)| Warning { code, sentence });
-    stands.chain(guard::cannot_conclude(facts)).collect()
 }

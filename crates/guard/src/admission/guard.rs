@@ -1,9 +1,11 @@
 //! What the fault's guard has against a start: budgets of customers and of people, and what nobody could watch.
 
-use daybreak_model::limits::RUN_DURATION_MAX;
-use daybreak_model::{Guard, GuardPolicy, Key, Slo};
+use std::collections::BTreeSet;
 
-use super::checks::refusal;
+use daybreak_model::limits::RUN_DURATION_MAX;
+use daybreak_model::{DrawBy, Guard, GuardPolicy, Key, RunId, Slo};
+
+use super::checks::{JUST_STARTED, refusal};
 use super::{Facts, PRODUCTION, Refusal, RefusalCode, Warning, WarningCode};
 use crate::budget::{State, Status};
 use crate::evidence::resilience::{Plan, treated_needed};
@@ -11,7 +13,7 @@ use crate::people::PeopleState;
 use crate::span::after;
 
 /// What is known of what a fault's guard names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GuardFacts<'a> {
     /// The SLO; none where there is none of that key.
     pub slo: Option<&'a Slo>,
@@ -27,6 +29,10 @@ pub struct GuardFacts<'a> {
     pub arms_reported: bool,
     /// Whether a shadow run on the point has run its course.
     pub shadow_done: bool,
+    /// The services that are roots of the SLO's requests: those with a live client that counts outcomes for it.
+    pub roots: BTreeSet<&'a str>,
+    /// The active runs that count the same requests, and strike.
+    pub sharing: Vec<RunId>,
     /// Requests per second that could be eligible; none where that is not known.
     pub eligible_per_second: Option<f64>,
 }
@@ -42,7 +48,7 @@ pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
         return vec![refusal(RefusalCode::InsufficientData, sentence, "ask again")];
     };
     let mut all = people(facts, policy, guard);
-    all.extend(telemetry(policy, guard));
+    all.extend(telemetry(facts, policy, guard));
     all.extend(budget(facts, policy, guard));
     all.extend(shadow_first(facts, guard));
     all
@@ -71,7 +77,7 @@ fn people(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Ve
 }
 
 /// What cannot be seen cannot be guarded; that is never waived.
-fn telemetry(policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
+fn telemetry(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
     let slo = &policy.slo;
     let Some(status) = guard.budget.filter(|_| guard.slo.is_some()) else {
         let sentence = format!("the SLO `{slo}` is not there, so nothing says what users feel");
@@ -79,14 +85,7 @@ fn telemetry(policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
     };
     let mut all = Vec::new();
     if !guard.arms_reported {
-        let operation = guard.slo.map(|slo| slo.sli.operation.as_str()).unwrap_or_default();
-        all.push(refusal(
-            RefusalCode::NoArms,
-            format!(
-                "no live client counts what its requests of `{operation}` come to, so the arms could not be told apart"
-            ),
-            "open a scope around the root's requests: the SDK's middleware does",
-        ));
+        all.push(no_arms(facts, guard));
     }
     if !guard.fresh {
         let sentence = format!("the source of the SLO `{slo}` has brought nothing that can be read lately");
@@ -100,6 +99,26 @@ fn telemetry(policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
         all.push(refusal(RefusalCode::InsufficientData, sentence, "wait for traffic, or send some"));
     }
     all
+}
+
+fn no_arms(facts: &Facts<'_>, guard: &GuardFacts<'_>) -> Refusal {
+    let operation = guard.slo.map(|slo| slo.sli.operation.as_str()).unwrap_or_default();
+    let hearing = facts.hearing_until();
+    let (sentence, clears) = match hearing {
+        Some(_) => (
+            format!(
+                "no client has told this server yet what its requests of `{operation}` come to; it has just started"
+            ),
+            JUST_STARTED,
+        ),
+        None => (
+            format!(
+                "no live client counts what its requests of `{operation}` come to, so the arms could not be told apart"
+            ),
+            "open a scope around the root's requests: the SDK's middleware does",
+        ),
+    };
+    Refusal { clears_at: hearing, ..refusal(RefusalCode::NoArms, sentence, clears) }
 }
 
 fn budget(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
@@ -120,20 +139,20 @@ fn budget(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Ve
         all.push(refusal(RefusalCode::Burning, sentence, "mend what burns it; then wait until it does no more"));
     }
     let own = if facts.start.shadow { 0.0 } else { policy.max_spend.ratio() };
-    let left = status.remaining_after(guard.reserved + own);
+    let (Some(now), Some(left)) = (status.remaining, status.remaining_after(guard.reserved + own)) else { return all };
     // What is below a hundred-thousandth is rounding.
     if status.state != State::InsufficientData && left + 1e-5 < policy.min_budget.ratio() {
-        all.push(low(slo, status, guard.reserved, own, policy));
+        all.push(low(slo, now, guard.reserved, own, policy));
     }
     all
 }
 
-fn low(slo: &Key, status: &Status, reserved: f64, own: f64, policy: &GuardPolicy) -> Refusal {
+fn low(slo: &Key, left: f64, reserved: f64, own: f64, policy: &GuardPolicy) -> Refusal {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let sentence = format!(
         "{} of the error budget of `{slo}` are left; {} are set aside for active runs and {} for this one, and {} must be left \
          after that",
-        percent(status.remaining),
+        percent(left),
         percent(reserved),
         percent(own),
         policy.min_budget
@@ -160,29 +179,55 @@ fn shadow_first(facts: &Facts<'_>, guard: &GuardFacts<'_>) -> Option<Refusal> {
 /// Too little traffic for a verdict in that time.
 pub(super) fn cannot_conclude(facts: &Facts<'_>) -> Option<Warning> {
     let (Guard::Policy(policy), Some(guard)) = (&facts.fault.guard, &facts.guard) else { return None };
-    let (status, rate) = (guard.budget?, guard.eligible_per_second?);
+    let status = guard.budget?;
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
     let base_rate = if status.total == 0 { 0.0 } else { status.bad as f64 / status.total as f64 };
     let rho = facts.start.percentage(facts.fault).ratio();
     if rho <= 0.0 || facts.start.shadow {
         return None;
     }
+    let warning = |sentence| Some(Warning { code: WarningCode::CannotConclude, sentence });
+    let sticky = matches!(facts.fault.by, DrawBy::Attribute(_));
+    if sticky && is_ramped(facts) {
+        let sentence = "a ramp moves keys from control to treated: the run may find harm, but cannot show resilience";
+        return warning(sentence.to_owned());
+    }
     let odds = if rho < 1.0 { rho / (1.0 - rho) } else { 0.0 };
     let needed = treated_needed(&Plan { base_rate, odds, struck_share: 1.0, harm: policy.harm.ratio() });
-    let treated = rate * rho * facts.start.duration(facts.fault).to_duration().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    let (units, treated) = match facts.keys.filter(|_| sticky) {
+        Some(keys) => ("keys", keys.distinct as f64 * rho),
+        None => ("requests", guard.eligible_per_second? * treated_seconds(facts)),
+    };
     #[expect(clippy::cast_precision_loss, reason = "a forecast")]
     let enough = needed.is_some_and(|needed| treated >= needed as f64);
-    (!enough).then(|| {
-        let needs = needed.map_or_else(|| "more than there could be".to_owned(), |needed| format!("about {needed}"));
-        Warning {
-            code: WarningCode::CannotConclude,
-            sentence: format!(
-                "about {treated:.0} requests would be treated, and to rule out harm of {} takes {needs}: the run may find harm, \
-                 but will hardly show resilience",
-                policy.harm
-            ),
-        }
-    })
+    if enough {
+        return None;
+    }
+    let needs = needed.map_or_else(|| "more than there could be".to_owned(), |needed| format!("about {needed}"));
+    warning(format!(
+        "about {treated:.0} {units} would be treated, and to rule out harm of {} takes {needs}: the run may find harm, but will \
+         hardly show resilience",
+        policy.harm
+    ))
+}
+
+fn is_ramped(facts: &Facts<'_>) -> bool {
+    let asked = facts.start.percentage(facts.fault);
+    facts.fault.ramp.steps().first().is_some_and(|step| step.percentage < asked)
+}
+
+/// The seconds of the run, each weighed by the share that it treats: a ramp treats less at first.
+fn treated_seconds(facts: &Facts<'_>) -> f64 {
+    let asked = facts.start.percentage(facts.fault);
+    let mut left = facts.start.duration(facts.fault).to_duration().as_secs_f64();
+    let mut sum = 0.0;
+    for step in facts.fault.ramp.steps().iter().take_while(|step| step.percentage < asked) {
+        let length = step.length.to_duration().as_secs_f64().min(left);
+        sum += length * step.percentage.ratio();
+        left -= length;
+    }
+    sum + left * asked.ratio()
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@ mod checks;
 mod guard;
 mod refusal;
 mod sticky;
+mod warnings;
+
+use std::collections::BTreeSet;
 
 use daybreak_model::{Fault, Hours, Key, Millis, Percentage, RunId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::blast_radius::Share;
 use crate::clients::{FaultPoint, KeysSeen};
@@ -16,6 +19,9 @@ pub use refusal::{Refusal, RefusalCode, Warning, WarningCode};
 
 /// The environment in which `guard: none` is refused.
 pub const PRODUCTION: &str = "production";
+
+/// So long after a server's start its clients may not have told yet what they know: they do with their first reports.
+pub const HEARING: SignedDuration = SignedDuration::from_secs(30);
 
 /// What admission needs to know. Control fills it from one state of the server.
 #[derive(Clone, Debug)]
@@ -32,6 +38,10 @@ pub struct Facts<'a> {
     pub fault: &'a Fault,
     /// The calendar that the fault names; none where there is none, which refuses.
     pub hours: Option<&'a Hours>,
+    /// The segments that no fault touches.
+    pub protect: &'a BTreeSet<Key>,
+    /// When clients could first report to this server.
+    pub listening_since: Timestamp,
     /// What was asked for.
     pub start: Start<'a>,
     /// Why everything is halted, if it is; empty where nobody said why.
@@ -39,6 +49,8 @@ pub struct Facts<'a> {
     /// What the live clients report of the fault's point:
     /// [`fault_point`](crate::clients::fault_point).
     pub point: FaultPoint,
+    /// The point that live clients know whose name is nearest, where none knows this one.
+    pub near_point: Option<Key>,
     /// What is known of the values of the attribute that the fault draws by; none where nobody counts them.
     pub keys: Option<KeysSeen>,
     /// What the run would touch, beside the active runs: [`shares`](crate::blast_radius::shares), for the
@@ -101,6 +113,14 @@ impl Start<'_> {
     }
 }
 
+impl Facts<'_> {
+    /// Until when clients may not have told yet what they know, where that is still to come.
+    fn hearing_until(&self) -> Option<Timestamp> {
+        let until = self.listening_since.checked_add(HEARING).ok()?;
+        (self.now < until).then_some(until)
+    }
+}
+
 impl Admission {
     /// Whether the run may start.
     #[must_use]
@@ -126,7 +146,7 @@ pub fn admit(facts: &Facts<'_>) -> Admission {
         duration: facts.start.duration(facts.fault),
         refusals,
         waived,
-        warnings: checks::warnings(facts),
+        warnings: warnings::warnings(facts),
     }
 }
 

@@ -94,6 +94,14 @@ codes! {
         CannotConclude = "cannot_conclude",
         /// Some passes happen outside of a request, and are never struck.
         Unscoped = "unscoped",
+        /// A point behind the root, where requests are looked at again: it needs their context.
+        NeedsContext = "needs_context",
+        /// Another active run counts the same requests.
+        SharesOutcomes = "shares_outcomes",
+        /// The run may spend one bad request at most.
+        FirstBadEnds = "first_bad_ends",
+        /// An active run treats requests, and strikes none of them.
+        StrikesNobody = "strikes_nobody",
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::{DrawBy, Guard, GuardPolicy};
 
@@ -12,6 +12,8 @@ fn point() -> FaultPoint {
     FaultPoint { clients: 1, permitting: 1, passes: 10, unscoped: 0, services: BTreeMap::new() }
 }
 
+static NOBODY: BTreeSet<Key> = BTreeSet::new();
+
 fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
     Facts {
         now: at(0),
@@ -20,9 +22,12 @@ fn facts<'a>(fault: &'a Fault, hours: Option<&'a Hours>) -> Facts<'a> {
         max_blast_radius: LIMIT_DEFAULT,
         fault,
         hours,
+        protect: &NOBODY,
+        listening_since: at(-86_400),
         start: Start::default(),
         halted: None,
         point: point(),
+        near_point: None,
         keys: None,
         shares: Vec::new(),
         busy: Vec::new(),
@@ -164,6 +169,8 @@ fn invariant_5_no_start_without_a_client_that_can_be_struck() {
     let code = RefusalCode::NoClients;
     check(&with(0, 0), code, "no live client knows the fault point `payment.gateway`", "fault-points", None, false);
     check(&with(3, 0), code, "3 live clients know", "DAYBREAK_FAULTS", None, false);
+    let mistyped = Facts { near_point: Key::new("payments.gateway").ok(), ..with(0, 0) };
+    check(&mistyped, code, "did you mean `payments.gateway`?", "mend the fault's `point`", None, false);
 }
 
 /// A sticky run's limits are measured by keys.
@@ -199,29 +206,15 @@ fn invariant_4_no_start_beyond_the_blast_radius() {
     let with = |shares: &[Share]| Facts { shares: shares.to_vec(), ..facts(&plain, Some(&day)) };
     let code = RefusalCode::BlastRadius;
     assert!(admit(&with(&[share(0.5, 0.05, 0.0)])).is_admitted());
-    let sentence = "runs may touch 5% of a service's requests; shop POST /checkout: 4.000% asked for, 2.000% used by other runs \
-                    (up to 40.000% of them pass the point)";
-    check(&with(&[share(0.4, 0.04, 0.02)]), code, sentence, "ask for 7.500% or less", None, true);
-    check(
-        &with(&[share(1.0, 0.06, 0.0)]),
-        code,
-        "under 1000 requests in 15 minutes",
-        "ask for 5.000% or less",
-        None,
-        true,
-    );
-    check(&with(&[share(1.0, 0.2, 0.0)]), code, "20.000% asked for", "5.000%", None, true);
-    check(&with(&[share(1.0, 0.2, 0.001)]), code, "20.000% asked for", "4.900%", None, false);
-    check(&with(&[share(1.0, 0.01, 0.05)]), code, "5.000% used by other runs", "wait until the other runs", None, true);
+    let sentence = "runs may touch 5% of a service's requests; shop POST /checkout: 4% asked for, 2% used by other runs \
+                    (up to 40% of them pass the point)";
+    check(&with(&[share(0.4, 0.04, 0.02)]), code, sentence, "ask for 7.5% or less", None, true);
+    check(&with(&[share(1.0, 0.06, 0.0)]), code, "under 1000 requests in 15 minutes", "ask for 5% or less", None, true);
+    check(&with(&[share(1.0, 0.2, 0.0)]), code, "20% asked for", "5%", None, true);
+    check(&with(&[share(1.0, 0.2, 0.001)]), code, "20% asked for", "4.9%", None, false);
+    check(&with(&[share(1.0, 0.01, 0.05)]), code, "5% used by other runs", "wait until the other runs", None, true);
     // The worst place decides, and all are named.
-    check(
-        &with(&[share(1.0, 0.21, 0.0), share(0.5, 0.06, 0.0)]),
-        code,
-        "; shop POST /checkout: 6.000%",
-        "5.000%",
-        None,
-        false,
-    );
+    check(&with(&[share(1.0, 0.21, 0.0), share(0.5, 0.06, 0.0)]), code, "; shop POST /checkout: 6%", "5%", None, false);
     let open = Facts { max_blast_radius: Percentage::FULL, ..with(&[share(1.0, 1.0, 0.0)]) };
     assert!(admit(&open).is_admitted());
 }

@@ -1,6 +1,6 @@
 //! While runs are active: what they strike, against what was asked for and against the limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::{Arm, Percentage, RunId};
 
@@ -53,18 +53,61 @@ pub fn exceeding(active: &[(&Run, &RunCounts)], limit: Percentage) -> BTreeMap<R
     exceeding
 }
 
+/// What was struck in one stage, or in all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    treated: u64,
+    eligible: u64,
+    struck: u64,
+    /// So many of the eligible requests were asked for.
+    asked: f64,
+}
+
+impl Asked {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            treated: self.treated.saturating_add(other.treated),
+            eligible: self.eligible.saturating_add(other.eligible),
+            struck: self.struck.saturating_add(other.struck),
+            asked: self.asked + other.asked,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    fn is_exceeded(self) -> bool {
+        self.treated >= TREATED_MIN && self.struck as f64 > self.asked * 1.5
+    }
+
+    fn sentence(self, asked: &str) -> String {
+        let Self { struck, eligible, .. } = self;
+        let share = 100.0 * ratio(struck, eligible);
+        format!("{struck} of {eligible} eligible requests were struck: {share:.3} %, where {asked} was asked for")
+    }
+}
+
+/// Each stage is held against its own share; and all together against what they asked for together, since a short stage
+/// treats too few to say anything by itself.
 fn more_than_asked(run: &Run, counts: &RunCounts) -> Option<String> {
-    let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
-    let eligible = treated.requests.saturating_add(control.requests);
-    let struck = treated.struck.saturating_add(control.struck);
-    let share = ratio(struck, eligible);
-    (treated.requests >= TREATED_MIN && share > run.percentage.ratio() * 1.5).then(|| {
-        format!(
-            "{struck} of {eligible} eligible requests were struck: {:.3} %, where {} was asked for",
-            100.0 * share,
-            run.percentage
-        )
-    })
+    let counted = counts.stages(&BTreeSet::new(), false);
+    let of = |stage: u32| {
+        let arm = |arm| counted.get(&(stage, arm)).copied().unwrap_or_default();
+        let (treated, control) = (arm(Arm::Treated), arm(Arm::Control));
+        let eligible = treated.requests.saturating_add(control.requests);
+        let struck = treated.struck.saturating_add(control.struck);
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+        let asked = run.percentage_of(stage).ratio() * eligible as f64;
+        Asked { treated: treated.requests, eligible, struck, asked }
+    };
+    let stages: BTreeSet<u32> = counted.keys().map(|(stage, _)| *stage).collect();
+    let each: Vec<(u32, Asked)> = stages.into_iter().map(|stage| (stage, of(stage))).collect();
+    if let Some((stage, one)) = each.iter().find(|(_, one)| one.is_exceeded()) {
+        let ramped = if run.ramp.is_empty() { String::new() } else { format!(" in stage {stage}") };
+        return Some(one.sentence(&run.percentage_of(*stage).to_string()) + &ramped);
+    }
+    let all = each.iter().fold(Asked::default(), |sum, (_, one)| sum.plus(*one));
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2⁵³")]
+    let mean = || format!("{:.3} % over all stages", 100.0 * all.asked / all.eligible.max(1) as f64);
+    all.is_exceeded().then(|| all.sentence(&mean()))
 }
 
 /// The runs that have struck, by place.

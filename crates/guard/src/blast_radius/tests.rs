@@ -1,4 +1,4 @@
-use daybreak_model::wire::{Report, RunSpec};
+use daybreak_model::wire::{ArmCounts, Report, RunSpec};
 use proptest::prelude::*;
 
 use daybreak_model::{Arm, RunId};
@@ -7,6 +7,7 @@ use super::*;
 use crate::admission::RefusalCode;
 use crate::clients::{Clients, RunCounts};
 use crate::fixtures::{RUN, arm, at, key, percentage, run, spec, traffic_report};
+use crate::run::Stage;
 
 fn reach(share: &str) -> Reach {
     Reach::new(&spec(), percentage(share))
@@ -147,6 +148,43 @@ fn invariant_4_a_run_that_strikes_more_than_asked_is_noticed() {
     // Where that was waived up to 20 %, that is the limit.
     check(&waived, &counts(2_000, 200, 200, 200), None);
     check(&waived, &counts(600, 200, 200, 200), Some("the limit is 20%"));
+}
+
+/// Each stage of a ramp asked for its own share.
+#[test]
+fn invariant_4_each_stage_is_held_against_its_own_share() {
+    let stage = |share: &str, until: i64| Stage { percentage: percentage(share), until: at(until) };
+    let ramped = Run { ramp: vec![stage("1%", 60), stage("2%", 120)], stage: 2, percentage: percentage("4%"), ..run() };
+    // Treated (all of them struck) and control of each stage, and what is said.
+    type Case = ([(u64, u64); 3], Option<&'static str>);
+    let cases: [Case; 7] = [
+        ([(300, 29_700), (600, 29_400), (1_200, 28_800)], None),
+        (
+            [(400, 19_600), (0, 0), (0, 0)],
+            Some("400 of 20000 eligible requests were struck: 2.000 %, where 1% was asked"),
+        ),
+        ([(400, 19_600), (0, 0), (4_000, 96_000)], Some("in stage 0")),
+        ([(200, 19_800), (700, 19_300), (800, 19_200)], Some("where 2% was asked for in stage 1")),
+        ([(200, 19_800), (500, 19_500), (1_400, 18_600)], Some("where 4% was asked for in stage 2")),
+        // None treats enough to say anything by itself; together they do.
+        ([(100, 4_900), (150, 3_850), (0, 0)], Some("over all stages")),
+        ([(60, 4_940), (100, 3_900), (50, 1_200)], None),
+    ];
+    for (stages, expected) in cases {
+        let mut arms = Vec::new();
+        for (number, (treated, control)) in (0..).zip(stages) {
+            arms.push(ArmCounts { stage: number, ..arm(Arm::Treated, treated, treated) });
+            arms.push(ArmCounts { stage: number, ..arm(Arm::Control, control, 0) });
+        }
+        let requests = 1_000_000;
+        let mut clients = Clients::default();
+        clients.open_run(RUN);
+        clients.report(&Report { arms, ..traffic_report(1, 1, requests, requests) }, at(0)).unwrap();
+        let counts = clients.close_run(RUN).unwrap();
+        let found = exceeding(&[(&ramped, &counts)], percentage("100%")).remove(&ramped.id);
+        assert_eq!(found.is_some(), expected.is_some(), "{stages:?}: {found:?}");
+        assert!(found.clone().unwrap_or_default().contains(expected.unwrap_or_default()), "{stages:?}: {found:?}");
+    }
 }
 
 #[test]

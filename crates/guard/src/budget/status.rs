@@ -42,7 +42,8 @@ pub struct Status {
     /// How many of these requests might be bad: (1 − objective) · total.
     pub allowed: f64,
     /// The share of the budget that is left: 1 − bad / allowed. 1 is all of it; below 0 more was spent than there was.
-    pub remaining: f64,
+    /// `None` without requests: then there is no budget of which anything could be left.
+    pub remaining: Option<f64>,
     /// The alerts of which any makes it burning, with their burn rates.
     pub alerts: Vec<AlertStatus>,
     /// When nothing will be left if it goes on as in the last 6 hours; `None` where the budget lasts.
@@ -104,7 +105,7 @@ impl Status {
         #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 are of no concern")]
         let (total, bad) = (counts.total() as f64, counts.bad as f64);
         let allowed = budget_ratio(definition.objective) * total;
-        let remaining = if allowed > 0.0 { 1.0 - bad / allowed } else { 1.0 };
+        let remaining = (allowed > 0.0).then(|| 1.0 - bad / allowed);
         let alerts: Vec<_> = PAGING.iter().map(|alert| alert.status(series, definition, now)).collect();
         let mut status = Self {
             objective: definition.objective,
@@ -125,7 +126,7 @@ impl Status {
     }
 
     fn state(&self) -> State {
-        if self.allowed >= 1.0 && self.remaining <= 0.0 {
+        if self.allowed >= 1.0 && self.remaining.is_some_and(|left| left <= 0.0) {
             State::Spent
         } else if self.is_burning() {
             State::Burning
@@ -144,14 +145,11 @@ impl Status {
     fn exhausted_at(&self, begun: i64, now: Timestamp) -> Option<Timestamp> {
         let burn = self.alerts.iter().map(|alert| alert.long).max_by_key(|burn| burn.window)?;
         let rate = burn.rate.filter(|rate| *rate > 1.0)?;
-        if self.remaining <= 0.0 || self.state == State::InsufficientData {
-            return None;
-        }
+        let remaining = self.remaining.filter(|left| *left > 0.0 && self.state != State::InsufficientData)?;
         let period = period(self.window);
         let filled = now.as_second().saturating_sub(begun);
         let fills = self.window == Window::Month || filled < period - Resolution::Hour.seconds();
-        let seconds =
-            if fills { filled as f64 * self.remaining / (rate - 1.0) } else { period as f64 * self.remaining / rate };
+        let seconds = if fills { filled as f64 * remaining / (rate - 1.0) } else { period as f64 * remaining / rate };
         let at = now.checked_add(SignedDuration::from_secs(seconds as i64)).ok()?;
         (self.window != Window::Month || at < next_month(now)).then_some(at)
     }
@@ -162,10 +160,11 @@ impl Status {
         self.alerts.iter().any(|alert| alert.firing)
     }
 
-    /// The share of the budget that is left once this share of it is set aside: below 0 where it is not there.
+    /// The share of the budget that is left once this share of it is set aside: below 0 where it is not there, and none
+    /// where nothing was counted.
     #[must_use]
-    pub fn remaining_after(&self, reserved: f64) -> f64 {
-        self.remaining - reserved
+    pub fn remaining_after(&self, reserved: f64) -> Option<f64> {
+        self.remaining.map(|left| left - reserved)
     }
 }
 

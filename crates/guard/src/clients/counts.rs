@@ -219,6 +219,12 @@ impl RunCounts {
         self.latencies.get(&arm)
     }
 
+    /// The clients that counted anything: when they last told of it, and whether all of its requests are settled there.
+    pub(super) fn tellings(&self) -> impl Iterator<Item = (InstanceId, Option<Timestamp>, bool)> + '_ {
+        let settled = |part: &ClientPart| part.arms().all(|(_, totals)| totals.open() == 0);
+        self.clients.iter().map(move |(client, part)| (*client, part.last_told, settled(part)))
+    }
+
     /// The clients that counted anything.
     pub fn clients(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.clients.keys().copied()
@@ -276,6 +282,7 @@ impl RunCounts {
     ) {
         self.keys.take_in(counted);
         let part = self.clients.entry(client.client).or_default();
+        part.last_told = Some(now);
         let mut latest: BTreeMap<ArmKey, ArmTotals> = BTreeMap::new();
         let mut rows = Vec::with_capacity(counted.len());
         for row in counted {

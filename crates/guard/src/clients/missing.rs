@@ -23,8 +23,13 @@ pub(super) struct Told {
 impl Told {
     /// It has counted so many by now.
     fn counted(&mut self, counted: u64, now: Timestamp) {
-        let still = self.missing.filter(|(then, _)| self.came < *then);
-        self.missing = still.or_else(|| (self.came < counted).then_some((counted, now)));
+        self.missing = self.still_missing().or_else(|| (self.came < counted).then_some((counted, now)));
+    }
+
+    /// What is still missing of what it had counted. Its arms may come without another word of how much there is, where
+    /// the run has ended at the client.
+    fn still_missing(&self) -> Option<(u64, Timestamp)> {
+        self.missing.filter(|(then, _)| self.came < *then)
     }
 
     /// Nothing will come any more.
@@ -60,7 +65,7 @@ impl RunCounts {
     #[must_use]
     pub fn missing_since(&self, silent: &BTreeSet<InstanceId>) -> Option<Timestamp> {
         let speaking = self.behind.difference(silent).filter_map(|client| self.told(*client));
-        speaking.filter_map(|told| Some(told.missing?.1)).min()
+        speaking.filter_map(|told| Some(told.still_missing()?.1)).min()
     }
 }
 
@@ -120,6 +125,9 @@ mod tests {
             assert_eq!(missing(&clients, second), expected, "at {second} s");
         }
         assert_eq!(missing(&clients, 19), None, "who is silent is lost, and counted as that");
+        let late = Report { counted: Default::default(), ..says(2, 2, 0, Some(5)) };
+        clients.report(&late, at(20)).unwrap();
+        assert_eq!(missing(&clients, 20), None, "what comes late has come");
     }
 
     proptest! {

@@ -13,6 +13,7 @@ mod point_keys;
 mod points;
 mod run_keys;
 mod slos;
+mod through;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

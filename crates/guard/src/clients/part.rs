@@ -29,6 +29,8 @@ pub(super) struct ClientPart {
     /// Arms whose latencies are kept.
     with_latencies: usize,
     pub(super) last_struck: Option<Timestamp>,
+    /// When arms of it last came.
+    pub(super) last_told: Option<Timestamp>,
     pub(super) told: Told,
 }
 

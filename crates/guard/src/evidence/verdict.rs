@@ -48,6 +48,8 @@ pub enum Because {
     StickyRamp,
     /// More keys were bad than are counted.
     KeysFull,
+    /// Clients that had struck went silent: nobody knows what became of them.
+    ClientsLost,
     /// More requests are needed.
     TooFewRequests {
         /// So many treated ones, about, at the present rate of bad requests and if there is no harm.
@@ -192,6 +194,9 @@ impl fmt::Display for Because {
                 "keys moved from control to treated as the run was ramped; run it without a ramp to show resilience",
             ),
             Self::KeysFull => f.write_str("more keys had a bad outcome than are counted, so nothing rules harm out"),
+            Self::ClientsLost => f.write_str(
+                "clients that had struck went silent; as long as nobody knows why, that may be the fault's doing",
+            ),
             Self::TooFewRequests { treated } => {
                 write!(f, "about {treated} more treated requests are needed if the fault does no harm")
             }

@@ -47,6 +47,27 @@ fn what_passed_a_point() {
 }
 
 #[test]
+fn a_rate_is_since_traffic_began() {
+    let gateway = key("payment.gateway");
+    // So many requests a second, of which a half pass the point, from this second until that; and what that is per second.
+    let cases =
+        [(0, 60, 60, 50.0), (0, 15, 15, 25.0), (0, 900, 900, 50.0), (0, 2_000, 2_000, 50.0), (0, 60, 1_000, 0.0)];
+    for (from, until, now, expected) in cases {
+        let (mut traffic, mut everywhere) = (Traffic::default(), Traffic::default());
+        for second in from..until {
+            traffic.add_requests("shop", "POST /checkout", 100, at(second));
+            traffic.add_passed("shop", &gateway, "POST /checkout", 50, at(second));
+            everywhere.add_requests("shop", "POST /checkout", 50, at(second));
+        }
+        for traffic in [&traffic, &everywhere] {
+            let rate = traffic.eligible_per_second("shop", &gateway, "POST /checkout", at(now)).unwrap();
+            assert!((rate - expected).abs() <= 0.04 * expected, "{from}..{until} at {now}: {rate}");
+        }
+    }
+    assert_eq!(Traffic::default().eligible_per_second("shop", &gateway, "POST /checkout", at(0)), None);
+}
+
+#[test]
 fn invariant_5_what_could_not_be_counted_makes_shares_unknown() {
     let mut traffic = Traffic::default();
     for n in 0..=WINDOWS_MAX {

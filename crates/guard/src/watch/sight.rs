@@ -24,6 +24,8 @@ pub struct Sight {
     pub budget: Option<BudgetSight>,
     /// Pages of its guard's on-call since it started.
     pub pages: usize,
+    /// Whether its last requests are through.
+    pub over: bool,
     arms: Arms,
     /// None where they are the same.
     requests: Option<Arms>,
@@ -66,6 +68,7 @@ impl Sight {
             missing_since: counts.and_then(|counts| counts.missing_since(silent)),
             budget: None,
             pages: 0,
+            over,
             arms,
             requests,
         }

@@ -5,11 +5,16 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod capped;
 mod cell;
 mod cells;
 mod counting;
 mod judge;
+mod keyed;
 mod scenario;
+mod served;
+mod shadow;
+mod told;
 
 use std::path::PathBuf;
 
@@ -69,6 +74,32 @@ fn bounds_cover() {
         cell.at_most("a rate's interval missed", 0.10);
         if !cell.name.starts_with("no harm") {
             cell.at_most("resilient", 0.05);
+        }
+    }
+}
+
+#[test]
+fn as_the_server_counts() {
+    for cell in simulate("served", served::served) {
+        if cell.name.contains("no harm") {
+            cell.at_most("aborted", 0.01);
+        }
+        cell.at_most("upper missed", 0.05);
+        cell.at_most("upper missed in the end", 0.05);
+        if cell.name.contains("δ = ") {
+            cell.at_most("resilient", 0.05);
+            cell.at_most("resilient in the end", 0.05);
+        }
+    }
+}
+
+#[test]
+fn what_a_shadow_run_sees() {
+    for cell in simulate("shadow", served::shadow) {
+        if cell.name.starts_with("nothing") {
+            cell.at_most("10⁶ requests", 0.011);
+        } else {
+            assert!(cell.shares["10⁶ requests"] >= 0.99, "{cell:?}");
         }
     }
 }

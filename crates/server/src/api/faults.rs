@@ -3,12 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use daybreak_control::{Control, Reached, StartRequest, Started, Stopped};
+use daybreak_control::{Control, StartRequest};
 use daybreak_model::Kind;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::reason::{self, Said, StopQuery, Warned};
+use super::reason::{Said, StopQuery, WithReached};
 use super::{Because, NoQuery, Wait, resources, switch};
 use crate::answer;
 use crate::body::Command;
@@ -47,15 +47,6 @@ pub struct StartQuery {
     reason: Option<String>,
     /// Answer once every live client has heard of the run, or after this time, 30 s at most: `2s`.
     wait: Option<String>,
-}
-
-/// What a start or a stop did, and how far it has come where that was asked for.
-#[derive(Serialize)]
-struct WithReached<T> {
-    #[serde(flatten)]
-    done: T,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reached: Option<Reached>,
 }
 
 /// Start a run.
@@ -102,7 +93,7 @@ pub(crate) async fn start(
     let reached = wait.reached(&control, started.position).await;
     let mut response = HttpResponse::build(StatusCode::CREATED);
     response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id)));
-    Ok(answer::finish(&mut response, &WithReached::<Started> { done: started, reached }))
+    Ok(answer::finish(&mut response, &WithReached { done: started, reached }))
 }
 
 /// Stop the runs of a fault. Where none is active, nothing changes. It acts before it reads the body; a body that is no
@@ -122,13 +113,8 @@ pub(crate) async fn stop(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let mut said = Said::default();
-    let why = async {
-        said = reason::read(request.query_string(), body).await;
-        said.reason.take()
-    };
-    let done: Stopped = control.stop_first(&key, caller.actor(None), why).await?;
-    let reached = said.wait.reached(&control, done.position).await;
-    Ok(answer::ok(&Warned { answer: WithReached { done, reached }, warnings: said.warnings }))
+    let answer = control.stop_first(&key, caller.actor(None), said.hear(&request, body)).await?;
+    Ok(said.of_stop(&control, answer).await)
 }
 
 /// When Daybreak starts the fault by itself, and what became of the last time.

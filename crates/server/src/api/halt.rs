@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
-use super::reason::{self, HaltQuery, Said, Warned};
+use super::reason::{HaltQuery, Said, Warned};
 use super::{Because, NoQuery};
 use crate::answer;
 use crate::body::Command;
@@ -34,10 +34,7 @@ pub(crate) async fn halt(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let mut said = Said::default();
-    let why = async {
-        said = reason::read(request.query_string(), body).await;
-        said.reason.take()
-    };
+    let why = said.hear(&request, body);
     let HaltView { changed, ended, .. } = control.halt_first(caller.actor(None), why).await?;
     let halt = said.wait.confirmed(&control).await;
     Ok(answer::ok(&Warned { answer: HaltView { changed, ended, ..halt }, warnings: said.warnings }))

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod documents;
 pub mod events;
 pub mod faults;
+pub mod files;
 pub mod flags;
 pub mod halt;
 pub mod health;

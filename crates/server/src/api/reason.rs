@@ -2,11 +2,14 @@
 //! it speaks against the deed: that is a warning.
 
 use actix_web::web::{Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use daybreak_control::{Control, Reached, Stopped};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{Because, Wait};
+use crate::answer;
 use crate::body;
 use crate::limits::{COMMAND_BYTES_MAX, REASON_LENGTH_MAX, REASON_WAIT};
 
@@ -18,6 +21,15 @@ pub(super) struct Warned<T> {
     /// What was not understood, and did not matter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) warnings: Vec<String>,
+}
+
+/// What a start or a stop did, and how far it has come where that was asked for.
+#[derive(Serialize)]
+pub(super) struct WithReached<T> {
+    #[serde(flatten)]
+    pub(super) done: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reached: Option<Reached>,
 }
 
 /// How to halt.
@@ -49,6 +61,18 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// Reads what a request says: its reason, if it has one. The deed comes before.
+    pub(super) async fn hear(&mut self, request: &HttpRequest, body: Payload) -> Option<String> {
+        *self = read(request.query_string(), body).await;
+        self.reason.take()
+    }
+
+    /// The answer to a stop, with what its request had wrong.
+    pub(super) async fn of_stop(self, control: &Control, done: Stopped) -> HttpResponse {
+        let reached = self.wait.reached(control, done.position).await;
+        answer::ok(&Warned { answer: WithReached { done, reached }, warnings: self.warnings })
+    }
+
     /// Notes what was not understood.
     pub(super) fn warn(&mut self, warning: &str) {
         self.warnings.push(format!("it is done; but {warning}"));
@@ -56,7 +80,7 @@ impl Said {
 }
 
 /// Reads a reason out of a body, or else out of a query: `{"reason": "…"}`, and any other text as it is.
-pub(super) async fn read(query: &str, mut body: Payload) -> Said {
+async fn read(query: &str, mut body: Payload) -> Said {
     let mut said = Said::default();
     match Query::<HaltQuery>::from_query(query).map(Query::into_inner) {
         Ok(HaltQuery { reason, wait }) => {

@@ -1,13 +1,15 @@
 //! Runs: what is being broken, and what was.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use daybreak_control::{Control, EVENTS_PAGE_MAX, EventFilter, EventOrder};
 use daybreak_model::RunId;
 use serde::Serialize;
 use serde_json::json;
 
-use super::NoQuery;
+use super::reason::{Said, StopQuery};
+use super::{Because, NoQuery};
 use crate::answer;
+use crate::caller::Caller;
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 use crate::report::html;
@@ -76,6 +78,31 @@ pub(crate) async fn report(
     let events: Vec<_> = events.iter().map(|event| json!(event)).collect();
     let page = html(&run, &events, control.state().environment());
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").insert_header(POLICY).body(page))
+}
+
+/// Stop one run. Where it has ended, nothing changes. It acts before it reads the body; a body that is no
+/// `{"reason": "…"}` is a reason as it is.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = String, Path, description = "16 hexadecimal digits"), StopQuery),
+    request_body(content = Because, description = "Optional"),
+    responses(
+        (status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped")),
+        (status = 404, description = "There is no such run"),
+    ),
+)]
+#[post("/api/v1/runs/{id}/stop")]
+pub(crate) async fn stop(
+    control: web::Data<Control>,
+    caller: Caller,
+    id: web::Path<String>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = identified(&id)?;
+    let mut said = Said::default();
+    let answer = control.stop_run_first(id, caller.actor(None), said.hear(&request, body)).await?;
+    Ok(said.of_stop(&control, answer).await)
 }
 
 fn identified(id: &str) -> Result<RunId, Problem> {

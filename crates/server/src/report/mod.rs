@@ -2,10 +2,8 @@
 //! from elsewhere, plots as inline SVG; and everything that anybody wrote is text in it.
 
 mod escape;
-mod numbers;
 mod plot;
 mod plots;
-mod seen;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -15,8 +13,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use crate::readable::{Evidence, Seen};
 use escape::Text;
-use seen::{Event, Evidence, Seen};
 
 /// How the page looks; light, dark and on paper.
 const STYLE: &str = include_str!("style.css");
@@ -26,7 +24,8 @@ const STYLE: &str = include_str!("style.css");
 #[must_use]
 pub fn html(run: &Json, events: &[Json], environment: &str) -> String {
     let seen: Seen = serde_json::from_value(run.clone()).unwrap_or_default();
-    let events: Vec<Event> = events.iter().filter_map(|event| serde_json::from_value(event.clone()).ok()).collect();
+    let events: Vec<tables::Event> =
+        events.iter().filter_map(|event| serde_json::from_value(event.clone()).ok()).collect();
     let nothing = Evidence::default();
     let evidence = seen.evidence.as_ref().unwrap_or(&nothing);
     let mut page = format!(
@@ -83,7 +82,7 @@ fn head(page: &mut String, seen: &Seen, evidence: &Evidence, environment: &str) 
         let _ = writeln!(page, "<blockquote><span class=\"dim\">believed:</span> {}</blockquote>", Text(hypothesis));
     }
     for warning in &seen.warnings {
-        let _ = writeln!(page, "<p class=\"inconclusive\">{}</p>", Text(warning));
+        let _ = writeln!(page, "<p class=\"inconclusive\">{}</p>", Text(&warning.sentence));
     }
 }
 

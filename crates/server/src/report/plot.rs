@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::escape::Text;
-use super::numbers::short;
+use crate::readable::{e_value, short};
 
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 200.0;
+const HEIGHT: f64 = 206.0;
 /// Room for the labels of the axes.
 const LEFT: f64 = 56.0;
-const BOTTOM: f64 = 22.0;
+const BOTTOM: f64 = 28.0;
 const TOP: f64 = 8.0;
 const RIGHT: f64 = 10.0;
 
@@ -82,14 +82,10 @@ pub(super) fn svg(plot: &Plot<'_>) -> String {
     }
     if let Some((level, name)) = plot.level {
         let y = scale.y(level);
-        let right = WIDTH - RIGHT;
+        let (left, right) = (LEFT + 4.0, WIDTH - RIGHT);
         let _ = write!(svg, "<line class=\"level\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
         let above = if y - 4.0 < TOP + 8.0 { y + 11.0 } else { y - 4.0 };
-        let _ = writeln!(
-            svg,
-            "<text class=\"level\" text-anchor=\"end\" x=\"{right}\" y=\"{above:.1}\">{}</text>",
-            Text(name)
-        );
+        let _ = writeln!(svg, "<text class=\"level\" x=\"{left}\" y=\"{above:.1}\">{}</text>", Text(name));
     }
     for line in &plot.lines {
         let points = line.points.iter().filter(|(_, value)| value.is_finite());
@@ -111,8 +107,7 @@ fn axes(svg: &mut String, plot: &Plot<'_>, scale: &Scale) {
     for value in ticks(plot, scale) {
         let y = scale.y(value);
         let label = match plot.log {
-            true if (0.0..4.0).contains(&value) => short(10_f64.powf(value)),
-            true => format!("10^{value:.0}"),
+            true => e_value(value * std::f64::consts::LN_10),
             false => format!("{}{}", short(value), plot.unit),
         };
         let _ =
@@ -122,7 +117,11 @@ fn axes(svg: &mut String, plot: &Plot<'_>, scale: &Scale) {
     }
     for quarter in 0..=4_u8 {
         let at = scale.length * f64::from(quarter) / 4.0;
-        let anchor = if quarter == 4 { "end" } else { "middle" };
+        let anchor = match quarter {
+            0 => "start",
+            4 => "end",
+            _ => "middle",
+        };
         let label = if scale.length >= 600.0 { format!("{} min", short(at / 60.0)) } else { format!("{at:.0} s") };
         let (x, y) = (scale.x(at), HEIGHT - 6.0);
         let _ = writeln!(svg, "<text text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y}\">{label}</text>");
@@ -133,7 +132,8 @@ fn axes(svg: &mut String, plot: &Plot<'_>, scale: &Scale) {
 fn ticks(plot: &Plot<'_>, scale: &Scale) -> Vec<f64> {
     let rough = (scale.high - scale.low) / 4.0;
     let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough);
+    let factors: &[f64] = if plot.log { &[1.0, 2.0, 3.0, 5.0, 10.0] } else { &[1.0, 2.0, 5.0, 10.0] };
+    let step = factors.iter().map(|factor| factor * power).find(|step| *step >= rough);
     let step = step.unwrap_or(rough);
     let step = if plot.log { step.ceil().max(1.0) } else { step };
     let first = (scale.low / step).ceil();

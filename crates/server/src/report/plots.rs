@@ -3,7 +3,7 @@
 use daybreak_model::Percentage;
 
 use super::plot::{Line, Plot, svg};
-use super::seen::{Evidence, Moment, Seen};
+use crate::readable::{Evidence, Moment, Seen};
 
 /// The e-value that ends a run, as its logarithm to the base 10.
 const ENDS_AT: f64 = 2.0;
@@ -13,8 +13,9 @@ pub(super) fn all(page: &mut String, seen: &Seen, evidence: &Evidence) {
     if evidence.timeline.len() < 2 {
         return;
     }
-    let last = evidence.timeline.last().map_or(0.0, |moment| seen.seconds(moment.at));
-    let length = last.max(1.0);
+    // What is known only after the run's end stands at its end: the run is no longer than it was.
+    let last = evidence.timeline.last().map(|moment| moment.at);
+    let length = seen.ended_at.or(last).map_or(0.0, |at| seen.seconds(at)).max(1.0);
     let begun = |(until, share)| (seen.seconds(until), share);
     let untils = seen.ramp.iter().map(|stage| stage.until);
     let shares = seen.ramp.iter().skip(1).map(|stage| stage.percentage.clone()).chain([seen.percentage.clone()]);
@@ -28,7 +29,7 @@ pub(super) fn all(page: &mut String, seen: &Seen, evidence: &Evidence) {
         Line { name: "treated", class: "treated", points: points(&|moment| Some(100.0 * moment.treated.bad_rate())) },
         Line { name: "control", class: "control", points: points(&|moment| Some(100.0 * moment.control.bad_rate())) },
     ];
-    page.push_str(&plot("Bad requests so far", " %", bad.into(), None, false));
+    page.push_str(&plot("Bad requests so far", "%", bad.into(), None, false));
     let e_value = points(&|moment| Some(moment.harm_ln_e / std::f64::consts::LN_10));
     let e_value = vec![Line { name: "e-value", class: "treated", points: e_value }];
     page.push_str(&plot("E-value of harm", "", e_value, Some((ENDS_AT, "100 ends the run")), true));
@@ -37,7 +38,7 @@ pub(super) fn all(page: &mut String, seen: &Seen, evidence: &Evidence) {
         let tolerated = seen.tolerated.parse::<Percentage>().ok();
         let level = tolerated.map(|tolerated| (100.0 * tolerated.ratio(), "tolerated"));
         let upper = vec![Line { name: "harm", class: "treated", points: upper }];
-        page.push_str(&plot("Harm to struck requests, at most", " %", upper, level, false));
+        page.push_str(&plot("Harm to struck requests, at most", "%", upper, level, false));
     }
     page.push_str("</section>\n");
 }

@@ -3,23 +3,30 @@
 use std::fmt::{Display, Write};
 
 use daybreak_model::Millis;
+use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::escape::Text;
 use super::moment;
-use super::numbers::{percent, share, short};
-use super::seen::{Arm, Event, Evidence, Seen};
-use crate::readable::{Bounds, Latency};
+use crate::readable::{Arm, Bounds, Evidence, Latency, Seen, percent, short};
+
+/// A line of the log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event {
+    at: Timestamp,
+    kind: String,
+    actor: Option<String>,
+    reason: Option<String>,
+}
 
 /// What was done, how it ended, and what it cost.
 pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
-    page.push_str("<section><h2>The run</h2><table>\n");
-    let treats = match &seen.operation {
-        Some(operation) => format!("{} of the eligible requests of {operation}", seen.percentage),
-        None => format!("{} of the eligible requests", seen.percentage),
-    };
-    row(page, "treated", treats);
+    page.push_str("<section><h2>The run</h2><table class=\"facts\">\n");
+    let of = seen.operation.as_ref().map(|operation| format!(" of {operation}")).unwrap_or_default();
+    row(page, "treated", format!("{} of the eligible requests{of}", shares(seen)));
     let to = seen.host.as_ref().map(|host| format!(", calls to {host}")).unwrap_or_default();
-    row(page, if seen.shadow { "would strike" } else { "struck" }, format!("{}{to}: {}", seen.point, seen.effect));
+    row(page, if seen.shadow { "would strike" } else { "struck" }, format!("{}{to}: {}", seen.point, seen.effect()));
     let by = |name: &Option<String>| name.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
     row(page, "started", format!("{}{}", moment(seen.started_at), by(&seen.started_by)));
     row(page, "ended", ended(seen, &by(&seen.ended_by)));
@@ -32,7 +39,7 @@ pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
         row(page, "budget spent", format!("{} bad requests of {} that it could spend", spent.bad, short(spent.max)));
     }
     let (treated, reached) = (evidence.treated, evidence.reached);
-    let struck = percent(share(treated.struck, treated.requests));
+    let struck = percent(treated.struck_share());
     row(page, "requests struck", format!("{} of {} treated ({struck})", treated.struck, treated.requests));
     row(page, "clients reached", reached);
     if let Some(harm) = evidence.harm {
@@ -40,21 +47,34 @@ pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
         let tolerated = &seen.tolerated;
         row(page, "harm", format!("{lower} to {upper} of struck requests, about {estimate}; {tolerated} is tolerated"));
     }
-    row(page, "e-value of harm", format!("{}; at 100 a run is ended", e_value(evidence.harm_ln_e)));
-    if let Some(needed) =
-        evidence.treated_needed.filter(|needed| *needed > 0 && seen.verdict.as_deref() != Some("harmful"))
-    {
+    row(page, "e-value of harm", format!("{}; at 100 a run is ended", evidence.e_value()));
+    if let Some(needed) = evidence.still_needed() {
         row(page, "for a verdict", format!("about {needed} treated requests more, if there is no harm"));
     }
     page.push_str("</table></section>\n");
+}
+
+/// The share that is treated, stage by stage: `1% for 5m, then 2%`.
+fn shares(seen: &Seen) -> String {
+    let mut from = seen.started_at;
+    let mut text = String::new();
+    for stage in &seen.ramp {
+        text += &format!("{} for {}, then ", stage.percentage, between(from, stage.until));
+        from = stage.until;
+    }
+    text + &seen.percentage
+}
+
+/// The time from one moment to another, to the second.
+fn between(from: Timestamp, to: Timestamp) -> Millis {
+    Millis::from_secs(u64::try_from(to.duration_since(from).as_secs()).unwrap_or_default())
 }
 
 fn ended(seen: &Seen, by: &str) -> String {
     let (Some(ended), Some(at)) = (&seen.ended, seen.ended_at) else {
         return format!("it goes on until {} at the latest", moment(seen.ends_at));
     };
-    let length = at.duration_since(seen.started_at).as_secs();
-    let length = Millis::from_secs(u64::try_from(length).unwrap_or_default());
+    let length = between(seen.started_at, at);
     let reason = seen.end_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{ended}{by} after {length}{reason}")
 }
@@ -73,7 +93,7 @@ pub(super) fn arms(page: &mut String, evidence: &Evidence) {
     add("requests", &|arm| arm.requests.to_string());
     add("success rate", &|arm| match arm.requests {
         0 => "none".to_owned(),
-        requests => percent(1.0 - share(arm.bad, requests)),
+        _ => percent(arm.good_share()),
     });
     add("between", &|arm| format!("{} and {}", percent(1.0 - arm.rate.upper), percent(1.0 - arm.rate.lower)));
     add("failed", &|arm| arm.error.to_string());
@@ -82,8 +102,8 @@ pub(super) fn arms(page: &mut String, evidence: &Evidence) {
     let latencies = [evidence.latency.treated, evidence.latency.control];
     let quantiles: Quantiles = [
         ("half within", |latency| (latency.p50_ms, latency.p50_bounds_ms)),
-        ("90 % within", |latency| (latency.p90_ms, latency.p90_bounds_ms)),
-        ("99 % within", |latency| (latency.p99_ms, latency.p99_bounds_ms)),
+        ("90% within", |latency| (latency.p90_ms, latency.p90_bounds_ms)),
+        ("99% within", |latency| (latency.p99_ms, latency.p99_bounds_ms)),
     ];
     for (name, of) in quantiles {
         let told = |latency: Latency| {
@@ -95,7 +115,7 @@ pub(super) fn arms(page: &mut String, evidence: &Evidence) {
         let _ = writeln!(page, "<tr><th>{name}</th><td>{treated}</td><td>{control}</td></tr>");
     }
     page.push_str(
-        "</table><p class=\"dim\">The intervals hold at every look at once, each with 95 %. \
+        "</table><p class=\"dim\">The intervals hold at every look at once, each with 95%. \
          Times are to the head of the response.</p></section>\n",
     );
 }
@@ -105,7 +125,7 @@ pub(super) fn events(page: &mut String, events: &[Event]) {
     if events.is_empty() {
         return;
     }
-    page.push_str("<section><h2>Events</h2><table>\n");
+    page.push_str("<section><h2>Events</h2><table class=\"facts\">\n");
     for event in events {
         let actor = event.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
         let reason = event.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -116,8 +136,4 @@ pub(super) fn events(page: &mut String, events: &[Event]) {
 
 fn row(page: &mut String, name: &str, what: impl Display) {
     let _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", Text(name), Text(what));
-}
-
-fn e_value(ln: f64) -> String {
-    if ln < 10_000_f64.ln() { short(ln.exp()) } else { format!("10^{:.0}", ln / std::f64::consts::LN_10) }
 }

@@ -153,6 +153,7 @@ async fn every_operation_answers_as_described() {
     seen.extend(ofrep_not_modified(&server).await);
     seen.extend(webhook_test(&server).await);
     seen.extend(pagerduty(&server).await);
+    seen.extend(files(&server).await);
     seen.extend(tokens_and_restore(&server).await);
     let described = OPERATIONS.iter().flat_map(|(path, method, operation)| {
         let statuses = operation["responses"].as_object().unwrap().keys().filter(|status| status.as_str() < "400");
@@ -181,6 +182,22 @@ async fn webhook_test(server: &Server) -> Option<(String, String, String)> {
     server.post("/api/v1/webhooks/other/test", "").await.expect_problem(404, "not_found", "other");
     server.get("/api/v1/webhooks").await.expect(200);
     Some(("/api/v1/webhooks/{name}/test".to_owned(), "POST".to_owned(), "200".to_owned()))
+}
+
+/// A folder that says what is served.
+async fn files(server: &Server) -> Option<(String, String, String)> {
+    const PATH: &str = "/api/v1/files/apply";
+    server.post(PATH, "").await.expect_problem(404, "not_found", "--flags DIR");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("flags.yaml"), "flags: { filed: { default: on } }").unwrap();
+    let _watch = server.shared.control().watch_files(folder.path().to_owned()).await.unwrap();
+    std::fs::write(folder.path().join("flags.yaml"), "flags: { filed: { default: off } }").unwrap();
+    server.post(&format!("{PATH}?reason=now"), "").await.expect(200);
+    std::fs::write(folder.path().join("flags.yaml"), "flags: { filed: { default: 3 } }").unwrap();
+    server.post(PATH, "").await.expect_problem(422, "invalid", "a name is expected");
+    std::fs::remove_file(folder.path().join("flags.yaml")).unwrap();
+    server.post(PATH, "").await.expect_problem(404, "not_found", "holds no document");
+    Some((PATH.to_owned(), "POST".to_owned(), "200".to_owned()))
 }
 
 /// An event that is signed as PagerDuty does.
@@ -243,7 +260,7 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 41] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 42] = [
         ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
@@ -265,6 +282,7 @@ fn requests() -> Vec<Request> {
         ("GET", "/api/v1/flags/layout/life?after=7d", &[], "", 200),
         ("GET", "/api/v1/stale-flags?after=0s", &[], "", 200),
         ("POST", "/api/v1/faults/slow/stop?wait=1ms", &[], "", 200),
+        ("POST", "/api/v1/runs/{run}/stop?wait=1ms", &[], "", 200),
         ("GET", "/api/v1/faults/slow/schedule", &[], "", 200),
         ("GET", "/api/v1/runs/{run}", &[], "", 200),
         ("PUT", "/api/v1/halt", &[], r#"{"reason": "smoke"}"#, 200),

@@ -116,7 +116,8 @@ pub(super) fn open(
     let file = folder.file();
     if folder.staged().exists() {
         let kept = restore::put_in_place(folder).map_err(|why| OpenError::Folder { path: folder.staged(), why })?;
-        tracing::info!(?kept, "a restored backup took the store's place");
+        let kept = kept.as_deref().map(|kept| kept.display().to_string());
+        tracing::info!(kept, "a restored backup took the store's place");
     }
     match fs::metadata(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, id, disk)?,

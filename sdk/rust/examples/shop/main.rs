@@ -21,6 +21,7 @@ mod queue;
 mod searches;
 mod strikes;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
@@ -106,7 +107,8 @@ struct Search {
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
     // The shop's own HTTP client needs one; another may be there already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();

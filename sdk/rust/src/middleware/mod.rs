@@ -4,6 +4,8 @@
 pub mod actix;
 #[cfg(any(feature = "actix", feature = "tower"))]
 mod body;
+#[cfg(feature = "tower")]
+mod grpc;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 #[cfg(feature = "tower")]

@@ -31,7 +31,7 @@ use crate::{Context, InjectedFault, Point};
 /// Opens a scope around each request: `DaybreakLayer::new(client.faults())`.
 ///
 /// Health checks, WebSockets, event streams, and requests that ask for it with `Daybreak-Fault: off`, are never
-/// struck. An injected error is answered with its status and an empty body. No tower service can break a
+/// struck. What a gRPC response came to is read off its `grpc-status`. An injected error is answered with its status and an empty body. No tower service can break a
 /// connection, so an abort is answered with 503 and `Connection: close`.
 #[derive(Clone)]
 pub struct DaybreakLayer {
@@ -125,8 +125,9 @@ where
             };
             match open.scope().clone().instrument(inside).await {
                 Ok(response) => {
-                    let status = response.status().as_u16();
-                    Ok(response.map(|body| Body::of_tower(body, open, status, head_only)))
+                    let (head, body) = response.into_parts();
+                    let body = Body::of_tower(body, open, &head, head_only);
+                    Ok(Response::from_parts(head, body))
                 }
                 Err(error) => {
                     open.end(Outcome::Failure);

@@ -28,8 +28,8 @@ use parking_lot::Mutex;
 pub(crate) use draws::Draws;
 pub use eligible::{EXEMPT_AGENTS, HEALTH_PATHS, OFF_HEADER};
 pub(crate) use here::{knows_near_pass, near, note_first_near_pass};
-pub use outcome::Outcome;
 pub(crate) use outcome::{Ended, Judgement};
+pub use outcome::{HasOutcome, Outcome};
 pub use root::{OpenScope, RootRequest};
 
 use here::Here;

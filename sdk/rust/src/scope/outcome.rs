@@ -16,6 +16,36 @@ pub enum Outcome {
     Failure,
 }
 
+/// What tells by itself what a request came to: for [`Faults::request`](crate::faults::Faults::request).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell what a request came to",
+    note = "say how to read it off the output, with `request_with`; or return a `Result`, `()` or an `Outcome`"
+)]
+pub trait HasOutcome {
+    /// What the request came to.
+    fn outcome(&self) -> Outcome;
+}
+
+/// It was done.
+impl HasOutcome for () {
+    fn outcome(&self) -> Outcome {
+        Outcome::Success
+    }
+}
+
+/// An error is a failure.
+impl<T, E> HasOutcome for Result<T, E> {
+    fn outcome(&self) -> Outcome {
+        if self.is_ok() { Outcome::Success } else { Outcome::Failure }
+    }
+}
+
+impl HasOutcome for Outcome {
+    fn outcome(&self) -> Outcome {
+        *self
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {

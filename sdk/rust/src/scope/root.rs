@@ -7,7 +7,7 @@ use std::time::Duration;
 use daybreak_model::wire::{Baggage, UnreadableBaggage};
 use daybreak_model::{Context, DrawKey};
 
-use super::{Ended, Inner, Outcome, Scope, eligible};
+use super::{Ended, HasOutcome, Inner, Outcome, Scope, eligible};
 use crate::faults::{Faults, OpenRequest, Settings};
 
 /// A request as it arrives, for [`Faults::open`].
@@ -157,13 +157,16 @@ impl Faults {
         OpenScope { scope, root: Some(root) }
     }
 
-    /// Runs a future as one request of this operation, which succeeds by being ready. Inside another request it is
-    /// part of that one.
-    pub async fn request<F: Future>(&self, operation: &str, context: Context, future: F) -> F::Output {
-        self.request_with(operation, context, future, |_| Outcome::Success).await
+    /// Runs a future as one request of this operation. One that is ready with an error has failed; with `Ok` or `()`, it
+    /// has succeeded. Inside another request it is part of that one.
+    pub async fn request<F>(&self, operation: &str, context: Context, future: F) -> F::Output
+    where
+        F: Future<Output: HasOutcome>,
+    {
+        self.request_with(operation, context, future, HasOutcome::outcome).await
     }
 
-    /// As [`Faults::request`], with what it came to read off its output.
+    /// As [`Faults::request`], for any output: with what the request came to read off it.
     pub async fn request_with<F: Future>(
         &self,
         operation: &str,
@@ -194,11 +197,12 @@ mod tests {
         let inner = || async { Scope::current().map(|scope| (scope.draw_key(), scope.operation().to_owned())) };
         let outer = async {
             let own = inner().await;
-            let nested = faults.request("inner", Context::default(), inner()).await;
+            let nested = faults.request_with("inner", Context::default(), inner(), |_| Outcome::Success).await;
             let spawned = Scope::current().map(|scope| tokio::spawn(scope.instrument(inner())));
             (own, nested, spawned.unwrap().await.unwrap())
         };
-        let (own, nested, spawned) = faults.request("outer", Context::default(), outer).await;
+        let (own, nested, spawned) =
+            faults.request_with("outer", Context::default(), outer, |_| Outcome::Success).await;
         assert_eq!(own.as_ref().map(|(_, operation)| operation.as_str()), Some("outer"));
         assert_eq!((&own, &own), (&nested, &spawned));
         assert_eq!(faults.operations().counts().keys().collect::<Vec<_>>(), ["outer"]);

@@ -202,8 +202,37 @@ async fn a_run_without_eligible_requests_warns() {
     assert!(warnings(99, 0).is_empty());
     let found = warnings(150, 0).pop().unwrap();
     let words = ["of 150 root requests", "`payment.gateway`", "`when` held for none", "(`vip`)"];
-    assert!(words.iter().all(|word| found.contains(word)), "{found}");
+    assert_eq!(found.code.as_str(), "strikes_nobody");
+    assert!(words.iter().all(|word| found.sentence.contains(word)), "{found:?}");
     assert!(warnings(200, 1).is_empty());
+}
+
+/// So does one that treats requests and strikes none of them for long.
+#[tokio::test]
+async fn a_run_that_treats_and_never_strikes_warns() {
+    // Seconds since its start, treated and struck requests, whether it is a shadow run; and whether it warns.
+    let cases = [
+        (30, 20, 0, false, true),
+        (29, 500, 0, false, false),
+        (300, 19, 0, false, false),
+        (300, 500, 1, false, false),
+        (300, 500, 0, true, false),
+    ];
+    for (seconds, treated, struck, shadow, expected) in cases {
+        let bench = Bench::new().await;
+        let mut client = TestClient::new(1);
+        client.report(&bench.control);
+        let request = StartRequest { shadow, ..StartRequest::default() };
+        let id = bench.control.start("gateway-slow", request, Actor::default()).await.unwrap().run.id;
+        bench.clock.advance(Duration::from_secs(seconds));
+        client.report.arms = vec![arm(id, Arm::Treated, treated, struck), arm(id, Arm::Control, 99 * treated, 0)];
+        client.report(&bench.control);
+        let warnings = bench.control.run(id).unwrap().warnings;
+        assert_eq!(!warnings.is_empty(), expected, "{seconds} {treated} {struck} {shadow}: {warnings:?}");
+        let words = ["treated, and none was struck", "`payment.gateway`", "`when` does not hold", "(`vip`)", "lease"];
+        let said = warnings.iter().all(|found| words.iter().all(|word| found.sentence.contains(word)));
+        assert!(said, "{warnings:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Guarded runs: admitted by budgets and people, watched, ended, and concluded.
 
-use daybreak_guard::admission::RefusalCode::{Burning, InsufficientData, NoArms, PeopleBudget, ShadowFirst};
+use daybreak_guard::admission::RefusalCode::{Burning, InsufficientData, NoArms, NoClients, PeopleBudget, ShadowFirst};
 use daybreak_model::wire::{ArmCounts, Metric, SloCounts};
 use daybreak_model::{Arm, RunId};
 use serde_json::Value;
@@ -22,9 +22,9 @@ faults:
 "#;
 
 /// A shop whose customers check out: its client counts what comes of it.
-struct Shop {
-    bench: Bench,
-    client: TestClient,
+pub(super) struct Shop {
+    pub(super) bench: Bench,
+    pub(super) client: TestClient,
     settled: u64,
     failed: u64,
     /// Requests and failed ones of each arm, by run.
@@ -33,7 +33,7 @@ struct Shop {
 
 impl Shop {
     /// Open for a while, so that its SLO has something to say.
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let bench = Bench::with(Options::new("test")).await;
         let sources = vec![daybreak_document::Source::new("on_call.yaml", ON_CALL)];
         bench.control.apply(sources, crate::ApplyOptions::default(), Actor::default()).await.unwrap();
@@ -46,12 +46,12 @@ impl Shop {
         shop
     }
 
-    fn control(&self) -> &Control {
+    pub(super) fn control(&self) -> &Control {
         &self.bench.control
     }
 
     /// So many seconds of so many treated and other requests, of which so many fail.
-    async fn serve(&mut self, seconds: u64, requests: [u64; 2], failed: [u64; 2]) {
+    pub(super) async fn serve(&mut self, seconds: u64, requests: [u64; 2], failed: [u64; 2]) {
         for _ in 0..seconds {
             self.settled += requests.iter().sum::<u64>();
             self.failed += failed.iter().sum::<u64>();
@@ -75,7 +75,7 @@ impl Shop {
         }
     }
 
-    async fn start(&mut self, shadow: bool) -> Result<RunId, Vec<daybreak_guard::admission::RefusalCode>> {
+    pub(super) async fn start(&mut self, shadow: bool) -> Result<RunId, Vec<daybreak_guard::admission::RefusalCode>> {
         let request = StartRequest { shadow, ..StartRequest::default() };
         let started = self.control().start("guarded", request, Actor::named("ada")).await;
         let run = started.map_err(|refusal| codes(&refusal))?.run.id;
@@ -84,7 +84,7 @@ impl Shop {
     }
 
     /// A shadow run that has run its course.
-    async fn shadow(&mut self) -> RunId {
+    pub(super) async fn shadow(&mut self) -> RunId {
         let run = self.start(true).await.unwrap();
         self.serve(90, [1, 99], [0, 0]).await;
         self.control().stop("guarded", Actor::default()).await.unwrap();
@@ -92,7 +92,7 @@ impl Shop {
         run
     }
 
-    fn view(&self, run: RunId) -> RunView {
+    pub(super) fn view(&self, run: RunId) -> RunView {
         self.control().run(run).unwrap()
     }
 
@@ -121,7 +121,7 @@ fn arms((run, requests, bad): &(RunId, [u64; 2], [u64; 2])) -> Vec<ArmCounts> {
     vec![side(Arm::Treated, 0), side(Arm::Control, 1)]
 }
 
-fn verdict(view: &RunView) -> Option<&str> {
+pub(super) fn verdict(view: &RunView) -> Option<&str> {
     view.verdict.as_ref().and_then(Value::as_str)
 }
 
@@ -132,6 +132,55 @@ async fn invariant_5_what_cannot_be_seen_is_not_started() {
     client.report(&bench.control);
     let refused = codes(&bench.start("guarded").await.unwrap_err());
     assert_eq!(refused, [InsufficientData, NoArms, ShadowFirst]);
+}
+
+/// Clients tell again what they know within some seconds of a restart.
+#[tokio::test]
+async fn right_after_a_restart_a_refusal_says_when_to_ask_again() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    shop.control().keep_counts().await;
+    let bench = shop.bench.restarted().await;
+    let refused = async || match bench.start("guarded").await.unwrap_err() {
+        crate::Refusal::NotAdmitted { refusals, after, .. } => {
+            (refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>(), after.map(|after| after.get()))
+        }
+        other => panic!("{other}"),
+    };
+    assert_eq!(refused().await, (vec![NoArms, NoClients], Some(30_000)));
+    bench.clock.advance(std::time::Duration::from_secs(12));
+    TestClient::new(2).report(&bench.control);
+    assert_eq!(refused().await, (vec![NoArms], Some(18_000)));
+    bench.clock.advance(std::time::Duration::from_secs(18));
+    TestClient::new(3).report(&bench.control);
+    assert_eq!(refused().await, (vec![NoArms], None), "it is no matter of waiting any more");
+}
+
+/// A forecast counts each request once, at its root, and since traffic began.
+#[tokio::test]
+async fn a_forecast_counts_requests_once() {
+    let mut shop = Shop::open().await;
+    shop.shadow().await;
+    // Behind the shop there is a service that has the point, too, and passes each request on.
+    let mut behind = TestClient::new(9);
+    "gateway".clone_into(&mut behind.report.service);
+    shop.serve(60, [0, 20], [0, 0]).await;
+    let treated = async |shop: &Shop| {
+        let request = StartRequest { dry_run: true, ..StartRequest::default() };
+        let started = shop.control().start("guarded", request, Actor::default()).await.unwrap();
+        let found = started.warnings.into_iter().find(|warning| warning.code.as_str() == "cannot_conclude").unwrap();
+        found.sentence.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let alone = treated(&shop).await;
+    for sequence in 1..=60 {
+        for counts in behind.report.operations.values_mut() {
+            counts.requests = 100 * sequence;
+        }
+        behind.report(shop.control());
+        shop.serve(1, [0, 20], [0, 0]).await;
+    }
+    let both = treated(&shop).await;
+    assert!(both.abs_diff(alone) * 5 <= alone, "{alone} before the other service was there, {both} with it");
 }
 
 #[tokio::test]

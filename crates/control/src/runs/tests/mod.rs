@@ -2,6 +2,7 @@
 
 mod end;
 mod guarded;
+mod kept;
 mod lease;
 mod reported;
 mod start;

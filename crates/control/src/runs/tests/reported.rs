@@ -33,6 +33,7 @@ fn report(bench: &Bench, client: &mut TestClient, run: RunId, struck: u64) {
         latency: BTreeMap::new(),
         keys: None,
     };
+    client.report.operations.get_mut("POST /checkout").unwrap().requests = 10_000;
     client.report.arms = vec![arm(Arm::Treated, 200, struck), arm(Arm::Control, 9_800, 0)];
     client.report(&bench.control);
 }
@@ -77,6 +78,6 @@ async fn a_report_of_no_active_run_is_not_looked_at() {
     assert!(!bench.control.inner.due.lock().is_looking());
     report(&bench, &mut client, run, 100);
     assert!(bench.control.inner.due.lock().is_looking());
-    tokio::time::sleep(LOOK_EVERY).await;
+    tokio::time::sleep(LOOK_EVERY + MILLISECOND).await;
     assert!(!bench.control.inner.due.lock().is_looking(), "nor does anybody look on");
 }

@@ -6,12 +6,26 @@ use daybreak_model::wire::{ArmCounts, ArmKeys, Metric, PointKeys, SketchWanted};
 use daybreak_model::{Arm, KeyHash, RunId};
 
 use super::codes;
+use super::guarded::Shop;
 use crate::testing::{Bench, TestClient};
 use crate::{Actor, StartRequest};
 
 const STICKY: &str = r#"
 faults:
   sticky: { point: stock, percentage: 5%, by: account, effect: { abort: true }, hours: always, guard: none, max_duration: 5m }
+"#;
+
+/// The guarded fault of [`Shop`], drawing by an attribute.
+const GUARDED: &str = r#"
+faults:
+  guarded:
+    point: payment.gateway
+    percentage: 1%
+    by: account
+    effect: { abort: true }
+    hours: always
+    guard: { slo: checkout, min_budget: 20% }
+    max_duration: 30m
 "#;
 
 fn hash(number: u64) -> KeyHash {
@@ -103,4 +117,22 @@ async fn keys_count_once_over_all_processes() {
         ((7.into(), 7.into()), (40.into(), 40.into())),
         "{evidence}"
     );
+}
+
+/// A budget is made of requests, whatever the arms are made of.
+#[tokio::test]
+async fn what_a_sticky_run_spends_is_told_in_requests() {
+    let mut shop = Shop::open().await;
+    let sources = vec![Source::new("sticky.yaml", GUARDED)];
+    shop.control().apply(sources, crate::ApplyOptions::default(), Actor::default()).await.unwrap();
+    let control = shop.control().clone();
+    let wanted = shop.client.report(&control).sketches;
+    shop.client.report.keys = vec![accounts(&wanted[0], 20_000, 1)];
+    shop.serve(1, [0, 50], [0, 0]).await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    shop.serve(5, [10, 90], [1, 0]).await;
+    let evidence = shop.view(run).evidence.unwrap();
+    // The run was granted with the report of its first second; the clients have told of no keys.
+    assert_eq!((&evidence["spent"]["bad"], &evidence["treated"]["bad"]), (&4.into(), &0.into()), "{evidence}");
 }

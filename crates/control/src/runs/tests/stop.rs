@@ -49,6 +49,29 @@ async fn invariant_3_stop_waits_for_nothing() {
     assert_eq!(events.iter().filter(|event| event.event.kind == "run.ended").count(), 1);
 }
 
+/// One run is stopped by its id, with its reason; what has ended stays as it ended, and what is none is refused.
+#[tokio::test]
+async fn a_run_is_stopped_by_its_id() {
+    let bench = Bench::new().await;
+    TestClient::new(1).report(&bench.control);
+    let id = bench.start("gateway-slow").await.unwrap().run.id;
+    let stop = |id, reason: &str| {
+        let reason = Some(reason.to_owned());
+        bench.control.stop_run_first(id, Actor::named("ada"), std::future::ready(reason))
+    };
+    let other = "00c0ffee00c0ffee".parse().unwrap();
+    assert_eq!(stop(other, "").await.unwrap_err().code(), "not_found");
+    assert!(bench.control.run(id).unwrap().active);
+    let stopped = stop(id, "seen enough").await.unwrap();
+    assert_eq!((stopped.changed, stopped.ended), (true, vec![id]));
+    let run = bench.control.run(id).unwrap();
+    assert_eq!(run.ended.map(|ended| ended.to_string()).as_deref(), Some("stopped"));
+    assert_eq!((run.ended_by.as_deref(), run.end_reason.as_deref()), (Some("ada"), Some("seen enough")));
+    let again = stop(id, "again").await.unwrap();
+    assert_eq!((again.changed, again.ended.len()), (false, 0));
+    assert_eq!(bench.control.run(id).unwrap().end_reason.as_deref(), Some("seen enough"));
+}
+
 /// Invariant 3: nor does it wait for readers, however many clients they look at, nor for reports and the guard's
 /// tick behind those. Whoever looks at the clients holds their lock: here somebody never lets go of it.
 #[tokio::test]

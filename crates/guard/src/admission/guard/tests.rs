@@ -1,13 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use daybreak_model::{Fault, Hours, Millis, OnCall};
+use daybreak_model::{Condition, Fault, Hours, Millis, OnCall, Ramp};
+
+use jiff::Timestamp;
 
 use super::*;
-use crate::admission::{Start, admit};
+use crate::admission::{Admission, Start, admit};
 use crate::blast_radius::LIMIT_DEFAULT;
 use crate::budget::Budgets;
-use crate::clients::FaultPoint;
-use crate::fixtures::{at, day, fault, key, policy, slo};
+use crate::clients::{FaultPoint, KeysSeen, PointInService};
+use crate::fixtures::{at, day, fault, key, percentage, policy, slo};
 use crate::people::{Page, People, Repeat, Source, Urgency};
 
 /// Everything that a guard can name, and what stands against nothing.
@@ -18,6 +20,10 @@ struct Bench {
     on_call: OnCall,
     budgets: Budgets,
     people: People,
+    protect: BTreeSet<Key>,
+    /// Services that have the point.
+    services: Vec<&'static str>,
+    keys: Option<KeysSeen>,
 }
 
 impl Bench {
@@ -38,6 +44,9 @@ impl Bench {
             on_call,
             budgets: Budgets::default(),
             people: People::default(),
+            protect: BTreeSet::new(),
+            services: vec!["shop"],
+            keys: None,
         };
         bench.count(100_000, 10);
         bench
@@ -67,6 +76,12 @@ impl Bench {
         start: Start<'_>,
         change: impl FnOnce(&mut GuardFacts<'_>),
     ) -> (Vec<&'static str>, Vec<&'static str>) {
+        let admission = self.admit(start, at(-86_400), change);
+        let codes = admission.refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+        (codes, admission.warnings.iter().map(|warning| warning.code.as_str()).collect())
+    }
+
+    fn admit(&self, start: Start<'_>, since: Timestamp, change: impl FnOnce(&mut GuardFacts<'_>)) -> Admission {
         let budget = self.budgets.status(&key("checkout"), &self.slo, at(0));
         let people = self.people.state(&key("payments"), &self.on_call, &self.day, at(0));
         let mut guard = GuardFacts {
@@ -77,28 +92,32 @@ impl Bench {
             people: Some(&people),
             arms_reported: true,
             shadow_done: true,
+            roots: ["shop"].into(),
+            sharing: Vec::new(),
             eligible_per_second: Some(1_000.0),
         };
         change(&mut guard);
-        let point = FaultPoint { clients: 1, permitting: 1, passes: 10, unscoped: 0, services: BTreeMap::new() };
-        let admission = admit(&Facts {
+        let services = self.services.iter().map(|service| ((*service).to_owned(), PointInService::default()));
+        let point = FaultPoint { clients: 1, permitting: 1, passes: 10, unscoped: 0, services: services.collect() };
+        admit(&Facts {
             now: at(0),
             environment: PRODUCTION,
             max_run: Millis::from_secs(3_600),
             max_blast_radius: LIMIT_DEFAULT,
             fault: &self.fault,
             hours: Some(&self.day),
+            protect: &self.protect,
+            listening_since: since,
             start,
             halted: None,
-            keys: None,
+            keys: self.keys,
             point,
+            near_point: None,
             shares: Vec::new(),
             busy: Vec::new(),
             last_ended_at: None,
             guard: Some(guard),
-        });
-        let codes = admission.refusals.iter().map(|refusal| refusal.code.as_str()).collect();
-        (codes, admission.warnings.iter().map(|warning| warning.code.as_str()).collect())
+        })
     }
 
     fn refused(&self, change: impl FnOnce(&mut GuardFacts<'_>)) -> Vec<&'static str> {
@@ -181,8 +200,84 @@ fn a_shadow_run_needs_no_shadow_run_and_spends_nothing() {
 
 #[test]
 fn too_little_traffic_for_a_verdict_deserves_a_word() {
-    let warned = |rate| Bench::new().codes(Start::default(), |guard| guard.eligible_per_second = Some(rate)).1;
+    let warned = |fault: Fault, rate: f64, keys: Option<u64>| {
+        let keys = keys.map(|distinct| KeysSeen { distinct, requests: distinct, heaviest: 1 });
+        let bench = Bench { fault: Fault { guard: Guard::Policy(policy()), ..fault }, keys, ..Bench::new() };
+        bench.codes(Start::default(), |guard| guard.eligible_per_second = Some(rate)).1 == ["cannot_conclude"]
+    };
+    let ramp = |text: &str| Fault { ramp: text.parse().unwrap_or(Ramp::NONE), ..fault() };
+    let sticky = |text: &str| Fault { by: DrawBy::Attribute("account".into()), ..ramp(text) };
     // 1 % for ten minutes, of which some 640 must be treated.
-    assert_eq!(warned(200.0), [] as [&str; 0]);
-    assert_eq!(warned(50.0), ["cannot_conclude"]);
+    assert!(!warned(fault(), 200.0, None));
+    assert!(warned(fault(), 50.0, None));
+    // Half of the time half as much: three quarters of it.
+    assert!(!warned(ramp("0.5% for 5m"), 200.0, None));
+    assert!(warned(ramp("0.5% for 5m"), 120.0, None) && !warned(fault(), 120.0, None));
+    // Where keys are drawn, they must be as many, whatever the number of requests.
+    assert!(!warned(sticky(""), 1.0, Some(100_000)));
+    assert!(warned(sticky(""), 1_000.0, Some(20_000)));
+    assert!(warned(sticky("0.5% for 5m"), 1_000.0, Some(1_000_000)), "a ramp moves keys");
+}
+
+#[test]
+fn what_the_one_who_starts_should_know() {
+    /// What it is about, the changes to what is known, and the codes.
+    type Case = (&'static str, fn(&mut Bench), fn(&mut GuardFacts<'_>), &'static [&'static str]);
+    let cases: [Case; 8] = [
+        ("another run counts the same", |_| {}, |guard| guard.sharing = vec![RunId::new(9)], &["shares_outcomes"]),
+        ("2 % of 50.5 bad requests are more than one", |bench| bench.slo.objective = percentage("99.95%"), |_| {}, &[]),
+        (
+            "2 % of 46 bad requests are less",
+            |bench| {
+                bench.budgets = Budgets::default();
+                bench.budgets.add(&key("checkout"), 1, 45_000, 0, at(-4 * 3_600));
+                bench.budgets.add(&key("checkout"), 1, 1_000, 0, at(-60));
+            },
+            |_| {},
+            &["first_bad_ends"],
+        ),
+        ("a service behind the root", |bench| bench.services = vec!["shop", "gateway"], |_| {}, &[]),
+        (
+            "with protected segments",
+            |bench| {
+                bench.services = vec!["shop", "gateway"];
+                bench.protect = [key("vip")].into();
+            },
+            |_| {},
+            &["needs_context"],
+        ),
+        (
+            "with a condition",
+            |bench| {
+                bench.services = vec!["gateway"];
+                bench.fault.when = Some(Condition::Segment(key("eu")));
+            },
+            |_| {},
+            &["needs_context"],
+        ),
+        ("the root's own point sees its context", |bench| bench.protect = [key("vip")].into(), |_| {}, &[]),
+        ("no root is known", |bench| bench.protect = [key("vip")].into(), |guard| guard.roots = BTreeSet::new(), &[]),
+    ];
+    for (about, set, change, expected) in cases {
+        let mut bench = Bench::new();
+        set(&mut bench);
+        assert_eq!(bench.codes(Start::default(), change).1, expected, "{about}");
+        let shadow = Start { shadow: true, ..Start::default() };
+        let spares = |code: &&&str| matches!(**code, "needs_context" | "shares_outcomes");
+        let of_shadow: Vec<_> = expected.iter().filter(spares).copied().collect();
+        assert_eq!(bench.codes(shadow, change).1, of_shadow, "{about}, in a shadow run");
+    }
+}
+
+/// After a restart it takes some seconds until clients have told again what they know.
+#[test]
+fn a_server_that_has_just_started_says_so() {
+    for (age, expected) in [(0, true), (29, true), (30, false)] {
+        let bench = Bench::new();
+        let admission = bench.admit(Start::default(), at(-age), |guard| guard.arms_reported = false);
+        let refusal = &admission.refusals[0];
+        assert_eq!(refusal.code, RefusalCode::NoArms);
+        assert_eq!(refusal.clears_at, expected.then(|| at(30 - age)), "{refusal:?}");
+        assert_eq!(refusal.clears.contains("wait some seconds"), expected, "{refusal:?}");
+    }
 }

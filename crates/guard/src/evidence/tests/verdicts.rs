@@ -41,6 +41,22 @@ fn a_verdict_has_a_reason() {
 }
 
 #[test]
+fn thresholds_are_exact() {
+    let look = |row: (u32, u64, u64, u64, u64)| Evidence::default().look(&errors(&[row]));
+    // E is 52 with one bad request of control, 147 without.
+    assert_eq!(look((10_000, 569, 3, 5_000, 1)), None);
+    assert_eq!(look((10_000, 569, 3, 5_000, 0)), Some(Cause::Harm));
+    // E of the arms' sizes is 450, and 2,407 with ten more.
+    assert_eq!(look((5_000, 590, 0, 9_410, 0)), None);
+    assert_eq!(look((5_000, 600, 0, 9_400, 0)), Some(Cause::InstrumentationBroken));
+    // The bound is 1.007 % of 565.
+    let short = (5_000, 565, 0, 10_735, 0);
+    let full = Arms { full: true, ..errors(&[GOOD]) };
+    check(&[full], (None, Verdict::Inconclusive, Because::KeysFull));
+    check(&[errors(&[short])], (None, Verdict::Inconclusive, Because::TooFewRequests { treated: 4 }));
+}
+
+#[test]
 fn what_was_shown_first_stays() {
     let more = (5_000, 100_000, 3, 1_900_000, 0);
     check(&[errors(&[HARMED]), errors(&[more])], (Some(Cause::Harm), Verdict::Harmful, Because::HarmShown));

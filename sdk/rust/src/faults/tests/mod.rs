@@ -15,6 +15,7 @@ use daybreak_model::{Arm, Context, RunId};
 
 use super::fixtures::{grant_all, report};
 use super::{Faults, InjectedFault, Pass, Settings, TestClock};
+use crate::scope::Outcome;
 
 const POINT: &str = "payment.gateway";
 const OPERATION: &str = "POST /checkout";
@@ -35,6 +36,11 @@ fn with_run(spec: RunSpec) -> (Faults, Arc<TestClock>) {
 /// One request that passes the point once.
 async fn request(faults: &Faults) -> Result<Pass, InjectedFault> {
     faults.request(OPERATION, Context::default(), faults.fault_point(POINT)).await
+}
+
+/// A request that was done, whatever came of it.
+fn done<T>(_: &T) -> Outcome {
+    Outcome::Success
 }
 
 async fn is_struck(faults: &Faults) -> bool {

@@ -8,7 +8,7 @@ use daybreak_model::{Good, Key, Millis, Percentage, StatusBound};
 
 use super::super::fixtures::{error, latency, reply, run_grant, spec};
 use super::*;
-use crate::scope::{OpenScope, Outcome, RootRequest};
+use crate::scope::{OpenScope, RootRequest};
 
 const DEADLINE: Duration = Duration::from_millis(400);
 
@@ -257,4 +257,60 @@ fn an_slo_that_changed_is_counted_anew() {
     };
     assert_eq!(again(3), (3, Some(1)));
     assert_eq!(again(4), (4, None));
+}
+
+/// A future that is ready with an error has failed, whoever runs it.
+#[tokio::test]
+async fn what_a_future_comes_to_is_read_off_its_output() {
+    async fn check<T: crate::HasOutcome>(output: T, errors: u64) {
+        let (faults, _) = measured(Percentage::ZERO);
+        faults.request(OPERATION, Context::default(), std::future::ready(output)).await;
+        assert_eq!(by_slo(&faults), [0, 1, errors, 0, 0]);
+    }
+    check((), 0).await;
+    check(Ok::<_, ()>(1), 0).await;
+    check(Err::<(), _>("no"), 1).await;
+    check(Outcome::Status(404), 0).await;
+    check(Outcome::Status(500), 1).await;
+    let (faults, _) = measured(Percentage::FULL);
+    assert!(!is_struck(&faults).await);
+    faults.request_with(OPERATION, Context::default(), std::future::ready(Err::<(), _>("no")), done).await.unwrap_err();
+    assert_eq!(by_slo(&faults), [0, 2, 0, 0, 0], "unless it is said otherwise");
+}
+
+/// A request meets the runs of its own operation alone, however many others there are.
+#[test]
+fn runs_elsewhere_cost_only_the_requests_that_they_concern() {
+    let (faults, _) = faults(Settings::default());
+    let elsewhere = |run: u64| {
+        let measure = Measure { operation: format!("GET /{run}"), ..measure() };
+        (run, RunSpec { measure: Some(measure), ..spec("stock", error(500)) })
+    };
+    let own = (100, RunSpec { measure: Some(measure()), ..spec("stock", error(500)) });
+    grant_all(&faults, (0..20).map(elsewhere).chain([own]));
+    let met = |operation: &str| faults.0.elsewhere.met_by(operation);
+    assert_eq!((met(OPERATION), met("GET /7"), met("GET /other")), (1, 1, 0));
+    open(&faults).end(Outcome::Status(200));
+    let drawn: Vec<_> = report(&faults).arms.into_iter().map(|arm| arm.run).collect();
+    assert_eq!(drawn, [RunId::new(100)]);
+    // A point that is named here is no longer elsewhere.
+    drop(faults.point("stock"));
+    assert_eq!((met(OPERATION), met("GET /7")), (0, 0));
+}
+
+/// What is told of runs adds up, whatever was counted.
+#[test]
+fn invariant_5_a_report_says_how_much_was_counted_of_each_active_run() {
+    let (faults, _) = measured(Percentage::FULL);
+    assert_eq!(report(&faults).counted, [(RunId::new(1), 0)].into());
+    let opened = open(&faults);
+    pass(&faults, &opened);
+    assert_eq!(report(&faults).counted, [(RunId::new(1), 2)].into(), "a draw and a strike");
+    drop(opened);
+    let told = report(&faults);
+    let events: u64 = told.arms.iter().map(daybreak_model::wire::ArmCounts::events).sum();
+    assert_eq!((told.counted, events), ([(RunId::new(1), 3)].into(), 3));
+    grant_all(&faults, []);
+    let ended = report(&faults);
+    assert_eq!((ended.counted.len(), ended.arms.len()), (0, 1));
 }

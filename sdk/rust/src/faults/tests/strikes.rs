@@ -21,13 +21,13 @@ async fn invariant_4_one_draw_for_each_root_request() {
     faults.grant(&reply(&faults, vec![grant]), faults.now());
     let pass = || async { faults.fault_point(POINT).await.is_err() };
     for _ in 0..200 {
-        let all = faults.request(OPERATION, Context::default(), async {
+        let all = async {
             let retries = [pass().await, pass().await];
-            let nested = faults.request("nested", Context::default(), pass()).await;
+            let nested = faults.request_with("nested", Context::default(), pass(), done).await;
             let branches: (bool, bool) = futures_util::future::join(pass(), pass()).await;
             [retries[0], retries[1], nested, branches.0, branches.1]
-        });
-        let all = all.await;
+        };
+        let all = faults.request_with(OPERATION, Context::default(), all, done).await;
         assert!(all.iter().all(|struck| *struck == all[0]), "{all:?}");
     }
     let of = |arm, metric| counted(&faults, 1, arm, metric);
@@ -51,7 +51,7 @@ async fn invariant_4_a_new_stage_keeps_the_first_draw() {
         stage(1, Percentage::FULL);
         (before, faults.fault_point(POINT).await.is_err())
     };
-    assert_eq!(faults.request(OPERATION, Context::default(), across).await, (false, false));
+    assert_eq!(faults.request_with(OPERATION, Context::default(), across, done).await, (false, false));
     assert!(is_struck(&faults).await, "the next request is drawn by the new stage");
     let arms: Vec<_> = report(&faults).arms.into_iter().map(|counts| (counts.stage, counts.arm)).collect();
     assert_eq!(arms, [(0, Arm::Control), (1, Arm::Treated)]);
@@ -71,7 +71,7 @@ async fn invariant_4_runs_draw_before_any_of_them_strikes() {
 async fn times_lets_the_retry_through_and_shadows_strike_nothing() {
     let (faults, _) = with_run(RunSpec { times: NonZeroU32::new(1), ..spec(POINT, error(500)) });
     let retry = async { (faults.fault_point(POINT).await.is_err(), faults.fault_point(POINT).await.is_err()) };
-    assert_eq!(faults.request(OPERATION, Context::default(), retry).await, (true, false));
+    assert_eq!(faults.request_with(OPERATION, Context::default(), retry, done).await, (true, false));
 
     let (shadow, _) = with_run(RunSpec { shadow: true, ..spec(POINT, error(500)) });
     assert!(!is_struck(&shadow).await);
@@ -85,7 +85,7 @@ async fn invariant_6_outside_a_request_nothing_strikes() {
     assert!(faults.fault_point(POINT).await.is_ok(), "no scope");
     let spawned = faults.clone();
     let lost = async move { tokio::spawn(async move { spawned.fault_point(POINT).await.is_err() }).await.unwrap() };
-    assert!(!faults.request(OPERATION, Context::default(), lost).await, "a spawned task lost its scope");
+    assert!(!faults.request_with(OPERATION, Context::default(), lost, done).await, "a spawned task lost its scope");
     let probe = faults.open(|| RootRequest::new("GET /healthz", Context::default()).exempt());
     assert!(faults.fault_point_in(POINT, probe.scope()).await.is_ok(), "a health check");
     assert!(faults.fault_point_blocking_in(POINT, probe.scope()).is_ok());

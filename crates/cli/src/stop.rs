@@ -1,0 +1,135 @@
+//! `daybreak stop` and `daybreak halt`: what takes risk away.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use daybreak_model::RunId;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::check::counted;
+use crate::out;
+use crate::remote::{Remote, Target, block_on};
+use crate::style::printable;
+
+/// What to stop.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Stop {
+    /// A fault, whose runs are all stopped; or the id of one run.
+    #[arg(value_name = "KEY|ID")]
+    what: String,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// How to halt.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Halt {
+    /// Let runs start again. What the halt ended stays ended.
+    #[arg(long)]
+    lift: bool,
+    /// Why, for the audit log; and for everybody who asks why nothing starts.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Stops the runs of a fault, or one run.
+pub(crate) fn stop(options: &Stop) -> anyhow::Result<ExitCode> {
+    let answer = block_on(async {
+        let remote = Remote::new(&options.target)?;
+        let (what, reason) = (&options.what, options.reason.as_deref());
+        // What looks like a run's id may be the key of a fault all the same.
+        if what.parse::<RunId>().is_ok() {
+            let answer = ask(&remote, Method::POST, &format!("/api/v1/runs/{what}/stop"), reason).await?;
+            if answer.status() != StatusCode::NOT_FOUND {
+                return told(&remote, answer).await;
+            }
+        }
+        told(&remote, ask(&remote, Method::POST, &format!("/api/v1/faults/{what}/stop"), reason).await?).await
+    })?;
+    out::print(&stopped(&options.what, &answer))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Halts everything, or lifts the halt.
+pub(crate) fn halt(options: &Halt) -> anyhow::Result<ExitCode> {
+    let method = if options.lift { Method::DELETE } else { Method::PUT };
+    let answer = block_on(async {
+        let remote = Remote::new(&options.target)?;
+        told(&remote, ask(&remote, method, "/api/v1/halt", options.reason.as_deref()).await?).await
+    })?;
+    out::print(&if options.lift { lifted(&answer) } else { halted(&answer) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(remote: &Remote<'_>, method: Method, path: &str, reason: Option<&str>) -> anyhow::Result<Response> {
+    let request = remote.request(method, path);
+    remote.ask(request.body(reason.map(|reason| json!({ "reason": reason }).to_string()).unwrap_or_default())).await
+}
+
+async fn told(remote: &Remote<'_>, answer: Response) -> anyhow::Result<Value> {
+    let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+    if status.is_success() { Ok(serde_json::from_str(&text)?) } else { Err(remote.refused(status, &text)) }
+}
+
+fn stopped(what: &str, answer: &Value) -> String {
+    let ended = ended(answer);
+    match answer["changed"].as_bool() {
+        _ if !ended.is_empty() => format!("stopped: {ended}\n"),
+        Some(true) => format!("`{what}` was about to start, and does not\n"),
+        _ => format!("`{what}` has no active run; nothing is changed\n"),
+    }
+}
+
+fn halted(answer: &Value) -> String {
+    let ended = ended(answer);
+    let ended = if ended.is_empty() { "no run was active".to_owned() } else { format!("ended: {ended}") };
+    let number = |name: &str| answer[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
+    let (confirmed, clients) = (number("confirmed"), number("clients"));
+    let others = if confirmed < clients { "; the others stop with their lease" } else { "" };
+    format!(
+        "everything is halted; {ended}\n{confirmed} of {} confirmed{others}\n\
+         nothing starts until `daybreak halt --lift`\n",
+        counted(clients, "client")
+    )
+}
+
+fn lifted(answer: &Value) -> String {
+    match (answer["changed"].as_bool(), answer["halted"].as_bool()) {
+        (_, Some(true)) => "somebody has halted everything anew\n".to_owned(),
+        (Some(false), _) => "nothing was halted; nothing is changed\n".to_owned(),
+        _ => "the halt is lifted; runs may start, and those that it ended stay ended\n".to_owned(),
+    }
+}
+
+/// The runs that it ended.
+fn ended(answer: &Value) -> String {
+    let runs = answer["ended"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    runs.map(|run| format!("run {}", printable(run))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_did() {
+        let cases = [
+            (stopped("slow", &json!({ "changed": true, "ended": ["1", "2"] })), "stopped: run 1, run 2\n"),
+            (stopped("slow", &json!({ "changed": true, "ended": [] })), "`slow` was about to start, and does not\n"),
+            (stopped("slow", &json!({ "changed": false })), "`slow` has no active run; nothing is changed\n"),
+            (lifted(&json!({ "changed": false, "halted": false })), "nothing was halted; nothing is changed\n"),
+            (lifted(&json!({ "changed": true, "halted": true })), "somebody has halted everything anew\n"),
+        ];
+        for (said, expected) in cases {
+            assert_eq!(said, expected);
+        }
+        let said = halted(&json!({ "ended": ["1"], "confirmed": 2, "clients": 3 }));
+        assert!(said.starts_with("everything is halted; ended: run 1\n2 of 3 clients confirmed; the others"), "{said}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Whether the last requests of a run that has ended are through, so that nothing more can be learned of it.
+
+use daybreak_model::RunId;
+use jiff::Timestamp;
+
+use super::{Client, Clients};
+
+impl Clients {
+    /// Whether every client has told all that it ever will of a run that ended at this time: it has reported since,
+    /// without the run among those that it has; and where it counted anything of the run, that came again, with nothing
+    /// open. One that is silent without a goodbye may yet speak.
+    #[must_use]
+    pub fn is_through(&self, run: RunId, ended: Timestamp) -> bool {
+        let heard = |client: &Client| client.goodbye || (client.last_heard > ended && !client.runs.contains(&run));
+        let told = |client: &Client, at: Option<Timestamp>| client.goodbye || at.is_some_and(|at| at > ended);
+        // One that was forgotten tells nothing more.
+        let all_told = |(client, at, settled)| settled && self.get(client).is_some_and(|client| told(client, at));
+        self.iter().all(heard) && self.run(run).is_none_or(|run| run.tellings().all(all_told))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybreak_model::Arm;
+    use daybreak_model::wire::{ArmCounts, Metric, Report};
+
+    use super::*;
+    use crate::fixtures::{RUN, arm, at, report};
+
+    const ENDED: i64 = 100;
+
+    /// A report of ten treated requests, so many of which are settled.
+    fn settled(client: u128, sequence: u64, settled: u64) -> Report {
+        let mut counts: ArmCounts = arm(Arm::Treated, 10, 10);
+        counts.counts.insert(Metric::Settled, settled);
+        Report { arms: vec![counts], ..report(client, sequence) }
+    }
+
+    #[test]
+    fn all_have_told_all() {
+        let check = |reports: &[(i64, Report)], expected: bool| {
+            let mut clients = Clients::default();
+            clients.open_run(RUN);
+            for (second, report) in reports {
+                clients.report(report, at(*second)).unwrap();
+            }
+            assert_eq!(clients.is_through(RUN, at(ENDED)), expected, "{reports:#?}");
+        };
+        let has = |report: Report| Report { runs: vec![RUN], ..report };
+        let goodbye = |report: Report| Report { goodbye: true, ..report };
+        check(&[], true);
+        check(&[(101, settled(1, 1, 10))], true);
+        check(&[(99, settled(1, 1, 10))], false);
+        check(&[(100, settled(1, 1, 10))], false);
+        // A report may have had no room for the run.
+        check(&[(99, settled(1, 1, 10)), (101, report(1, 2))], false);
+        check(&[(99, settled(1, 1, 10)), (101, report(1, 2)), (102, settled(1, 3, 10))], true);
+        check(&[(101, settled(1, 1, 9))], false);
+        check(&[(101, settled(1, 1, 9)), (102, settled(1, 2, 10))], true);
+        check(&[(101, has(settled(1, 1, 10)))], false);
+        check(&[(101, has(settled(1, 1, 10))), (102, settled(1, 2, 10))], true);
+        // Each client, also one that has counted nothing yet.
+        check(&[(101, settled(1, 1, 10)), (99, report(2, 1))], false);
+        check(&[(101, settled(1, 1, 10)), (101, has(report(2, 1)))], false);
+        check(&[(101, settled(1, 1, 10)), (101, report(2, 1))], true);
+        // A goodbye is a last word, but not of what was still open.
+        check(&[(99, goodbye(settled(1, 1, 10)))], true);
+        check(&[(99, goodbye(settled(1, 1, 9)))], false);
+    }
+
+    #[test]
+    fn a_client_that_was_forgotten_tells_nothing_more() {
+        let mut clients = Clients::default();
+        clients.open_run(RUN);
+        clients.report(&settled(1, 1, 10), at(0)).unwrap();
+        clients.sweep(at(3_600));
+        assert_eq!(clients.iter().count(), 0);
+        assert!(!clients.is_through(RUN, at(ENDED)));
+    }
+}

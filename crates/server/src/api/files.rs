@@ -1,0 +1,46 @@
+//! The folder of documents that the server watches.
+
+use actix_web::{HttpResponse, post, web};
+use daybreak_control::{Control, LoadError};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::answer;
+use crate::caller::Caller;
+use crate::problem::{Code, Problem};
+
+/// How to apply the files.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilesQuery {
+    /// Why, for the audit log.
+    reason: Option<String>,
+    /// Why a freeze of changes is overridden; an admin's alone.
+    r#override: Option<String>,
+}
+
+/// Take what the files of the watched folder say now, merged as an edit of them is. With `override` it brings through an
+/// edit that a freeze of changes holds back, and nothing else.
+#[utoipa::path(
+    tag = "documents",
+    params(FilesQuery),
+    responses(
+        (status = 200, description = "What changed", body = ref("#/components/schemas/Changed")),
+        (status = 404, description = "No files are served, or they cannot be read"),
+        (status = 409, description = "Changes are frozen, or something that others name would go"),
+        (status = 422, description = "Every fault of the files, with its line and column"),
+    ),
+)]
+#[post("/api/v1/files/apply")]
+pub(crate) async fn apply(
+    control: web::Data<Control>,
+    caller: Caller,
+    query: web::Query<FilesQuery>,
+) -> Result<HttpResponse, Problem> {
+    let FilesQuery { reason, r#override } = query.into_inner();
+    match control.take_files(caller.actor(reason).overriding(r#override)).await {
+        Ok(changed) => Ok(answer::ok(&changed)),
+        Err(LoadError::Files(error)) => Err(Problem::new(Code::NotFound, error.to_string())),
+        Err(LoadError::Refused { refusal, .. }) => Err(refusal.into()),
+    }
+}
