@@ -161,13 +161,10 @@ impl Control {
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
-        let mut runs = RunTable::new(halt);
-        let mut evidence = runs::keep::load(&*store).await?;
+        let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
-        for run in read_runs(&contents)? {
-            let kept = evidence.remove(&run.id);
-            runs.load(run, kept, clock.now());
-        }
+        let mut runs = RunTable::new(halt);
+        load_runs(&mut runs, &contents, evidence, clock.now())?;
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
         let inner = Inner {
@@ -331,6 +328,20 @@ pub(crate) fn not_found(resources: &Resources, kind: Kind, key: &str) -> Refusal
 pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
     serde_json::from_value(document)
         .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
+}
+
+/// Loads the runs that a store holds, each with what it kept of their evidence.
+fn load_runs(
+    runs: &mut RunTable,
+    contents: &Contents,
+    mut evidence: BTreeMap<RunId, serde_json::Value>,
+    now: Timestamp,
+) -> Result<(), OpenError> {
+    for run in read_runs(contents)? {
+        let kept = evidence.remove(&run.id);
+        runs.load(run, kept, now);
+    }
+    Ok(())
 }
 
 /// The runs that a store holds, the first to start first.

@@ -78,6 +78,7 @@ async fn a_stop_tells_how_far_it_has_come() {
     let stopped = server.post("/api/v1/faults/slow/stop?wait=1ms&reason=enough", "").await.expect(200).json();
     assert_eq!((&stopped["ended"], &stopped["warnings"]), (&json!([id]), &json!(null)), "{stopped}");
     assert!(stopped["reached"]["summary"].is_string(), "{stopped}");
+    let (server, _) = running().await;
     let unheeded = server.post("/api/v1/faults/slow/stop?wait=soon", "").await.expect(200).json();
     assert!(unheeded["warnings"][0].as_str().unwrap().contains("`wait`"), "{unheeded}");
 }
