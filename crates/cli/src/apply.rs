@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use daybreak_document::{Change, Decoded, Difference, Draft, Severity, Source, diff, renames, render};
-use daybreak_model::Resources;
+use daybreak_model::{Millis, Resources};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -45,6 +45,9 @@ pub(crate) struct Apply {
     /// Apply also while changes are frozen, for this reason; an admin's alone.
     #[arg(long = "override", value_name = "REASON")]
     override_reason: Option<String>,
+    /// Wait until every live client has it, for so long at most, 30s: and print who has not.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Millis>,
     #[command(flatten)]
     target: Target,
 }
@@ -91,6 +94,7 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
             dry_run: options.dry_run,
             reason: options.reason.as_deref(),
             override_reason: options.override_reason.as_deref(),
+            wait: options.wait.filter(|_| !options.dry_run),
         };
         let sent = served.change(&remote, &decoded.resources, sending).await?;
         if !matches!(sent, Sent::Overtaken) {

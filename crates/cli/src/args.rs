@@ -46,6 +46,12 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Bring a backup back.
     Restore(Restore),
+    /// Tell which clients have which revision, and how fast changes come to them.
+    Clients(crate::clients::Clients),
+    /// Tell the life of a flag: since when it is, how often each variant was served, whether it can go.
+    Flag(crate::flag::Flag),
+    /// List flags that can be removed, and flags that are asked for and are not there.
+    Stale(crate::stale::Stale),
     /// Print who changed what, when and why; with `--follow` as it happens.
     Events(Events),
     /// Make, list and revoke tokens.
@@ -130,6 +136,10 @@ pub(crate) struct Serve {
     /// How long clients may go on injecting without hearing from the server, from 3s to 30s.
     #[arg(long, env = "DAYBREAK_LEASE", value_name = "DURATION", value_parser = lease, default_value_t = LEASE_DEFAULT)]
     pub(crate) lease: Millis,
+    /// How long clients may be without the server before their answers say STALE, from 10s; for ever unless said. A client's
+    /// own setting goes first.
+    #[arg(long, env = "DAYBREAK_STALE_AFTER", value_name = "DURATION", value_parser = stale_after)]
+    pub(crate) stale_after: Option<Millis>,
     /// Requests a second with one token, with bursts of twice as many; 0 for any number. Halts, stops and reports always
     /// come through.
     #[arg(long, env = "DAYBREAK_RATE_LIMIT", value_name = "NUMBER", default_value_t = RATE_TOKEN)]
@@ -212,6 +222,11 @@ fn max_run(text: &str) -> Result<Millis, String> {
     within(text, Millis::from_secs(1), RUN_DURATION_MAX)
 }
 
+fn stale_after(text: &str) -> Result<Millis, String> {
+    // The stream speaks every 5 s: what is shorter than two of these would be stale now and then for nothing.
+    within(text, Millis::from_secs(10), Millis::from_secs(7 * 24 * 60 * 60))
+}
+
 fn events_age(text: &str) -> Result<Millis, String> {
     match text.parse().map_err(|error| format!("{error}"))? {
         Millis::ZERO => Err("events would be dropped at once; write how long they are kept: `90d`".to_owned()),
@@ -240,6 +255,8 @@ mod tests {
             ("--max-run 5h", Some("4h")),
             ("--max-blast-radius 100%", None),
             ("--max-blast-radius 100", Some("write `100%`")),
+            ("--stale-after 30s", None),
+            ("--stale-after 5s", Some("10s to 7d")),
             ("--events-age 30d", None),
             ("--events-age 30", Some("unit")),
             ("--events-age 0s", Some("dropped at once")),

@@ -4,11 +4,13 @@ mod apply;
 mod args;
 mod backup;
 mod check;
+mod clients;
 mod diff;
 mod eval;
 mod events;
 mod explain;
 mod export;
+mod flag;
 mod folder;
 mod hours;
 mod on_call;
@@ -19,8 +21,10 @@ mod run;
 mod serve;
 mod served;
 mod slo;
+mod stale;
 mod stop;
 mod style;
+mod table;
 mod telemetry;
 mod token;
 mod unreached;
@@ -68,6 +72,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Eval(options) => eval::run(&options),
         Command::Backup(options) => backup::take(&options),
         Command::Restore(options) => backup::restore(&options),
+        Command::Clients(options) => clients::run(&options),
+        Command::Flag(options) => flag::run(&options),
+        Command::Stale(options) => stale::run(&options),
         Command::Events(options) => events::run(&options),
         Command::Explain(options) => Ok(explain::run(&options)),
         Command::Run(options) => Ok(run::run(&options)),

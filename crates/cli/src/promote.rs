@@ -86,6 +86,7 @@ pub(crate) fn run(options: &Promote) -> anyhow::Result<ExitCode> {
                 dry_run: options.dry_run,
                 reason: options.reason.as_deref(),
                 override_reason: options.override_reason.as_deref(),
+                wait: None,
             };
             let sent = served.change(&remote, &after, sending).await?;
             if !matches!(sent, Sent::Overtaken) {

@@ -179,6 +179,7 @@ fn conduct(options: &Serve) -> Options {
         lease: options.lease,
         max_blast_radius: options.max_blast_radius,
         max_run: options.max_run,
+        stale_after: options.stale_after,
     }
 }
 

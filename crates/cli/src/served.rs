@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use daybreak_document::{Change, Diagnostic, Difference, decode_form, diff, encode, encode_resource, render_plain};
-use daybreak_model::Resources;
+use daybreak_model::{Millis, Resources, shown_name};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Map, Value, json};
@@ -31,6 +31,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Why a freeze of changes is overridden.
     pub(crate) override_reason: Option<&'a str>,
+    /// How long to wait until clients have it.
+    pub(crate) wait: Option<Millis>,
 }
 
 /// What became of a change.
@@ -81,6 +83,7 @@ impl Served {
         let mut query = vec![("dry_run", sending.dry_run.to_string()), ("prune", removes.to_string())];
         query.extend(sending.reason.map(|reason| ("reason", reason.to_owned())));
         query.extend(sending.override_reason.map(|reason| ("override", reason.to_owned())));
+        query.extend(sending.wait.map(|wait| ("wait", wait.to_string())));
         let url = Url::parse_with_params(&format!("{}/api/v1/apply", remote.url().trim_end_matches('/')), &query)?;
         let request = remote.request_url(Method::POST, url).header(IF_MATCH, &self.tag);
         let request = request.header(CONTENT_TYPE, "application/json").body(document.to_string());
@@ -132,6 +135,7 @@ pub(crate) fn report(sent: Option<&Sent>, dry_run: bool) -> anyhow::Result<()> {
                 let run = run.as_str().unwrap_or_default();
                 text += &format!("the run {run} ended: its fault is gone or disabled\n");
             }
+            text += &reached(&answer["reached"]);
             out::print(&text)?;
         }
         Some(Sent::Overtaken) | None => {
@@ -139,6 +143,24 @@ pub(crate) fn report(sent: Option<&Sent>, dry_run: bool) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How far a change has come, and who does not have it; nothing where nobody waited.
+fn reached(reached: &Value) -> String {
+    let Some(summary) = reached["summary"].as_str() else { return String::new() };
+    let mut text = format!("{summary}\n");
+    let missing = reached["missing"].as_array().map_or(&[][..], Vec::as_slice);
+    let word = |value: &Value| shown_name(value.as_str().unwrap_or("?")).into_owned();
+    for client in missing {
+        let (service, id, state) = (word(&client["service"]), word(&client["client"]), word(&client["state"]));
+        text += &format!("  {service} {id} ({state}) has not\n");
+    }
+    let count = |name: &str| reached[name].as_u64().unwrap_or_default();
+    let others = count("clients").saturating_sub(count("having")).saturating_sub(missing.len() as u64);
+    if others > 0 {
+        text += &format!("  and {others} more: daybreak clients\n");
+    }
+    text
 }
 
 /// Differences as text: `+ flag a`, `- flag b`, `~ flag c` and below it each field.

@@ -1,15 +1,14 @@
-//! Clients and fault points, as people see them; and waiting until a change has reached the clients.
+//! Clients and fault points, as people see them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use daybreak_guard::clients::{Client, FaultPoint, fault_points};
-use daybreak_model::wire::{ClientState, Position};
-use daybreak_model::{Key, Millis, RunId};
+use daybreak_model::{Key, RunId};
 use serde::Serialize;
 
-use crate::Control;
+use crate::delivery::behind;
+use crate::{Control, Standing};
 
 /// A client process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,6 +20,10 @@ pub struct ClientView {
     pub live: bool,
     /// Whether it serves what the server does.
     pub up_to_date: bool,
+    /// How it stands.
+    pub standing: Standing,
+    /// Revisions that it is behind; none where it has another store's, or none.
+    pub behind: Option<u64>,
 }
 
 /// A fault point, over all live clients.
@@ -35,17 +38,6 @@ pub struct FaultPointView {
     pub runs: Vec<RunId>,
 }
 
-/// How far a change has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reached {
-    /// Live clients that follow the stream.
-    pub clients: usize,
-    /// Those of them that serve the change, or a later one.
-    pub having: usize,
-    /// How long the slowest of them took to say so, or how long was waited in vain.
-    pub slowest: Millis,
-}
-
 impl Control {
     /// All clients, silent ones too for some minutes.
     #[must_use]
@@ -55,6 +47,8 @@ impl Control {
         let view = |client: Arc<Client>| ClientView {
             live: client.is_live(now),
             up_to_date: client.position == Some(position),
+            standing: self.standing(&client),
+            behind: behind(client.position, position),
             client,
         };
         clients.into_iter().map(view).collect()
@@ -75,37 +69,5 @@ impl Control {
             points.entry(run.spec.point.clone()).or_default().runs.push(run.id);
         }
         points
-    }
-
-    /// Waits until all live clients that follow the stream serve a position, but not for longer than `wait`.
-    pub async fn reached(&self, position: Position, wait: Duration) -> Reached {
-        let since = self.inner.clock.elapsed();
-        let all = async {
-            loop {
-                let reported = self.inner.reported.notified();
-                tokio::pin!(reported);
-                reported.as_mut().enable();
-                let reached = self.reached_now(position);
-                if reached.having >= reached.clients {
-                    return reached;
-                }
-                reported.await;
-            }
-        };
-        let reached = tokio::time::timeout(wait, all).await.unwrap_or_else(|_| self.reached_now(position));
-        let took = self.inner.clock.elapsed().saturating_sub(since);
-        Reached { slowest: Millis::new(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)), ..reached }
-    }
-
-    fn reached_now(&self, position: Position) -> Reached {
-        let clients = self.inner.clients.lock();
-        let mut reached = Reached::default();
-        let live = clients.live(self.inner.clock.now());
-        for client in live.filter(|client| client.state == ClientState::Streaming) {
-            let has = |at: Position| at.store == position.store && at.revision >= position.revision;
-            reached.clients += 1;
-            reached.having += usize::from(client.position.is_some_and(has));
-        }
-        reached
     }
 }

@@ -25,10 +25,12 @@ use tracing::Instrument;
 
 use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
+use crate::delivery::Deliveries;
 use crate::events::{Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
+use crate::life::{self, Lives, Tallies};
 use crate::pages::Pages;
 use crate::runs::{self, Due, Keeping, RunTable};
 use crate::schedules::{self, Schedules};
@@ -74,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) runs: Mutex<RunTable>,
     /// Held for moments only, never across a wait.
     pub(crate) clients: Mutex<Clients>,
+    /// Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) deliveries: Mutex<Deliveries>,
     /// Told of each report that counted.
     pub(crate) reported: Notify,
     /// From when on clients could report.
@@ -105,6 +109,12 @@ pub(crate) struct Inner {
     pub(crate) schedules: Mutex<Schedules>,
     /// Who holds it tells the store of schedules, and starts what is due.
     pub(crate) schedules_keeper: tokio::sync::Mutex<()>,
+    /// The lives of flags. Held for moments only, never across a wait; who holds it takes no other.
+    pub(crate) lives: Mutex<Lives>,
+    /// Who holds it tells the store of lives.
+    pub(crate) lives_keeper: tokio::sync::Mutex<()>,
+    /// What this server evaluated itself.
+    pub(crate) tallies: Tallies,
     pub(crate) shutting_down: AtomicBool,
     /// Whether the server is to start anew once it has ended.
     pub(crate) restart: tokio::sync::watch::Sender<bool>,
@@ -150,22 +160,20 @@ impl Control {
         let tokens = Tokens::open(&store, &contents).await?;
         let pages = Pages::open(&*store).await?;
         let scheduled = schedules::load(&*store).await?;
+        let lives = life::load(&*store).await?;
         let (resources, revisions) = read_resources(&contents)?;
         let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
-        let mut runs = RunTable::new(halt);
-        let mut evidence = runs::keep::load(&*store).await?;
+        let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
-        for run in read_runs(&contents)? {
-            let kept = evidence.remove(&run.id);
-            runs.load(run, kept, clock.now());
-        }
+        let mut runs = RunTable::new(halt);
+        load_runs(&mut runs, &contents, evidence, clock.now())?;
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
         let inner = Inner {
             runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
-            hub: Hub::new(contents.position.revision),
+            hub: Hub::new(contents.position.revision, Arc::clone(&clock)),
             state: ArcSwap::from_pointee(state),
             writer: tokio::sync::Mutex::default(),
             backups: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -173,6 +181,7 @@ impl Control {
             halt_writer: tokio::sync::Mutex::default(),
             runs: Mutex::new(runs),
             clients: Mutex::default(),
+            deliveries: Mutex::default(),
             reported: Notify::new(),
             opened_at: clock.now(),
             watches: Mutex::default(),
@@ -192,6 +201,9 @@ impl Control {
             pages,
             schedules: Mutex::new(scheduled),
             schedules_keeper: tokio::sync::Mutex::default(),
+            lives: Mutex::new(Lives::new(lives)),
+            lives_keeper: tokio::sync::Mutex::default(),
+            tallies: Tallies::default(),
             shutting_down: AtomicBool::new(false),
             restart: tokio::sync::watch::Sender::new(false),
             tokens,
@@ -330,6 +342,20 @@ pub(crate) fn not_found(resources: &Resources, kind: Kind, key: &str) -> Refusal
 pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
     serde_json::from_value(document)
         .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
+}
+
+/// Loads the runs that a store holds, each with what it kept of their evidence.
+fn load_runs(
+    runs: &mut RunTable,
+    contents: &Contents,
+    mut evidence: BTreeMap<RunId, serde_json::Value>,
+    now: Timestamp,
+) -> Result<(), OpenError> {
+    for run in read_runs(contents)? {
+        let kept = evidence.remove(&run.id);
+        runs.load(run, kept, now);
+    }
+    Ok(())
 }
 
 /// The runs that a store holds, the first to start first.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use daybreak_model::wire::{Message, Position};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 
+use crate::clock::Clock;
+use crate::delivery::Published;
 use crate::ring::Ring;
 
 /// Messages that a slow stream may be behind before it is dropped.
@@ -20,6 +23,9 @@ pub(crate) struct Hub {
     ring: Mutex<Ring>,
     /// The revision that readers see, for those who only want to know that there is another.
     moved: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
+    /// Held for moments only; who holds it takes no other.
+    published: Mutex<Published>,
     open: Arc<AtomicUsize>,
 }
 
@@ -39,11 +45,13 @@ pub struct Subscription {
 }
 
 impl Hub {
-    pub(crate) fn new(revision: u64) -> Self {
+    pub(crate) fn new(revision: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
             sender: broadcast::Sender::new(LAG_MAX),
             ring: Mutex::new(Ring::new(revision)),
             moved: watch::Sender::new(revision),
+            clock,
+            published: Mutex::default(),
             open: Arc::default(),
         }
     }
@@ -61,6 +69,7 @@ impl Hub {
     pub(crate) fn publish(&self, revision: u64, message: &Message, publish: impl FnOnce()) {
         let encoded = frame(message);
         let mut ring = self.ring.lock();
+        self.published.lock().push(revision, self.clock.elapsed());
         publish();
         ring.push(revision, encoded.clone());
         let _ = self.sender.send(encoded);
@@ -86,6 +95,11 @@ impl Hub {
         let missed = last.filter(resumes).and_then(|last| ring.since(last.revision));
         self.open.fetch_add(1, Ordering::Relaxed);
         (seen, missed, live, OpenStream(Arc::clone(&self.open)))
+    }
+
+    /// When a revision was published, as far as that is remembered: on the clock that never goes back.
+    pub(crate) fn published_at(&self, revision: u64) -> Option<Duration> {
+        self.published.lock().at(revision)
     }
 
     /// How many streams are open.
@@ -119,6 +133,7 @@ mod tests {
     use daybreak_model::wire::{RunsChanged, StoreId};
 
     use super::*;
+    use crate::clock::SystemClock;
 
     const fn at(revision: u64) -> Position {
         Position { store: StoreId::new(7), revision }
@@ -138,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_listener_gets_each_message_once() {
-        let hub = Hub::new(0);
+        let hub = Hub::new(0, Arc::new(SystemClock));
         hub.publish(1, &runs(1), || ());
         hub.publish(2, &runs(2), || ());
         let (_, missed, mut live, open) = hub.listen(Some(at(1)), || (at(2), ()));
@@ -153,7 +168,7 @@ mod tests {
 
     #[test]
     fn who_cannot_go_on_gets_everything() {
-        let hub = Hub::new(5);
+        let hub = Hub::new(5, Arc::new(SystemClock));
         let elsewhere = Position { store: StoreId::new(8), revision: 5 };
         for (last, resumes) in
             [(None, false), (Some(at(4)), false), (Some(at(5)), true), (Some(at(6)), false), (Some(elsewhere), false)]
@@ -165,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_slow_listener_is_dropped_and_never_waited_for() {
-        let hub = Hub::new(0);
+        let hub = Hub::new(0, Arc::new(SystemClock));
         let (_, _, mut live, _open) = hub.listen(None, || (at(0), ()));
         (0..=LAG_MAX).for_each(|_| hub.send(&Message::Heartbeat));
         assert_eq!(live.try_recv(), Err(broadcast::error::TryRecvError::Lagged(1)));

@@ -15,6 +15,7 @@ mod change;
 mod clients;
 pub mod clock;
 mod control;
+mod delivery;
 mod evaluations;
 mod events;
 mod files;
@@ -22,6 +23,7 @@ mod freeze;
 mod health;
 mod history;
 mod hub;
+mod life;
 mod options;
 mod pages;
 mod prometheus;
@@ -43,7 +45,7 @@ pub use actor::{Actor, Precondition};
 pub use backup::TOKEN_ENTRIES;
 pub use budgets::BudgetView;
 pub use change::{ApplyOptions, Changed};
-pub use clients::{ClientView, FaultPointView, Reached};
+pub use clients::{ClientView, FaultPointView};
 pub use clock::Clock;
 pub use control::{Control, OpenError, TRACE_TARGET};
 pub use daybreak_guard::admission::RefusalCode;
@@ -51,6 +53,9 @@ pub use daybreak_guard::budget::Burn;
 pub use daybreak_guard::clients::{Evaluated, ReportRefusal};
 pub use daybreak_guard::people::Urgency;
 pub use daybreak_store::{BackupReader, Event, EventFilter, EventOrder, EventPage, RecordedEvent, Restored};
+pub use delivery::{
+    BOUNDS_MS, Bucket, ClientSummary, DeliveryView, Histogram, HistogramView, Laggard, Reached, Standing,
+};
 pub use events::Follower;
 pub use files::{
     AppliedFiles, Drift, FilesError, FilesStatus, FilesWatch, LoadError, Maker, Origin, RefusedFiles, read_documents,
@@ -58,6 +63,10 @@ pub use files::{
 pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};
+pub use life::{
+    DayView, LifeView, PERMANENT, STALE_AFTER_DEFAULT, StaleFlag, StaleFlags, StaleReason, StaleWhy, Tally,
+    UnknownFlag, VariantView,
+};
 pub use options::{Options, OptionsError};
 pub use pages::{
     Frozen, IncidentView, OnCallStatus, PageRefusal, PageView, PlainPage, ReceivedPage, ReceivedPages, SecretError,

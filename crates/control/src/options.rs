@@ -14,6 +14,9 @@ pub struct Options {
     pub max_blast_radius: Percentage,
     /// The longest run: up to 4 h.
     pub max_run: Millis,
+    /// How long a server may be out of reach before its clients' answers say STALE, unless their builders say so; for
+    /// ever unless said.
+    pub stale_after: Option<Millis>,
 }
 
 /// Why a server cannot be started with these [`Options`].
@@ -45,6 +48,7 @@ impl Options {
             lease: LEASE_DEFAULT,
             max_blast_radius: Self::MAX_BLAST_RADIUS_DEFAULT,
             max_run: RUN_DURATION_MAX_DEFAULT,
+            stale_after: None,
         }
     }
 

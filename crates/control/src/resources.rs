@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use daybreak_document::{Difference, Overridden, diff};
 use daybreak_model::wire::{Change, Position};
-use daybreak_model::{EventKind, Key, Kind, Resources, Verb};
+use daybreak_model::{EventKind, Key, Kind, Millis, Resources, Verb};
 use daybreak_store as store;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -113,12 +113,18 @@ pub(crate) fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Opt
 }
 
 /// What streams are told: the flags and segments that are new, different or gone.
-pub(crate) fn to_wire(after: &State, position: Position, changed: &[(Kind, Key)], ack: bool) -> Change {
+pub(crate) fn to_wire(
+    after: &State,
+    position: Position,
+    changed: &[(Kind, Key)],
+    acknowledged: Option<Millis>,
+) -> Change {
     let of = |wanted: Kind| {
         let keys = changed.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, key)| key);
         keys.map(|key| (key.clone(), after.enveloped(wanted, key))).collect()
     };
-    Change { position, flags: of(Kind::Flag), segments: of(Kind::Segment), ack }
+    let (ack, jitter) = (acknowledged.is_some(), acknowledged.unwrap_or(Millis::ZERO));
+    Change { position, flags: of(Kind::Flag), segments: of(Kind::Segment), ack, jitter }
 }
 
 /// The lines of the log: one for each resource, with what it was and what it is.

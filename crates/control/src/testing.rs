@@ -140,6 +140,7 @@ impl TestClient {
                 sdk: Sdk { name: "test".to_owned(), version: "0".to_owned() },
                 level: 1,
                 position: None,
+                position_age: None,
                 state: ClientState::Streaming,
                 faults: FaultSupport { allowed: true, in_flight: 0 },
                 runs: Vec::new(),
@@ -151,6 +152,7 @@ impl TestClient {
                 slos: Vec::new(),
                 keys: Vec::new(),
                 evaluations: BTreeMap::new(),
+                unknown_flags: BTreeMap::new(),
                 goodbye: false,
             },
         }

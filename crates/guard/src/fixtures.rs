@@ -115,6 +115,7 @@ pub(crate) fn report(client: u128, sequence: u64) -> Report {
         sdk: Sdk { name: "daybreak-sdk".to_owned(), version: "0.1.0".to_owned() },
         level: 1,
         position: None,
+        position_age: None,
         state: ClientState::Streaming,
         faults: FaultSupport { allowed: true, in_flight: 0 },
         runs: Vec::new(),
@@ -126,6 +127,7 @@ pub(crate) fn report(client: u128, sequence: u64) -> Report {
         slos: Vec::new(),
         keys: Vec::new(),
         evaluations: BTreeMap::new(),
+        unknown_flags: BTreeMap::new(),
         goodbye: false,
     }
 }

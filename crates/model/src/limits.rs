@@ -71,6 +71,10 @@ pub const COOL_DOWN: Millis = Millis::from_secs(10 * 60);
 /// Clients that have not reported for this long are not live.
 pub const CLIENT_SILENT_AFTER: Millis = Millis::from_secs(30);
 
+/// Acknowledgements of one change that clients together send in a millisecond: what they are spread by.
+pub const ACKNOWLEDGEMENTS_PER_MS: u64 = 20;
+/// The longest time that acknowledgements of one change are spread over.
+pub const ACKNOWLEDGEMENT_JITTER_MAX: Millis = Millis::from_secs(1);
 /// How often the stream says that it lives.
 pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(5);
 /// A stream that says nothing for this long is lost.
@@ -99,6 +103,10 @@ pub const BAD_KEYS_MAX: usize = 100_000;
 pub const SKETCHES_MAX: usize = 8;
 /// The heaviest keys that are told of one slice.
 pub const HEAVIEST_KEYS_MAX: usize = 128;
+/// Names of flags that there are not that one client reports: those that were asked for most.
+pub const UNKNOWN_FLAGS_OF_CLIENT_MAX: usize = 20;
+/// Characters that are kept of the name of a flag that there is not.
+pub const UNKNOWN_FLAG_LENGTH_MAX: usize = 100;
 /// Distinct fault points that one client reports by name.
 pub const FAULT_POINTS_MAX: usize = 500;
 

@@ -91,6 +91,7 @@ fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::erro
         halted: false,
         first: false,
         runs: vec![run],
+        stale_after: None,
         measures: Vec::new(),
         sketches: Vec::new(),
     };

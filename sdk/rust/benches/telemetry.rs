@@ -107,6 +107,7 @@ fn reply(faults: &Faults, runs: Vec<RunGrant>, measures: Vec<Measure>) -> Reply 
         halted: false,
         first: false,
         runs,
+        stale_after: None,
         measures,
         sketches: Vec::new(),
     }

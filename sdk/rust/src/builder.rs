@@ -135,8 +135,9 @@ impl Builder {
         self
     }
 
-    /// How long the server may be out of reach before answers say STALE; for ever unless said. The answers
-    /// themselves stay as they are.
+    /// How long the server may be out of reach before answers say STALE, with their age; what the server tells its
+    /// clients (`daybreak serve --stale-after`) unless said, and for ever where it tells nothing. The answers themselves
+    /// stay as they are. A server that lives is heard every 5 s, and it is looked each second: 10 s is a short time.
     #[must_use]
     pub const fn stale_after(mut self, tolerance: Duration) -> Self {
         self.stale_after = Some(tolerance);

@@ -40,6 +40,8 @@ pub struct Evaluation<'e> {
     pub variant: Option<&'e str>,
     /// Why.
     pub reason: Reason,
+    /// How long ago the server was last heard, where the reason is [`Reason::Stale`].
+    pub age: Option<Duration>,
     /// The rule that matched.
     pub rule: Option<&'e str>,
     /// What went wrong.
@@ -57,6 +59,8 @@ pub struct Status {
     pub environment: Option<String>,
     /// How long ago the server was last heard.
     pub age: Option<Duration>,
+    /// Whether that is longer ago than is tolerated: then answers say STALE.
+    pub stale: bool,
 }
 
 impl Client {

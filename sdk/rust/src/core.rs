@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use daybreak_model::wire::{ClientState, Position};
@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::Detail;
+use crate::acknowledgements::Acknowledgements;
 use crate::affected::Changed;
 use crate::client::{Evaluation, Status};
 use crate::faults::Faults;
@@ -31,6 +32,12 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     documents: Mutex<Documents>,
     contact: Mutex<Contact>,
+    /// Whether the server has been out of reach for longer than is tolerated. Looked at now and then, so that an answer
+    /// costs no look at a clock.
+    stale: AtomicBool,
+    /// Since when, on the monotonic clock, the client has served the position where it stands.
+    taken: Mutex<Option<(Position, Duration)>>,
+    pub(crate) acknowledgements: Acknowledgements,
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) listeners: Listeners,
 }
@@ -51,15 +58,22 @@ pub(crate) struct Settings {
     pub(crate) on_evaluation: Option<EvaluationHook>,
 }
 
-/// How things stand with the server.
+/// How things stand with the server. Its times are on the clock that runs while the machine sleeps.
 struct Contact {
     state: ClientState,
-    last: Option<Instant>,
+    begun: Duration,
+    last: Option<Duration>,
+    /// How long the server says that it may be out of reach.
+    told: Option<Duration>,
 }
+
+/// Clients whose connection to the server changed tell it of that within this time.
+const TOLD_WITHIN: Duration = Duration::from_millis(100);
 
 impl Core {
     pub(crate) fn new(settings: Settings, faults: Faults, listeners: Listeners) -> Self {
         let documents = Documents::of(settings.environment.clone());
+        let begun = faults.now().boot;
         Self {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
@@ -67,7 +81,10 @@ impl Core {
             faults,
             settings,
             documents: Mutex::new(documents),
-            contact: Mutex::new(Contact { state: ClientState::Starting, last: None }),
+            contact: Mutex::new(Contact { state: ClientState::Starting, begun, last: None, told: None }),
+            stale: AtomicBool::new(false),
+            taken: Mutex::default(),
+            acknowledgements: Acknowledgements::default(),
             ready: watch::Sender::new(false),
             listeners,
         }
@@ -88,7 +105,7 @@ impl Core {
         answer: &daybreak_engine::Detail<'_>,
     ) -> Option<T> {
         let value = answer.value().and_then(T::read);
-        self.count(served, answer, value.is_some());
+        self.count(served, key, answer, value.is_some());
         if self.settings.on_evaluation.is_some() {
             let error_code = error_code(served, answer, value.is_some());
             self.tell_of_evaluation(served, key, answer, error_code);
@@ -98,14 +115,22 @@ impl Core {
 
     /// Counts an answer, as served or as an error.
     #[inline]
-    fn count(&self, served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) {
+    fn count(&self, served: &Served, key: &str, answer: &daybreak_engine::Detail<'_>, has_value: bool) {
         let counter = match (answer.flag(), answer.variant_index()) {
             (Some(flag), Some(variant)) if has_value => served.counter(flag, variant),
             (Some(flag), _) => served.error_counter(flag),
-            (None, _) => None,
+            (None, _) => return self.asked_in_vain(served, key),
         };
         if let Some(counter) = counter {
             self.usage.count(counter);
+        }
+    }
+
+    /// Counts that a flag was asked for which is not there. Before the first flags came nobody knows that.
+    #[cold]
+    pub(crate) fn asked_in_vain(&self, served: &Served, key: &str) {
+        if served.position.is_some() {
+            self.usage.unknown.count(key);
         }
     }
 
@@ -118,10 +143,12 @@ impl Core {
         error_code: Option<ErrorCode>,
     ) {
         let Some(hook) = &self.settings.on_evaluation else { return };
+        let reason = if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) };
         let evaluation = Evaluation {
             flag: key,
             variant: answer.variant().filter(|_| error_code.is_none()).map(Key::as_str),
-            reason: if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) },
+            reason,
+            age: self.age(reason),
             rule: answer.rule().map(Key::as_str),
             error_code,
         };
@@ -141,7 +168,7 @@ impl Core {
         let served = self.served.load();
         let answer = served.snapshot.evaluate(key, context);
         let value = answer.value().and_then(read);
-        self.count(&served, &answer, value.is_some());
+        self.count(&served, key, &answer, value.is_some());
         let error_code = error_code(&served, &answer, value.is_some());
         self.tell_of_evaluation(&served, key, &answer, error_code);
         let message = match error_code {
@@ -149,8 +176,10 @@ impl Core {
             Some(ErrorCode::ProviderNotReady) => Some("no flags have come from the server yet".to_owned()),
             _ => answer.message(),
         };
+        let reason = if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason()) };
         Detail {
-            reason: if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason()) },
+            reason,
+            age: self.age(reason),
             variant: answer.variant().filter(|_| value.is_some()).map(ToString::to_string),
             value: value.unwrap_or(default),
             error_code,
@@ -163,13 +192,35 @@ impl Core {
 
     /// The reason, unless the flags are not the server's own, or older than tolerated.
     fn reason(&self, served: &Served, reason: Reason) -> Reason {
-        let contact = self.contact.lock();
-        let heard = contact.last.map(|last| last.elapsed());
-        match (self.settings.stale_after, heard) {
-            _ if served.cached => Reason::Cached,
-            (Some(tolerance), Some(age)) if age > tolerance => Reason::Stale,
-            _ => reason,
+        match self.stale.load(Ordering::Relaxed) {
+            true => Reason::Stale,
+            false if served.cached => Reason::Cached,
+            false => reason,
         }
+    }
+
+    /// How old what is served may be, where that is the reason.
+    fn age(&self, reason: Reason) -> Option<Duration> {
+        let silent = || self.faults.now().boot.saturating_sub(self.contact.lock().heard_or_begun());
+        (reason == Reason::Stale).then(silent)
+    }
+
+    /// Looks whether the server has been out of reach for too long. To be called every second or so.
+    pub(crate) fn look_at_age(&self) {
+        let now = self.faults.now().boot;
+        let contact = self.contact.lock();
+        let tolerance = self.settings.stale_after.or(contact.told);
+        let silent = now.saturating_sub(contact.heard_or_begun());
+        let stale = tolerance.is_some_and(|tolerance| silent > tolerance);
+        // Under the lock, so that it is not set after the server was heard.
+        if self.stale.swap(stale, Ordering::Relaxed) != stale && stale {
+            tracing::warn!(?silent, "the server is out of reach: answers are STALE from here on");
+        }
+    }
+
+    /// The server says how long it may be out of reach.
+    pub(crate) fn tolerate(&self, told: Option<Duration>) {
+        self.contact.lock().told = told;
     }
 
     /// Takes what changes the documents, compiles and serves it, and tells who listens.
@@ -189,6 +240,9 @@ impl Core {
         let generation = served.generation.wrapping_add(1);
         let counters = self.usage.counters_over(&served.counters, &served.snapshot, &snapshot, &changed.revised);
         let position = documents.position;
+        if position != before {
+            *self.taken.lock() = position.map(|position| (position, self.faults.monotonic()));
+        }
         self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
         #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]
         self.generation.store(generation as u32, Ordering::Release);
@@ -204,14 +258,39 @@ impl Core {
 
     /// The server stands there, and no document changed.
     pub(crate) fn reach(&self, position: Position) {
-        self.documents.lock().reach(position);
+        let mut documents = self.documents.lock();
+        let before = documents.position;
+        documents.reach(position);
+        if documents.position != before {
+            *self.taken.lock() = documents.position.map(|position| (position, self.faults.monotonic()));
+        }
+    }
+
+    /// How long the client has served this position.
+    pub(crate) fn age_of(&self, position: Option<Position>) -> Option<Duration> {
+        let taken = *self.taken.lock();
+        let (_, since) = taken.filter(|(taken, _)| Some(*taken) == position)?;
+        Some(self.faults.monotonic().saturating_sub(since))
     }
 
     /// Something was heard from the server.
     pub(crate) fn heard(&self, state: ClientState) {
+        let now = self.faults.now().boot;
         let mut contact = self.contact.lock();
-        contact.state = state;
-        contact.last = Some(Instant::now());
+        let before = std::mem::replace(&mut contact.state, state);
+        contact.last = Some(now);
+        if self.stale.load(Ordering::Relaxed) {
+            self.stale.store(false, Ordering::Relaxed);
+        }
+        drop(contact);
+        if before != state {
+            self.tell_soon();
+        }
+    }
+
+    /// Has the server told soon where the client stands.
+    pub(crate) fn tell_soon(&self) {
+        self.acknowledgements.want(TOLD_WITHIN);
     }
 
     /// The server is out of reach.
@@ -229,7 +308,14 @@ impl Core {
     pub(crate) fn status(&self) -> Status {
         let (position, environment) = self.stand();
         let contact = self.contact.lock();
-        Status { state: contact.state, position, environment, age: contact.last.map(|last| last.elapsed()) }
+        let now = self.faults.now().boot;
+        Status {
+            state: contact.state,
+            position,
+            environment,
+            age: contact.last.map(|last| now.saturating_sub(last)),
+            stale: self.stale.load(Ordering::Relaxed),
+        }
     }
 
     /// Where the documents stand, and their environment.
@@ -246,6 +332,13 @@ impl Core {
     }
 }
 
+impl Contact {
+    /// When the server was last heard, or else when the client began.
+    fn heard_or_begun(&self) -> Duration {
+        self.last.unwrap_or(self.begun)
+    }
+}
+
 /// What went wrong, if anything did: with the flag, or with the type that was asked for.
 fn error_code(served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: bool) -> Option<ErrorCode> {
     match answer.error() {
@@ -256,3 +349,6 @@ fn error_code(served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: 
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Answers with their reasons.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use daybreak_model::{ErrorCode, Reason, Scalar};
 
@@ -13,6 +14,9 @@ pub struct Detail<T> {
     pub variant: Option<String>,
     /// Why.
     pub reason: Reason,
+    /// How long ago the server was last heard, where the reason is [`Reason::Stale`]; since the client began, where it
+    /// never was.
+    pub age: Option<Duration>,
     /// What went wrong, where the reason is [`Reason::Error`].
     pub error_code: Option<ErrorCode>,
     /// The same in words.

@@ -128,7 +128,10 @@ impl<T: FlagType> Flag<T> {
         let index = if known {
             FlagIndex::at(u32::try_from((slot & u64::from(u32::MAX)) >> SHIFT).ok()?)
         } else {
-            let index = served.snapshot.index(&self.key)?;
+            let Some(index) = served.snapshot.index(&self.key) else {
+                core.asked_in_vain(&served, &self.key);
+                return None;
+            };
             self.slot.store(generation | self.pack(&served, index), Ordering::Relaxed);
             index
         };

@@ -16,6 +16,7 @@
 //! The client never hurts its host: it has a thread and a connection of its own, evaluating waits for nothing,
 //! and a server that is lost costs nothing. Flags keep their last values for ever; faults stop with their lease.
 
+mod acknowledgements;
 mod affected;
 mod builder;
 mod client;
@@ -33,6 +34,7 @@ pub mod openfeature;
 pub mod scope;
 mod served;
 mod test_client;
+mod unknown;
 mod usage;
 mod worker;
 

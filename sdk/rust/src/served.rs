@@ -329,6 +329,7 @@ mod tests {
             flags: BTreeMap::from([(key("f"), flag.map(|flag| enveloped(1, revision, flag)))]),
             segments: BTreeMap::new(),
             ack: false,
+            jitter: daybreak_model::Millis::ZERO,
         };
         let flags = |changed: Changed| changed.flags.into_iter().collect::<Vec<_>>();
         assert!(documents.change(&change(1, Some(&flag("on")))).is_empty(), "nothing applies before a snapshot");
@@ -405,6 +406,7 @@ mod tests {
             flags: BTreeMap::new(),
             segments: BTreeMap::from([(key("s"), segment)]),
             ack: false,
+            jitter: daybreak_model::Millis::ZERO,
         };
         let set = documents.change(&change(2, Some(enveloped(1, 2, &when))));
         assert_eq!(set.segments.into_iter().collect::<Vec<_>>(), [key("s")]);

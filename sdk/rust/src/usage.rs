@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::counters::Counters;
+use crate::unknown::UnknownFlags;
 
 /// Changes of variants whose earlier counts are kept.
 const REPLACED_MAX: usize = 1_000;
@@ -18,6 +19,8 @@ const REPLACED_MAX: usize = 1_000;
 pub(crate) struct Usage {
     names: Mutex<Names>,
     counters: Counters,
+    /// What was asked for and is not there.
+    pub(crate) unknown: UnknownFlags,
 }
 
 /// Which counter is whose. A counter belongs to one flag and variant for the client's life.

@@ -95,6 +95,7 @@ fn grant(faults: &Faults, run: u64, point: &str) {
         halted: false,
         first: false,
         runs: vec![run],
+        stale_after: None,
         measures: Vec::new(),
         sketches: Vec::new(),
     };

@@ -7,6 +7,7 @@ mod backups;
 mod bad_input;
 mod collector;
 mod crash;
+mod delivery;
 mod documents;
 mod evidence;
 mod files;

@@ -198,6 +198,7 @@ impl Client {
             sdk: Sdk { name: "bench".to_owned(), version: "0".to_owned() },
             level: 1,
             position: None,
+            position_age: None,
             state: ClientState::Streaming,
             faults: FaultSupport { allowed: true, in_flight: 0 },
             runs: Vec::new(),
@@ -209,6 +210,7 @@ impl Client {
             slos: Vec::new(),
             keys: Vec::new(),
             evaluations: BTreeMap::new(),
+            unknown_flags: BTreeMap::new(),
             goodbye: false,
         };
         Self { report, service, arms: BTreeMap::new() }

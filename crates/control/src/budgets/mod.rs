@@ -156,6 +156,7 @@ impl Control {
             self.define_budgets();
             self.keep_budgets().await;
             self.keep_evidence().await;
+            self.keep_lives().await;
         }
     }
 

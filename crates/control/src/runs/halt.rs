@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::reason::HeldBack;
 use super::record::RECORD_WAIT;
-use crate::{Actor, Control, Refusal};
+use crate::{Actor, Control, Laggard, Refusal};
 
 /// A halt that holds.
 #[derive(Clone, Debug)]
@@ -55,6 +55,9 @@ pub struct HaltView {
     pub clients: usize,
     /// Those of them that have reported since, with nothing in flight. The others stop with their lease.
     pub confirmed: usize,
+    /// The others by name; twenty of them at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<Laggard>,
 }
 
 /// What a lift did.
@@ -78,12 +81,16 @@ impl Control {
     pub fn halt_view(&self) -> HaltView {
         let held = self.inner.runs.lock().halt.clone();
         let now = self.inner.clock.now();
-        let (mut clients, mut confirmed) = (0, 0);
+        let (mut clients, mut confirmed, mut others) = (0, 0, Vec::new());
         let since = held.as_ref().and_then(|held| held.halt.at);
         for client in self.inner.clients.lock().live(now) {
             clients += 1;
             let heard = since.is_none_or(|since| client.last_heard > since);
-            confirmed += usize::from(held.is_some() && heard && client.faults.in_flight == 0);
+            if held.is_some() && heard && client.faults.in_flight == 0 {
+                confirmed += 1;
+            } else if held.is_some() {
+                others.push(Laggard::of(client, now));
+            }
         }
         let (durable, ended) = held.as_ref().map_or((true, Vec::new()), |held| (held.durable, held.ended.clone()));
         let halt = held.map(|held| held.halt);
@@ -99,6 +106,7 @@ impl Control {
             ended,
             clients,
             confirmed,
+            unconfirmed: Laggard::shown(others.into_iter()),
         }
     }
 

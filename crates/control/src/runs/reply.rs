@@ -25,13 +25,16 @@ impl Control {
         }
         let state = self.state();
         let sketches = state.sketches(&inner.holder);
-        let (reported, grown) = {
+        let (reported, grown, evaluated) = {
             let mut clients = inner.clients.lock();
             clients.want_keys(&sketches);
-            (clients.report(report, now).map_err(Refusal::NotCounted)?, clients.take_slos())
+            let reported = clients.report(report, now).map_err(Refusal::NotCounted)?;
+            (reported, clients.take_slos(), clients.take_evaluations())
         };
         self.count_outcomes(&grown);
         if reported != Reported::Old {
+            self.acknowledged(report, elapsed);
+            self.count_evaluations(&evaluated, report);
             inner.reported.notify_waiters();
         }
         let vitals = inner.vitals.lock().clone();
@@ -59,6 +62,7 @@ impl Control {
             halted,
             first: reported == Reported::First,
             runs: lease::grants(&conditions, known, report, now),
+            stale_after: inner.options.stale_after,
             measures: state.measures(),
             sketches,
         })

@@ -36,7 +36,8 @@ impl Control {
                 self.tend_tokens(),
                 self.tend_budgets(),
                 self.tend_evidence(),
-                self.tend_schedules()
+                self.tend_schedules(),
+                self.tend_lives()
             )
         };
         let _ = tokio::time::timeout(STORE_WAIT, store).await;

@@ -127,29 +127,3 @@ async fn the_polled_snapshot_is_encoded_once_and_holds_no_runs() {
     assert_eq!(snapshot.flags.len(), 1);
     assert!(!String::from_utf8_lossy(&first).contains("gateway"));
 }
-
-#[tokio::test(start_paused = true)]
-async fn waiting_until_clients_have_a_change() {
-    let Bench { control, .. } = Bench::new().await;
-    let mut clients = [TestClient::new(1), TestClient::new(2)];
-    let mut poller = TestClient::new(3);
-    poller.report.state = daybreak_model::wire::ClientState::Polling;
-    poller.report(&control);
-    clients.iter_mut().for_each(|client| drop(client.report(&control)));
-    let mut stream = control.subscribe(None).await;
-    let actor = Actor { waits: true, ..Actor::default() };
-    let position = control.disable(Kind::Flag, "new-checkout", Precondition::None, actor).await.unwrap().position;
-    assert!(matches!(read(&stream.live.try_recv().unwrap()), Message::Change(change) if change.ack));
-    let wait = std::time::Duration::from_secs(2);
-    clients[0].report.position = Some(position);
-    clients[0].report(&control);
-    let reached = control.reached(position, wait).await;
-    assert_eq!((reached.clients, reached.having), (2, 1), "in vain");
-    let waiting = control.clone();
-    let waiting = tokio::spawn(async move { waiting.reached(position, wait).await });
-    tokio::task::yield_now().await;
-    clients[1].report.position = Some(position);
-    clients[1].report(&control);
-    let reached = waiting.await.unwrap();
-    assert_eq!((reached.clients, reached.having), (2, 2));
-}

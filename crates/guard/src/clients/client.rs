@@ -10,7 +10,6 @@ use daybreak_model::{InstanceId, Key, RunId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::evaluated::Evaluated;
 use super::slos::{SloTotals, Slos};
 use crate::span::signed;
 
@@ -77,8 +76,21 @@ pub(super) struct Growth {
     pub(super) passed: Vec<(Key, String, u64)>,
     /// Outcomes by SLO and its revision.
     pub(super) slos: Vec<(Key, u64, SloTotals)>,
-    /// Evaluations by flag.
-    pub(super) evaluated: Vec<(Key, Evaluated)>,
+    /// Evaluations by flag and variant.
+    pub(super) evaluations: Vec<EvaluationGrowth>,
+}
+
+/// By how much the evaluations of a flag grew with one report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluationGrowth {
+    /// The flag.
+    pub flag: Key,
+    /// The variant; none where the caller's default was served, because of an error.
+    pub variant: Option<Key>,
+    /// By how much.
+    pub count: u64,
+    /// Whether all of it is of late: not where it is what a client had counted when it was first heard of.
+    pub recent: bool,
 }
 
 impl Client {
@@ -121,7 +133,7 @@ impl Client {
         self.last_heard = now;
         self.goodbye = report.goodbye;
         Growth {
-            evaluated: self.evaluated(&report.evaluations),
+            evaluations: self.evaluated(&report.evaluations),
             requests: self.requested(&report.operations),
             passed: self.passed(&report.points),
             slos: self.slos.take_in(&report.slos, self.from_its_start),
@@ -168,22 +180,27 @@ impl Client {
         grown
     }
 
-    fn evaluated(&mut self, evaluations: &BTreeMap<Key, Evaluations>) -> Vec<(Key, Evaluated)> {
-        let mut grown = Vec::new();
+    fn evaluated(&mut self, evaluations: &BTreeMap<Key, Evaluations>) -> Vec<EvaluationGrowth> {
+        let (mut grown, from_its_start) = (Vec::new(), self.from_its_start);
+        let mut add = |flag: &Key, variant: Option<&Key>, count: u64, known: bool| {
+            if count > 0 {
+                let recent = known || from_its_start;
+                grown.push(EvaluationGrowth { flag: flag.clone(), variant: variant.cloned(), count, recent });
+            }
+        };
         for (flag, counts) in evaluations {
             if !self.evaluations.contains_key(flag) && self.evaluations.len() >= EVALUATIONS_MAX {
                 continue;
             }
-            let first = !self.evaluations.contains_key(flag) && !self.from_its_start;
+            let known = self.evaluations.contains_key(flag);
             let kept = self.evaluations.entry(flag.clone()).or_default();
-            let mut more = Evaluated { served: 0, errors: raise(&mut kept.errors, counts.errors) };
+            add(flag, None, raise(&mut kept.errors, counts.errors), known);
             for (variant, count) in &counts.variants {
                 if kept.variants.contains_key(variant) || kept.variants.len() < EVALUATED_VARIANTS_MAX {
-                    more.served += raise(kept.variants.entry(variant.clone()).or_default(), *count);
+                    let known = kept.variants.contains_key(variant);
+                    let more = raise(kept.variants.entry(variant.clone()).or_default(), *count);
+                    add(flag, Some(variant), more, known);
                 }
-            }
-            if !first && more != Evaluated::default() {
-                grown.push((flag.clone(), more));
             }
         }
         grown

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use daybreak_model::Key;
 
-use super::EVALUATIONS_MAX;
+use super::{EVALUATIONS_MAX, EvaluationGrowth};
 
 /// How often a flag was evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,15 +20,15 @@ pub struct Evaluated {
 pub(super) struct AllEvaluated(BTreeMap<Key, Evaluated>);
 
 impl AllEvaluated {
-    /// Counts by how much a client's counters grew. Flags beyond [`EVALUATIONS_MAX`] are left out.
-    pub(super) fn add(&mut self, grown: &[(Key, Evaluated)]) {
-        for (flag, more) in grown {
-            if !self.0.contains_key(flag) && self.0.len() >= EVALUATIONS_MAX {
+    /// Counts by how much clients' counters grew of late. Flags beyond [`EVALUATIONS_MAX`] are left out.
+    pub(super) fn add(&mut self, grown: &[EvaluationGrowth]) {
+        for more in grown.iter().filter(|more| more.recent) {
+            if !self.0.contains_key(&more.flag) && self.0.len() >= EVALUATIONS_MAX {
                 continue;
             }
-            let kept = self.0.entry(flag.clone()).or_default();
-            kept.served = kept.served.saturating_add(more.served);
-            kept.errors = kept.errors.saturating_add(more.errors);
+            let kept = self.0.entry(more.flag.clone()).or_default();
+            let counter = if more.variant.is_some() { &mut kept.served } else { &mut kept.errors };
+            *counter = counter.saturating_add(more.count);
         }
     }
 

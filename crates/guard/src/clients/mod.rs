@@ -30,7 +30,7 @@ use evaluated::AllEvaluated;
 use places::Places;
 use point_keys::AllPointKeys;
 
-pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, OPERATION_LENGTH_MAX, OTHER};
+pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, RunCounts};
 pub use evaluated::Evaluated;
 pub use places::Place;
@@ -62,6 +62,8 @@ pub struct Clients {
     traffic: Traffic,
     /// What SLOs counted since it was last taken.
     slos: Vec<SloGrowth>,
+    /// What was evaluated since it was last taken.
+    evaluations: Vec<EvaluationGrowth>,
     keys: AllPointKeys,
     evaluated: AllEvaluated,
 }
@@ -121,9 +123,10 @@ impl Clients {
         let before = self.clients.remove(&report.client);
         let reported = if before.is_some() { Reported::Newer } else { Reported::First };
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
-        let grown = client.take_in(report, now);
+        let mut grown = client.take_in(report, now);
+        self.evaluated.add(&grown.evaluations);
+        self.evaluations.append(&mut grown.evaluations);
         self.count_slos(&grown, now);
-        self.evaluated.add(&grown.evaluated);
         self.count(&client, &grown, now);
         self.count_runs(&client, report, &grown, now);
         if reported == Reported::First {
@@ -179,6 +182,11 @@ impl Clients {
     /// Takes what SLOs counted since the last time.
     pub fn take_slos(&mut self) -> Vec<SloGrowth> {
         std::mem::take(&mut self.slos)
+    }
+
+    /// Takes what was evaluated since the last time.
+    pub fn take_evaluations(&mut self) -> Vec<EvaluationGrowth> {
+        std::mem::take(&mut self.evaluations)
     }
 
     /// The clients that have been silent for [`LOST_AFTER`] without a goodbye.

@@ -189,6 +189,30 @@ fn invariant_4_what_a_report_leaves_out_is_unchanged() {
     assert_eq!(run.root_requests(), 41);
 }
 
+/// What a client had counted before it was first heard may be long ago.
+#[test]
+fn evaluations_grow_by_what_is_new() {
+    let (on, off) = (key("on"), key("off"));
+    let of = |sequence, variants: &[(&Key, u64)], errors| {
+        let variants = variants.iter().map(|(variant, count)| ((*variant).clone(), *count)).collect();
+        let evaluations = [(key("f"), Evaluations { variants, errors })].into();
+        Report { evaluations, ..report(1, sequence) }
+    };
+    let grown = |clients: &mut Clients, report: Report| -> Vec<_> {
+        clients.report(&report, at(0)).unwrap();
+        let grown = clients.take_evaluations();
+        grown.into_iter().map(|grown| (grown.variant.map(|name| name.to_string()), grown.count, grown.recent)).collect()
+    };
+    let served = |variant: &str, count, recent| (Some(variant.to_owned()), count, recent);
+    let mut clients = Clients::default();
+    assert_eq!(grown(&mut clients, of(1, &[(&on, 3)], 1)), [(None, 1, true), served("on", 3, true)]);
+    assert_eq!(grown(&mut clients, of(2, &[(&on, 3), (&off, 2)], 1)), [served("off", 2, true)]);
+    assert_eq!(grown(&mut clients, of(2, &[(&on, 9)], 1)), [], "a duplicate");
+    let mut late = Clients::default();
+    assert_eq!(grown(&mut late, of(9, &[(&on, 3)], 0)), [served("on", 3, false)]);
+    assert_eq!(grown(&mut late, of(10, &[(&on, 4)], 0)), [served("on", 1, true)]);
+}
+
 /// A point that is not reported anew is known all the same: also after the 15 minutes that traffic reaches back.
 #[test]
 fn a_point_that_is_left_out_stays_known() {

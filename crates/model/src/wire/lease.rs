@@ -35,6 +35,9 @@ pub struct Reply {
     /// The runs that this client may act on.
     #[serde(default)]
     pub runs: Vec<RunGrant>,
+    /// How long the server may be out of reach before this client's answers say STALE, unless its builder said so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Millis>,
     /// What this client is to count of its root requests, run or no run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measures: Vec<Measure>,

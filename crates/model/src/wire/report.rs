@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{ArmKeys, PointKeys, Position, SloCounts};
-use crate::{Arm, InstanceId, Key, RunId};
+use crate::{Arm, InstanceId, Key, Millis, RunId};
 
 /// `POST /api/v1/reports`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,10 @@ pub struct Report {
     /// The position of the flags it serves, once it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+    /// How long ago, when this was written, it began to serve that position. So a report that comes late still tells
+    /// how fast a change was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_age: Option<Millis>,
     /// How it gets its changes.
     pub state: ClientState,
     /// What it can and may inject.
@@ -64,6 +68,10 @@ pub struct Report {
     /// Evaluations by flag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evaluations: BTreeMap<Key, Evaluations>,
+    /// How often flags were asked for that there are not, by what they were asked for as; always whole, and no more than
+    /// [`UNKNOWN_FLAGS_OF_CLIENT_MAX`](crate::limits::UNKNOWN_FLAGS_OF_CLIENT_MAX): those that were asked for most.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown_flags: BTreeMap<String, u64>,
     /// The last report of a client that stops in good order.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goodbye: bool,

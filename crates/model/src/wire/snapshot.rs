@@ -61,9 +61,12 @@ pub struct Change {
     /// Segments that are new or different; `null` where removed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub segments: BTreeMap<Key, Option<Enveloped>>,
-    /// Somebody waits for this change: report within 50 ms plus jitter.
+    /// Somebody waits for this change: report soon after it is served, at a random moment within `jitter`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ack: bool,
+    /// How far clients should spread these reports. The server knows how many there are: one alone need not wait.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub jitter: Millis,
 }
 
 /// Runs came or went. It brings no lease: a client that reads of a start reports at once, and is granted one
@@ -108,6 +111,11 @@ pub enum Message {
     Heartbeat,
     /// `goodbye`: connect again.
     Goodbye(Goodbye),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(length: &Millis) -> bool {
+    *length == Millis::ZERO
 }
 
 impl Enveloped {

@@ -8,8 +8,8 @@ use daybreak_model::Kind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::reason::Said;
-use super::{Because, NoQuery, resources, switch};
+use super::reason::{Said, StopQuery, WithReached};
+use super::{Because, NoQuery, Wait, resources, switch};
 use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
@@ -46,6 +46,8 @@ pub struct StartQuery {
     dry_run: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+    /// Answer once every live client has heard of the run, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
 }
 
 /// Start a run.
@@ -73,7 +75,8 @@ pub(crate) async fn start(
     query: web::Query<StartQuery>,
     start: Command<Start>,
 ) -> Result<HttpResponse, Problem> {
-    let (Command(start), StartQuery { dry_run, reason }) = (start, query.into_inner());
+    let (Command(start), StartQuery { dry_run, reason, wait }) = (start, query.into_inner());
+    let wait = Wait::read(wait.as_deref())?;
     facts::note(|facts| {
         facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())];
         facts.dry_run = dry_run;
@@ -97,15 +100,17 @@ pub(crate) async fn start(
         facts.acted(started.position, true, &[]);
         facts.run = Some(started.run.id);
     });
+    let reached = wait.reached(&control, started.position).await;
     let mut response = HttpResponse::build(StatusCode::CREATED);
-    Ok(answer::finish(response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id))), &started))
+    response.insert_header((LOCATION, format!("/api/v1/runs/{}", started.run.id)));
+    Ok(answer::finish(&mut response, &WithReached { done: started, reached }))
 }
 
 /// Stop the runs of a fault. Where none is active, nothing changes. It acts before it reads the body; a body that is no
 /// `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "faults",
-    params(("key" = String, Path, description = "The fault"), Because),
+    params(("key" = String, Path, description = "The fault"), StopQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped"))),
 )]
@@ -120,7 +125,7 @@ pub(crate) async fn stop(
     let mut said = Said::default();
     let answer = control.stop_first(&key, caller.actor(None), said.hear(&request, body)).await?;
     facts::note(|facts| facts.subjects = vec![format!("{}/{key}", Kind::Fault.path())]);
-    Ok(said.of_stop(answer))
+    Ok(said.of_stop(&control, answer).await)
 }
 
 /// When Daybreak starts the fault by itself, and what became of the last time.

@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod backup;
 pub mod clients;
+pub mod delivery;
 pub mod documents;
 pub mod events;
 pub mod faults;
@@ -12,6 +13,7 @@ pub mod halt;
 pub mod health;
 pub mod history;
 pub mod hours;
+pub mod life;
 pub mod metrics;
 pub mod on_call;
 pub mod origins;

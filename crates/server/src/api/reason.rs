@@ -3,7 +3,7 @@
 
 use actix_web::web::{Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use daybreak_control::Stopped;
+use daybreak_control::{Control, Reached, Stopped};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -24,6 +24,15 @@ pub(super) struct Warned<T> {
     pub(super) warnings: Vec<String>,
 }
 
+/// What a start or a stop did, and how far it has come where that was asked for.
+#[derive(Serialize)]
+pub(super) struct WithReached<T> {
+    #[serde(flatten)]
+    pub(super) done: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reached: Option<Reached>,
+}
+
 /// How to halt.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -31,6 +40,16 @@ pub struct HaltQuery {
     /// Why, for the audit log.
     reason: Option<String>,
     /// Answer once every live client has confirmed, or after this time, 30 s at most: `2s`. Unless said, 300 ms.
+    wait: Option<String>,
+}
+
+/// How to stop; read as [`HaltQuery`] is.
+#[expect(dead_code, reason = "it only describes the query")]
+#[derive(Debug, IntoParams)]
+pub struct StopQuery {
+    /// Why, for the audit log.
+    reason: Option<String>,
+    /// Answer once every live client has heard of it, or after this time, 30 s at most: `2s`. It has acted before.
     wait: Option<String>,
 }
 
@@ -50,12 +69,10 @@ impl Said {
     }
 
     /// The answer to a stop, with what its request had wrong.
-    pub(super) fn of_stop(mut self, answer: Stopped) -> HttpResponse {
-        facts::note(|facts| facts.acted(answer.position, answer.changed, &answer.ended));
-        if self.wait.is_asked() {
-            self.warn("a stop waits for no client: what has not heard it stops with its lease");
-        }
-        answer::ok(&Warned { answer, warnings: self.warnings })
+    pub(super) async fn of_stop(self, control: &Control, done: Stopped) -> HttpResponse {
+        facts::note(|facts| facts.acted(done.position, done.changed, &done.ended));
+        let reached = self.wait.reached(control, done.position).await;
+        answer::ok(&Warned { answer: WithReached { done, reached }, warnings: self.warnings })
     }
 
     /// Notes what was not understood.

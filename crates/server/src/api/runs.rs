@@ -6,7 +6,7 @@ use daybreak_model::RunId;
 use serde::Serialize;
 use serde_json::json;
 
-use super::reason::Said;
+use super::reason::{Said, StopQuery};
 use super::{Because, NoQuery};
 use crate::answer;
 use crate::caller::Caller;
@@ -85,7 +85,7 @@ pub(crate) async fn report(
 /// `{"reason": "…"}` is a reason as it is.
 #[utoipa::path(
     tag = "runs",
-    params(("id" = String, Path, description = "16 hexadecimal digits"), Because),
+    params(("id" = String, Path, description = "16 hexadecimal digits"), StopQuery),
     request_body(content = Because, description = "Optional"),
     responses(
         (status = 200, description = "What was stopped", body = ref("#/components/schemas/Stopped")),
@@ -104,7 +104,7 @@ pub(crate) async fn stop(
     let mut said = Said::default();
     let answer = control.stop_run_first(id, caller.actor(None), said.hear(&request, body)).await?;
     facts::note(|facts| facts.subjects = vec![format!("runs/{id}")]);
-    Ok(said.of_stop(answer))
+    Ok(said.of_stop(&control, answer).await)
 }
 
 fn identified(id: &str) -> Result<RunId, Problem> {

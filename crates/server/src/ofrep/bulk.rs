@@ -1,8 +1,10 @@
 //! All flags at once, for clients whose context seldom changes.
 
+use std::cell::RefCell;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::Control;
+use daybreak_control::{Control, Tally};
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -69,8 +71,9 @@ pub(crate) async fn evaluate_flags(
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
     let evaluate = move || {
+        let tally = RefCell::new(control.tally(&state));
         answer::line(&Bulk {
-            flags: Flags { snapshot: state.snapshot(), context: &context, sees_all },
+            flags: Flags { snapshot: state.snapshot(), context: &context, sees_all, tally },
             event_streams: [EventStream::new(version, ticket.as_deref())],
         })
     };
@@ -102,6 +105,7 @@ struct Flags<'a> {
     snapshot: &'a daybreak_engine::Snapshot,
     context: &'a daybreak_model::Context,
     sees_all: bool,
+    tally: RefCell<Tally<'a>>,
 }
 
 impl Serialize for Flags<'_> {
@@ -109,6 +113,7 @@ impl Serialize for Flags<'_> {
         let mut items = serializer.serialize_seq(None)?;
         for flag in self.snapshot.flags().filter(|flag| self.sees_all || flag.client) {
             let detail = self.snapshot.evaluate_at(flag.index, self.context);
+            self.tally.borrow_mut().count(&detail);
             items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail, tells: self.sees_all })?;
         }
         items.end()

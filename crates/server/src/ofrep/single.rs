@@ -37,15 +37,23 @@ pub(crate) async fn evaluate_flag(
     };
     let state = control.state();
     let tells = caller.sees_all_flags();
-    if !tells && !state.resources().flags.get(key.as_str()).is_some_and(|flag| flag.client) {
+    let flag = state.resources().flags.get(key.as_str());
+    if !tells && !flag.is_some_and(|flag| flag.client) {
+        if flag.is_none() {
+            control.asked_in_vain(&key);
+        }
         let (error_code, error_details) = (ErrorCode::FlagNotFound, ErrorCode::FlagNotFound.to_string());
         return Failure { key: Some(key.into_inner()), error_code, error_details }.respond();
     }
     let detail = state.snapshot().evaluate(&key, &context);
+    control.tally(&state).count(&detail);
     let evaluation = Evaluation { key: &key, detail: &detail, tells };
     let status = match evaluation.error() {
         None => StatusCode::OK,
-        Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,
+        Some(ErrorCode::FlagNotFound) => {
+            control.asked_in_vain(&key);
+            StatusCode::NOT_FOUND
+        }
         Some(_) => StatusCode::BAD_REQUEST,
     };
     answer::compact(&mut HttpResponse::build(status), &evaluation)

@@ -71,13 +71,16 @@ async fn invariant_3_any_body_will_do() {
     }
 }
 
-/// What a stop does not heed, it says.
+/// A stop that is waited for has stopped before: nobody is there to hear of it, and that is no mistake.
 #[actix_web::test]
-async fn a_stop_does_not_wait_for_clients() {
+async fn a_stop_tells_how_far_it_has_come() {
     let (server, id) = running().await;
-    let stopped = server.post("/api/v1/faults/slow/stop?wait=2s&reason=enough", "").await.expect(200).json();
-    assert_eq!(stopped["ended"], json!([id]));
-    assert!(stopped["warnings"][0].as_str().unwrap().contains("waits for no client"), "{stopped}");
+    let stopped = server.post("/api/v1/faults/slow/stop?wait=1ms&reason=enough", "").await.expect(200).json();
+    assert_eq!((&stopped["ended"], &stopped["warnings"]), (&json!([id]), &json!(null)), "{stopped}");
+    assert!(stopped["reached"]["summary"].is_string(), "{stopped}");
+    let (server, _) = running().await;
+    let unheeded = server.post("/api/v1/faults/slow/stop?wait=soon", "").await.expect(200).json();
+    assert!(unheeded["warnings"][0].as_str().unwrap().contains("`wait`"), "{unheeded}");
 }
 
 /// Invariant 3: it has acted before it first looks at the body; and the body may never come.

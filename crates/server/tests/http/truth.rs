@@ -260,25 +260,30 @@ fn requests() -> Vec<Request> {
             ("PUT", at(&format!("/{key}")), &[], resource, if matches!(kind, "slos" | "on-call") { 201 } else { 200 }),
         ]);
     }
-    let others: [(&str, &str, &'static [&'static str], &str, u16); 38] = [
+    let others: [(&str, &str, &'static [&'static str], &str, u16); 43] = [
         ("GET", "/", &[], "", 200),
         ("GET", "/healthz", &[], "", 200),
         ("GET", "/readyz", &[], "", 200),
         ("GET", "/metrics", &[], "", 200),
         ("GET", "/openapi.json", &[], "", 200),
         ("POST", "/api/v1/flags/plain/disable", &[], r#"{"reason": "smoke"}"#, 200),
-        ("POST", "/api/v1/flags/plain/enable", &[], "", 200),
+        ("POST", "/api/v1/flags/plain/enable?wait=1ms", &[], "", 200),
         ("POST", "/api/v1/flags/layout/evaluate", &[], "{context: {plan: pro}}", 200),
         ("POST", "/api/v1/faults/slow/start?dry_run", &[], "", 200),
-        ("POST", "/api/v1/faults/slow/start", &[], r#"{"duration": "5m", "hypothesis": "h"}"#, 201),
+        ("POST", "/api/v1/faults/slow/start?wait=1ms", &[], r#"{"duration": "5m", "hypothesis": "h"}"#, 201),
         ("GET", "/api/v1/runs", &[], "", 200),
         ("GET", "/api/v1/runs/{run}", &[], "", 200),
         ("GET", "/api/v1/runs/{run}/report", &[], "", 200),
         ("GET", "/api/v1/clients", &[], "", 200),
         ("GET", "/api/v1/fault-points", &[], "", 200),
+        ("GET", "/api/v1/delivery", &[], "", 200),
+        ("GET", "/api/v1/flags/layout/life", &[], "", 200),
         ("POST", "/api/v1/reports", &[], REPORT, 200),
-        ("POST", "/api/v1/faults/slow/stop", &[], "", 200),
-        ("POST", "/api/v1/runs/{run}/stop", &[], "", 200),
+        ("GET", "/api/v1/clients?summary", &[], "", 200),
+        ("GET", "/api/v1/flags/layout/life?after=7d", &[], "", 200),
+        ("GET", "/api/v1/stale-flags?after=0s", &[], "", 200),
+        ("POST", "/api/v1/faults/slow/stop?wait=1ms", &[], "", 200),
+        ("POST", "/api/v1/runs/{run}/stop?wait=1ms", &[], "", 200),
         ("GET", "/api/v1/faults/slow/schedule", &[], "", 200),
         ("GET", "/api/v1/runs/{run}", &[], "", 200),
         ("PUT", "/api/v1/halt", &[], r#"{"reason": "smoke"}"#, 200),
@@ -317,7 +322,7 @@ const PING: &str = r#"{"event":{"id":"1","event_type":"pagey.ping","occurred_at"
 const PING_SIGNED: &str = "v1=d125f36387ac15f36fc759d4e34da4fbcd490bbd8d14dd43041d9cf86b5074e4";
 const REPORT: &str = r#"{"client": "0123456789abcdef0123456789abcdef", "sequence": 3, "service": "shop",
     "sdk": {"name": "daybreak-sdk", "version": "0.1.0"}, "level": 1, "state": "streaming",
-    "faults": {"allowed": true, "in_flight": 0},
+    "faults": {"allowed": true, "in_flight": 0}, "position_age": 40, "unknown_flags": {"layuot": 2},
     "evaluations": {"layout": {"variants": {"grid": 3}, "errors": 1}}}"#;
 
 /// A backup of a store that holds nothing.

@@ -63,6 +63,7 @@ pub(crate) fn reply(faults: &Faults, runs: Vec<RunGrant>) -> Reply {
         halted: false,
         first: false,
         runs,
+        stale_after: None,
         measures: Vec::new(),
         sketches: Vec::new(),
     }

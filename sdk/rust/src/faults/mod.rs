@@ -54,7 +54,7 @@ use points::Points;
 pub(crate) use run::ActiveRun;
 pub use settings::Settings;
 use tally::Tally;
-use wish::Wish;
+pub(crate) use wish::Wish;
 
 /// The faults of one client. A clone is the same.
 #[derive(Clone)]

@@ -1,7 +1,5 @@
 //! What the faults' side of a report says.
 
-use std::time::Duration;
-
 use daybreak_model::wire::{FaultSupport, PointCounts, Report};
 
 use super::Faults;
@@ -36,9 +34,13 @@ impl Faults {
         report.points = points.collect();
     }
 
-    /// Makes a report due at a random moment within this time: somebody waits for it.
-    pub fn want_report(&self, within: Duration) {
-        self.0.wish.within(within);
+    /// Writes what every report says in full, also one that tells no more than where the client stands. It is not the
+    /// report that was wanted.
+    pub(crate) fn fill_briefly(&self, report: &mut Report) {
+        report.faults = FaultSupport { allowed: self.allowed(), in_flight: self.0.in_flight.count() };
+        let grants = self.0.grants.lock();
+        report.runs = grants.known();
+        report.unsupported = grants.unsupported();
     }
 
     /// Waits until a report is due before its interval is over: a start was announced, a point was named for

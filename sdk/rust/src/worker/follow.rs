@@ -127,6 +127,8 @@ impl Worker {
                 Ok(news) => {
                     if news {
                         self.keep();
+                        // Nobody could ask for it.
+                        self.core.tell_soon();
                     }
                     tell(speech, &self.core, |core| core.heard(ClientState::Polling));
                     backoff.reset();

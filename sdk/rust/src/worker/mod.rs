@@ -114,6 +114,7 @@ impl Worker {
         loop {
             tokio::time::sleep(self.pace.expire_every).await;
             self.core.faults.expire();
+            self.core.look_at_age();
         }
     }
 

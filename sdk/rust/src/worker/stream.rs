@@ -1,7 +1,5 @@
 //! One connection of the stream.
 
-use std::time::Duration;
-
 use daybreak_model::Millis;
 use daybreak_model::wire::{ClientState, Message};
 use reqwest::header::{ACCEPT, HeaderName};
@@ -14,8 +12,6 @@ use super::pace::Pace;
 use crate::core::Core;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How soon a client says that it has what somebody waits for it to have.
-const ACK_WITHIN: Duration = Duration::from_millis(50);
 
 /// What following a stream needs.
 pub(super) struct Stream<'w> {
@@ -123,7 +119,7 @@ impl Stream<'_> {
                     self.core.update(false, |documents| Ok::<_, std::convert::Infallible>(documents.change(&change)));
                 let Ok(()) = infallible;
                 if change.ack {
-                    self.core.faults.want_report(ACK_WITHIN);
+                    self.core.acknowledgements.want(change.jitter.to_duration());
                 }
                 (self.keep)();
             }

@@ -33,6 +33,7 @@ fn report(flags: usize, count: u64) -> Report {
         sdk: Sdk { name: "test".into(), version: "1".into() },
         level: 1,
         position: None,
+        position_age: None,
         state: ClientState::Streaming,
         faults: FaultSupport::default(),
         runs: Vec::new(),
@@ -44,6 +45,7 @@ fn report(flags: usize, count: u64) -> Report {
         slos: Vec::new(),
         keys: Vec::new(),
         evaluations: (0..flags).map(evaluations).collect(),
+        unknown_flags: BTreeMap::new(),
         goodbye: false,
     }
 }
