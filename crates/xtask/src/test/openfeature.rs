@@ -20,7 +20,7 @@ use crate::workspace;
 /// What is needed of the machine, and how to get it.
 pub(super) const NODE: (&str, &[&str], &str) = (
     "Node.js 20 or later, with npm",
-    &["sh", "-c", "npm --version && node -e 'process.exit(parseInt(process.versions.node) < 20)'"],
+    &["sh", "-c", "npm --version && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'"],
     "OpenFeature's clients for JavaScript run on it",
 );
 
