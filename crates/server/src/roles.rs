@@ -143,17 +143,18 @@ fn rows() -> Vec<Row> {
         asks("POST", "/api/v1/tokens", Administer),
         asks("DELETE", "/api/v1/tokens/{id}", Administer),
     ];
-    for kind in Kind::ALL {
-        let path = format!("/api/v1/{}", kind.path());
-        rows.push(asks("GET", &path, Read));
-        rows.push(asks("GET", &format!("{path}/{{key}}"), Read));
-        rows.push(asks("GET", &format!("{path}/{{key}}/history"), Read));
-        rows.push(asks("GET", &format!("{path}/{{key}}/origin"), Read));
-        rows.push(asks("POST", &format!("{path}/{{key}}/revert"), Administer));
-        let changes = ["PUT", "PATCH", "DELETE"].map(|method| asks(method, &format!("{path}/{{key}}"), Administer));
-        rows.extend(changes);
-    }
+    rows.extend(Kind::ALL.into_iter().flat_map(rows_of));
     rows
+}
+
+/// What is the same for every kind of resource.
+fn rows_of(kind: Kind) -> Vec<Row> {
+    let path = format!("/api/v1/{}", kind.path());
+    let reads = ["", "/{key}", "/{key}/history", "/{key}/origin"];
+    let changes = [("POST", "/{key}/revert"), ("PUT", "/{key}"), ("PATCH", "/{key}"), ("DELETE", "/{key}")];
+    let reads = reads.map(|rest| row("GET", &format!("{path}{rest}"), Some(Right::Read)));
+    let changes = changes.map(|(method, rest)| row(method, &format!("{path}{rest}"), Some(Right::Administer)));
+    reads.into_iter().chain(changes).collect()
 }
 
 #[cfg(test)]
