@@ -277,10 +277,12 @@ impl Control {
         self.inner.hub.open()
     }
 
-    /// Tells all streams to connect elsewhere, spread over `jitter`, and reports not ready from now on.
+    /// Tells all streams to connect elsewhere, spread over `jitter`, and reports not ready from now on. Nobody waits for
+    /// clients any longer.
     pub fn shut_down(&self, jitter: Millis) {
         self.inner.shutting_down.store(true, Ordering::Relaxed);
         self.inner.hub.send(&Message::Goodbye(Goodbye { jitter }));
+        self.end_waits();
     }
 
     /// Whether a calendar is open, until when, and when it opens next.

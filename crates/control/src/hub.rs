@@ -64,6 +64,13 @@ impl Hub {
         let _ = self.sender.send(encoded);
     }
 
+    /// Sends a message of what readers see at this moment: nothing that they see later comes before it. It is not kept for
+    /// those who reconnect.
+    pub(crate) fn send_of_now(&self, message: impl FnOnce() -> Message) {
+        let _ring = self.ring.lock();
+        let _ = self.sender.send(frame(&message()));
+    }
+
     /// Makes a change visible to readers (`publish`) and sends its message, as one step: who subscribes sees
     /// both or none.
     pub(crate) fn publish(&self, revision: u64, message: &Message, publish: impl FnOnce()) {

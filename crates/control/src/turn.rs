@@ -145,7 +145,7 @@ impl Control {
     fn publish(&self, turn: &Turn) {
         let Some(Made { next, changed }) = &turn.made else { return };
         let (position, actor) = (next.position(), &turn.waiting.actor);
-        let acknowledged = actor.waits.then(|| self.acknowledgement_jitter());
+        let acknowledged = actor.waits.then(|| self.asking_to_acknowledge(position.revision));
         let message = Message::Change(resources::to_wire(next, position, changed, acknowledged));
         self.inner.hub.publish(position.revision, &message, || self.inner.state.store(Arc::clone(next)));
         tracing::info!(%position, changes = changed.len(), actor = actor.name, "changed");

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use daybreak_guard::clients::Client;
 use daybreak_model::limits::{ACKNOWLEDGEMENT_JITTER_MAX, ACKNOWLEDGEMENTS_PER_MS};
-use daybreak_model::wire::{ClientState, Position, Report};
+use daybreak_model::wire::{ClientState, Message, Position, Report};
 use daybreak_model::{InstanceId, Millis};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Control;
+use crate::{Control, resources};
 use histogram::millis;
 use table::{Lacking, Seen};
 
@@ -148,7 +148,8 @@ impl Drop for Wait<'_> {
 }
 
 impl Control {
-    /// Waits until all clients that are live now serve a position, but not for longer than `wait`. It holds up nobody else.
+    /// Waits until all clients that are live now serve a position, but neither for longer than `wait` nor than the server
+    /// lasts. It holds up nobody else.
     pub async fn reached(&self, position: Position, wait: Duration) -> Reached {
         let began = self.inner.clock.elapsed();
         let published = self.inner.hub.published_at(position.revision);
@@ -158,6 +159,10 @@ impl Control {
             return Reached::new(seen, lacking, Duration::ZERO, began);
         };
         let waiting = Wait { control: self, number };
+        // A change that was waited for asks by itself. One that changed nothing, or a stop, does not.
+        if self.inner.deliveries.lock().asks(number) {
+            self.ask_to_acknowledge();
+        }
         // Either way it is told how things stand then.
         let _ = tokio::time::timeout(wait, done.notified()).await;
         let now = self.inner.clock.elapsed();
@@ -172,8 +177,29 @@ impl Control {
         self.inner.deliveries.lock().heard(report, elapsed, self.position(), published);
     }
 
+    /// Asks all clients to tell where they stand, by a change that changes nothing.
+    fn ask_to_acknowledge(&self) {
+        let jitter = self.acknowledgement_jitter();
+        self.inner.hub.send_of_now(|| {
+            let state = self.state();
+            Message::Change(resources::to_wire(&state, state.position(), &[], Some(jitter)))
+        });
+    }
+
+    /// A change asks clients to acknowledge it: within what time.
+    pub(crate) fn asking_to_acknowledge(&self, revision: u64) -> Millis {
+        self.inner.deliveries.lock().asked(revision);
+        self.acknowledgement_jitter()
+    }
+
+    /// Tells all who wait how things stand: the server ends.
+    pub(crate) fn end_waits(&self) {
+        self.inner.deliveries.lock().close();
+        self.inner.reported.notify_waiters();
+    }
+
     /// How far clients should spread the acknowledgements of a change that somebody waits for.
-    pub(crate) fn acknowledgement_jitter(&self) -> Millis {
+    fn acknowledgement_jitter(&self) -> Millis {
         let clients = u64::try_from(self.open_streams()).unwrap_or(u64::MAX);
         Millis::new(clients / ACKNOWLEDGEMENTS_PER_MS).min(ACKNOWLEDGEMENT_JITTER_MAX)
     }

@@ -25,6 +25,10 @@ pub(crate) struct Deliveries {
     clients: HashMap<InstanceId, Told>,
     waiting: BTreeMap<u64, Waiting>,
     next: u64,
+    /// The last revision that clients were asked to acknowledge.
+    asked: Option<u64>,
+    /// The server ends: nobody waits any longer.
+    closing: bool,
     swept: Duration,
     pub(super) streamed: Histogram,
     pub(super) polled: Histogram,
@@ -147,10 +151,32 @@ impl Deliveries {
         let mut waiting = Waiting { position, published, expected, seen, done };
         waiting.seen.clients = waiting.expected.len();
         live.for_each(|(id, told)| waiting.take_in(*id, told));
-        if waiting.expected.is_empty() {
+        if waiting.expected.is_empty() || self.closing {
             waiting.done.notify_one();
         }
         waiting
+    }
+
+    /// Whether clients are to be asked now to acknowledge what this one waits for: some have not told that they have it, and
+    /// none was asked for that yet, or for something later.
+    pub(super) fn asks(&mut self, number: u64) -> bool {
+        let lacks = |waiting: &&Waiting| !waiting.expected.is_empty() && !self.closing;
+        let Some(waiting) = self.waiting.get(&number).filter(lacks) else { return false };
+        let revision = waiting.position.revision;
+        self.asked(revision)
+    }
+
+    /// Clients are asked to acknowledge this revision; whether that is new.
+    pub(super) fn asked(&mut self, revision: u64) -> bool {
+        let new = self.asked < Some(revision);
+        self.asked = self.asked.max(Some(revision));
+        new
+    }
+
+    /// Ends all waits, also those that are to come.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+        self.waiting.values().for_each(|waiting| waiting.done.notify_one());
     }
 
     /// Ends to wait: what was seen, and who does not have it.

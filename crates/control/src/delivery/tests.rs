@@ -111,6 +111,54 @@ async fn acknowledgements_are_asked_for_where_somebody_waits() {
     assert!(!heard().contains("ack"));
 }
 
+/// Also where nothing was changed, and so nothing has asked yet: once for each revision, and only where somebody lacks it.
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_are_asked_for_where_nothing_was_changed() {
+    let bench = Bench::new().await;
+    let mut clients = clients(&bench, 1);
+    let mut stream = bench.control.subscribe(Some(bench.control.position())).await;
+    let off = async |actor: Actor| {
+        bench.control.disable(Kind::Flag, "new-checkout", Precondition::None, actor).await.unwrap()
+    };
+    let first = off(Actor::default()).await;
+    let mut heard = || stream.live.try_recv().ok().map(|frame| String::from_utf8(frame.to_vec()).unwrap());
+    assert!(heard().is_some_and(|frame| !frame.contains("ack")), "nobody waits for it");
+    let again = off(Actor { waits: true, ..Actor::default() }).await;
+    assert_eq!((again.changed, again.position), (false, first.position));
+    assert_eq!(heard(), None);
+    for asked in [true, false] {
+        assert_eq!(bench.control.reached(again.position, SECOND).await.having, 0);
+        let wanted = format!("id: {at}\ndata: {{\"position\":\"{at}\",\"ack\":true}}\n\n", at = first.position);
+        assert_eq!(heard().is_some_and(|frame| frame.ends_with(&wanted)), asked);
+    }
+    let third = bench.control.enable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await.unwrap();
+    assert!(heard().is_some());
+    stands(&bench, &mut clients[0], third.position, 0);
+    assert_eq!(bench.control.reached(third.position, SECOND).await.having, 1);
+    assert_eq!(heard(), None, "all have told already");
+}
+
+/// A wait does not hold up the end of the server, whether it began before or after that.
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_the_server() {
+    let bench = Bench::new().await;
+    let _clients = clients(&bench, 2);
+    let position = toggle(&bench, false).await;
+    bench.control.halt(Actor::default()).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let (reached, halt, ()) =
+        tokio::join!(bench.control.reached(position, 30 * SECOND), bench.control.halt_confirmed(30 * SECOND), async {
+            tokio::task::yield_now().await;
+            bench.control.shut_down(Millis::ZERO);
+        });
+    let missing: Vec<_> = reached.missing.iter().map(|one| one.client).collect();
+    assert_eq!((reached.clients, reached.having, missing.len()), (2, 0, 2), "it tells how things stand");
+    assert_eq!((halt.halted, halt.clients, halt.confirmed), (true, 2, 0));
+    assert_eq!(bench.control.reached(position, 30 * SECOND).await, reached);
+    assert!(!bench.control.halt_confirmed(30 * SECOND).await.unconfirmed.is_empty());
+    assert_eq!(began.elapsed(), Duration::ZERO, "nobody has waited");
+}
+
 #[tokio::test]
 async fn how_clients_stand() {
     let bench = Bench::new().await;

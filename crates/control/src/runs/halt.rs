@@ -1,6 +1,7 @@
 //! The big red button.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daybreak_guard::run::Event;
@@ -148,7 +149,7 @@ impl Control {
         }
     }
 
-    /// Waits until all live clients have confirmed the halt, but not for longer than `wait`.
+    /// Waits until all live clients have confirmed the halt, but neither for longer than `wait` nor than the server lasts.
     pub async fn halt_confirmed(&self, wait: Duration) -> HaltView {
         let all = async {
             loop {
@@ -156,7 +157,8 @@ impl Control {
                 tokio::pin!(reported);
                 reported.as_mut().enable();
                 let halt = self.halt_view();
-                if !halt.halted || halt.confirmed >= halt.clients {
+                let ending = self.inner.shutting_down.load(Ordering::Relaxed);
+                if !halt.halted || halt.confirmed >= halt.clients || ending {
                     return halt;
                 }
                 reported.await;

@@ -71,6 +71,11 @@ impl Wait {
         Ok(Self(Some(wait.to_duration())))
     }
 
+    /// The same; none where this holds.
+    pub(super) fn unless(self, without: bool) -> Self {
+        if without { Self::default() } else { self }
+    }
+
     /// Waits until all live clients have confirmed a halt: for a moment where nobody asked.
     pub(super) async fn confirmed(self, control: &Control) -> HaltView {
         control.halt_confirmed(self.0.unwrap_or(CONFIRM_WAIT)).await

@@ -38,12 +38,12 @@ pub struct ApplyQuery {
 
 /// What was applied.
 #[derive(Serialize)]
-struct Applied {
+pub(super) struct Applied {
     #[serde(flatten)]
-    changed: Changed,
+    pub(super) changed: Changed,
     /// How far it has come, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reached: Option<Reached>,
+    pub(super) reached: Option<Reached>,
 }
 
 /// Apply a document of many resources as one revision: all or nothing.
@@ -71,7 +71,8 @@ pub(crate) async fn apply(
     document: Document,
 ) -> Result<HttpResponse, Problem> {
     let ApplyQuery { dry_run, prune, reason, r#override, wait } = query.into_inner();
-    let wait = Wait::read(wait.as_deref())?;
+    // What changes nothing reaches nobody.
+    let wait = Wait::read(wait.as_deref())?.unless(dry_run);
     let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason).overriding(r#override) };
     let (work, source) = (control.clone(), document.source.clone());
     let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };

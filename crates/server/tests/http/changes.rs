@@ -224,6 +224,11 @@ async fn a_change_can_be_waited_for() {
     let answer = answer.expect(200).json();
     assert_eq!((&answer["reached"]["clients"], &answer["reached"]["having"]), (&json!(1), &json!(1)), "{answer}");
 
+    // What is only tried has come to nobody, and waits for nobody.
+    let tried = "/api/v1/apply?wait=30s&dry_run";
+    let tried = server.post(tried, "flags: { one: { default: on } }").await.expect(200).json();
+    assert_eq!((&tried["dry_run"], tried.get("reached")), (&json!(true), None), "{tried}");
+
     let refused = [("2", "unit"), ("31s", "30s or less"), ("soon", "`soon`")];
     for (wait, why) in refused {
         let answer = server.post(&format!("/api/v1/apply?wait={wait}"), "flags: { one: { default: on } }").await;
