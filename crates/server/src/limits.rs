@@ -20,6 +20,8 @@ pub const EVENT_STREAMS_MAX: usize = 10_000;
 pub const EVENTS_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How far OFREP's events on one stream are apart at least.
 pub const EVENTS_APART: Duration = Duration::from_millis(100);
+/// Over what time at most OFREP's events are spread where a token has many streams.
+pub const EVENTS_SPREAD_MAX: Duration = Duration::from_secs(10);
 /// How long an answer waits for what an event has told of.
 pub const FRESH_WAIT: Duration = Duration::from_secs(2);
 /// Followers of the events.

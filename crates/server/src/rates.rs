@@ -59,6 +59,7 @@ pub struct Rates {
     tokens: Counts<TokenId>,
     addresses: Counts<IpAddr>,
     failures: Counts<IpAddr>,
+    token: Option<Quota>,
     streams_per_token: usize,
 }
 
@@ -73,6 +74,7 @@ impl Rates {
             tokens: Counts::new(limits.token),
             addresses: Counts::new(limits.address),
             failures: Counts::new(limits.failures),
+            token: limits.token,
             streams_per_token: limits.streams_per_token,
         }
     }
@@ -81,6 +83,20 @@ impl Rates {
     #[must_use]
     pub const fn streams_per_token(&self) -> usize {
         self.streams_per_token
+    }
+
+    /// The time in which so many may ask once each with one token, and leave half of its rate to others.
+    #[must_use]
+    pub fn pace(&self, holders: usize) -> Duration {
+        let Some(quota) = self.token else { return Duration::ZERO };
+        let holders = u32::try_from(holders).unwrap_or(u32::MAX);
+        quota.replenish_interval().saturating_mul(2).saturating_mul(holders)
+    }
+
+    /// Whether so many may ask all at once with one token: half of its burst holds them.
+    #[must_use]
+    pub fn bursts(&self, holders: usize) -> bool {
+        self.token.is_none_or(|quota| holders <= usize::try_from(quota.burst_size().get() / 2).unwrap_or(usize::MAX))
     }
 
     /// Counts a request with a token.
@@ -178,6 +194,27 @@ mod tests {
         ];
         for (address, expected) in cases {
             assert_eq!(network(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{address}");
+        }
+    }
+
+    #[test]
+    fn many_with_one_token_take_their_time() {
+        let cases = [
+            (Some(100), 1, true, 20),
+            (Some(100), 100, true, 2_000),
+            (Some(100), 101, false, 2_020),
+            (Some(100), 300, false, 6_000),
+            (Some(10_000), 10_000, true, 2_000),
+            (Some(1), 2, false, 4_000),
+            (None, 10_000, true, 0),
+        ];
+        for (rate, holders, bursts, ms) in cases {
+            let rates = Rates::new(&RateLimits { token: rate.and_then(per_second), ..RateLimits::default() });
+            assert_eq!(
+                (rates.bursts(holders), rates.pace(holders)),
+                (bursts, Duration::from_millis(ms)),
+                "{holders} at {rate:?}"
+            );
         }
     }
 

@@ -220,6 +220,14 @@ impl std::fmt::Debug for Token {
     }
 }
 
+impl TokenStream {
+    /// How many streams are open with its token, itself among them.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.streams.load(Ordering::Relaxed)
+    }
+}
+
 impl Drop for TokenStream {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::Bytes;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 
 use super::visible::{Version, Versions, flags_position};
 use crate::caller::Caller;
-use crate::limits::{EVENT_STREAMS_MAX, EVENTS_APART, EVENTS_HEARTBEAT};
+use crate::limits::{EVENT_STREAMS_MAX, EVENTS_APART, EVENTS_HEARTBEAT, EVENTS_SPREAD_MAX};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::stream::{BUFFERING, Closing, LAST_EVENT_ID, count};
@@ -120,7 +121,10 @@ pub(crate) async fn events(
         last: last_event_id(&request).or_else(|| since.into_inner().since),
         greeted: false,
         quiet_until: Instant::now(),
-        _open: (counted, place),
+        tells_at: None,
+        rates: rates.into_inner(),
+        token: counted,
+        _place: place,
     };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -146,7 +150,11 @@ struct Listener {
     last: Option<String>,
     greeted: bool,
     quiet_until: Instant,
-    _open: (Option<TokenStream>, OwnedSemaphorePermit),
+    /// When the change that was noticed is told of.
+    tells_at: Option<Instant>,
+    rates: Arc<Rates>,
+    token: Option<TokenStream>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Listener {
@@ -159,7 +167,6 @@ impl Listener {
 
     /// The next frame; none where the server stops, or the client is let in no longer.
     async fn next(&mut self) -> Option<Bytes> {
-        while !self.wait_until(self.quiet_until).await? {}
         let heartbeat_at = Instant::now() + EVENTS_HEARTBEAT;
         loop {
             self.moved.mark_unchanged();
@@ -167,14 +174,23 @@ impl Listener {
             let version = self.versions.of(&state, self.sees_all).to_string();
             let last = self.last.get_or_insert_with(|| version.clone());
             if *last != version {
+                let tells_at = self.tells_at.unwrap_or_else(|| self.quiet_until.max(Instant::now() + self.spread()));
+                if tells_at > Instant::now() {
+                    self.tells_at = Some(tells_at);
+                    // What comes meanwhile is told of with it.
+                    while !self.wait_until(tells_at).await? {}
+                    continue;
+                }
                 // Changes that come quickly one after the other are told of together: clients wait for a pause
                 // before they ask, and must not wait for ever.
-                self.quiet_until = Instant::now() + EVENTS_APART;
+                self.quiet_until = Instant::now() + self.apart();
+                self.tells_at = None;
                 self.greeted = true;
                 let event = event(&version, flags_position(&state));
                 self.last = Some(version);
                 return Some(event);
             }
+            self.tells_at = None;
             if !self.greeted {
                 self.greeted = true;
                 // No event, but what a client that loses the connection says when it comes back.
@@ -184,6 +200,22 @@ impl Listener {
                 return Some(HEARTBEAT);
             }
         }
+    }
+
+    /// For how long a change is kept back. Whoever is told asks at once, and those that share a token share its rate: many of
+    /// them are told one by one, at random.
+    fn spread(&self) -> Duration {
+        let open = self.token.as_ref().map_or(0, TokenStream::open);
+        if self.rates.bursts(open) {
+            return Duration::ZERO;
+        }
+        self.rates.pace(open).min(EVENTS_SPREAD_MAX).mul_f64(rand::random())
+    }
+
+    /// How far events are apart, so that all of them that come one after the other fit into the rate, too.
+    fn apart(&self) -> Duration {
+        let open = self.token.as_ref().map_or(0, TokenStream::open);
+        self.rates.pace(open).clamp(EVENTS_APART, EVENTS_SPREAD_MAX)
     }
 
     /// Waits until this moment, or, where it is still to come, until the server stands elsewhere; whether the moment has

@@ -7,10 +7,13 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::test::{TestRequest, call_service, init_service};
 use daybreak_control::tokens::{NewToken, Role};
-use daybreak_control::{Actor, Precondition};
+use daybreak_control::{Actor, ApplyOptions, Precondition};
+use daybreak_document::Source;
 use daybreak_model::Kind;
+use daybreak_server::rates::per_second;
 use daybreak_server::{RateLimits, app};
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use crate::harness::Server;
 
@@ -127,6 +130,49 @@ async fn changes_that_come_quickly_are_told_of_together() {
     assert_eq!(event(&told).1["etag"], json!(last));
     tokio::time::sleep(daybreak_server::limits::EVENTS_APART).await;
     assert!(is_quiet(&mut body).await);
+}
+
+/// Those that share a token share its rate: if all asked at once, most would be refused, and have what was before.
+#[actix_web::test]
+async fn many_with_one_token_are_told_one_by_one() {
+    let mut server = Server::start().await;
+    change(&server, "first").await;
+    token(&server, Role::Admin).await;
+    let secret = token(&server, Role::Evaluate).await;
+    tokio::time::pause();
+    let quota = per_second(10).unwrap().allow_burst(60.try_into().unwrap());
+    let limits = RateLimits { token: Some(quota), ..RateLimits::default() };
+    // Half of the burst holds 30. At half of the rate 20 ask once each within four seconds, and 50 within ten.
+    for (pages, soon, pace) in [(20, 20..=20, Duration::from_secs(4)), (50, 0..=25, Duration::from_secs(10))] {
+        server.shared = server.shared.clone().limited(&limits);
+        let (url, _) = named(&server, &[("x-api-key", secret.as_str())]).await;
+        let mut streams = Vec::new();
+        for _ in 0..pages {
+            streams.push(open(&server, &url, &[]).await.0);
+        }
+        let mut told = Vec::new();
+        for number in 0..2 {
+            let began = Instant::now();
+            change(&server, &format!("{pages} {number}")).await;
+            let hear = streams.iter_mut().map(async |body| {
+                event(&frame(body).await.unwrap());
+                began.elapsed()
+            });
+            told.push((began, futures_util::future::join_all(hear).await));
+        }
+        let [(first, one), (second, other)] = told.try_into().unwrap();
+        let early = one.iter().filter(|after| **after < Duration::from_secs(1)).count();
+        assert!(soon.contains(&early) && one.iter().all(|after| *after <= pace), "{pages}: {one:?}");
+        let apart = one.iter().zip(&other).map(|(one, other)| (second + *other) - (first + *one));
+        assert!(apart.min().unwrap() >= pace, "{pages}: {one:?}, then {other:?}");
+    }
+}
+
+/// Changes a flag, by nobody whose requests are counted.
+async fn change(server: &Server, description: &str) {
+    let document = format!("flags: {{ plain: {{ default: on, client: true, description: '{description}' }} }}");
+    let source = vec![Source::new("test.yaml", document)];
+    server.shared.control().apply(source, ApplyOptions::default(), Actor::named("test")).await.unwrap();
 }
 
 /// A token of this role, of a server that asks for tokens from then on.
