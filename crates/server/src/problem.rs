@@ -94,6 +94,8 @@ codes! {
     StoppedMeanwhile => CONFLICT, "stopped_meanwhile", "It was stopped before it began";
     /// The client has seen another environment.
     OtherEnvironment => CONFLICT, "other_environment", "The client belongs to another environment";
+    /// Nobody has said by which secret a sender can be known.
+    NoSecret => CONFLICT, "no_secret", "No secret is known by which this could be checked";
     /// Somebody else changed the store meanwhile.
     Conflict => CONFLICT, "conflict", "Somebody else made a change meanwhile";
     /// The body is larger than its route takes.
@@ -114,8 +116,8 @@ codes! {
     StoppedNotRecorded => SERVICE_UNAVAILABLE, "stopped_not_recorded", "Stopped, not recorded";
     /// A page counts, but could not be stored.
     PageNotRecorded => SERVICE_UNAVAILABLE, "page_not_recorded", "Counted, but a restart would forget it";
-    /// There is no secret by which a sender could be known.
-    NoSecret => SERVICE_UNAVAILABLE, "no_secret", "No secret is known by which this could be checked";
+    /// The secret by which a sender could be known cannot be read any more.
+    SecretUnreadable => SERVICE_UNAVAILABLE, "secret_unreadable", "The secret cannot be read by which this could be checked";
     /// A token is refused, but that could not be stored.
     RevokedNotRecorded => SERVICE_UNAVAILABLE, "revoked_not_recorded", "Revoked, but a restart would forget it";
     /// Halted in memory, but the halt could not be stored.

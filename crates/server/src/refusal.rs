@@ -71,7 +71,8 @@ impl From<Refusal> for Problem {
 const fn page(why: &PageRefusal) -> Code {
     match why {
         PageRefusal::Malformed(_) => Code::BadRequest,
-        PageRefusal::NoSecret | PageRefusal::SecretUnreadable(_) => Code::NoSecret,
+        PageRefusal::NoSecret => Code::NoSecret,
+        PageRefusal::SecretUnreadable(_) => Code::SecretUnreadable,
         PageRefusal::BadSignature(_) => Code::BadSignature,
         PageRefusal::NotRecorded(_) => Code::PageNotRecorded,
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use daybreak_tests::{Server, binary, curl, eventually, within};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::application::{Application, BROKEN, start};
 use crate::collector::{Attributes, Collector, Told, hexadecimal};
@@ -200,11 +200,43 @@ fn what_is_refused_and_why_is_told() -> Result<()> {
 #[test]
 fn a_failure_is_an_error_of_its_span() -> Result<()> {
     let collector = Collector::start()?;
-    let server = server(FLAGS, collector.url(), &[], &[])?;
+    let secret = tempfile::NamedTempFile::new()?;
+    std::fs::write(secret.path(), "Jefe\n")?;
+    let path = secret.path().display().to_string();
+    let server = server(FLAGS, collector.url(), &["--pagerduty-secret-file", &path], &[])?;
+    secret.close()?;
     server.post("/api/v1/pages/pagerduty", "{}")?.expect_status(503)?;
     let told = collector.wait_for("the request", named("POST /api/v1/pages/pagerduty"))?;
     ensure!(told.status() == StatusCode::Error, "{told:#?}");
-    ensure!(told.attribute("error.type") == "503" && told.attribute("daybreak.problem") == "no_secret", "{told:#?}");
+    ensure!(told.attribute("error.type") == "503", "{told:#?}");
+    ensure!(told.attribute("daybreak.problem") == "secret_unreadable", "{told:#?}");
+    Ok(())
+}
+
+/// Anybody may ask a public route, at any rate: what is refused there fills no log.
+#[test]
+fn strangers_write_no_lines() -> Result<()> {
+    let mut server = Server::with(FLAGS, &["--log-format", "json"])?;
+    let token = json!({ "name": "root", "role": "admin", "expires": "1h", "reason": "first" }).to_string();
+    let token = server.post("/api/v1/tokens", &token)?.expect_status(201)?.json()?;
+    for path in ["/api/v1/pages/pagerduty", "/api/v1/pages/pagerduty?what"] {
+        let answer = server.post(path, "{}")?;
+        ensure!(
+            (400..500).contains(&answer.status),
+            "no error of the server's, which would raise an alert: {answer:?}"
+        );
+    }
+    let bearer = format!("authorization: Bearer {}", token["secret"].as_str().context("a secret")?);
+    curl(&["--request", "POST", "--header", &bearer, &server.url("/api/v1/flags/feature/disable")])?
+        .expect_status(200)?;
+    let paths = |server: &mut Server| -> Vec<_> {
+        lines(server, "asked for a change").iter().map(|line| line["fields"]["path"].clone()).collect()
+    };
+    let paths = eventually("the last line", || match paths(&mut server) {
+        paths if paths.contains(&json!("/api/v1/flags/feature/disable")) => Ok(paths),
+        paths => Err(anyhow!("{paths:?}")),
+    })?;
+    ensure!(paths == [json!("/api/v1/tokens"), json!("/api/v1/flags/feature/disable")], "{paths:?}");
     Ok(())
 }
 

@@ -97,7 +97,8 @@ pub(crate) async fn alertmanager(
     responses(
         (status = 200, description = "What became of it", body = ref("#/components/schemas/ReceivedPages")),
         (status = 401, description = "It is not signed, or by another secret"),
-        (status = 503, description = "The server knows no secret, or could not store it"),
+        (status = 409, description = "The server was told no secret by which to know PagerDuty"),
+        (status = 503, description = "The secret cannot be read, or the page not be stored"),
     ),
 )]
 #[post("/api/v1/pages/pagerduty")]

@@ -50,6 +50,7 @@ impl Outcome {
 }
 
 /// Tells of a change; what came of it. Whoever was not let in is counted, but fills no log: that could be anybody, at any rate.
+/// So could whoever was refused on a route that is public.
 pub(super) fn tell<B>(
     answer: &ServiceResponse<B>,
     row: Option<&'static Row>,
@@ -59,7 +60,7 @@ pub(super) fn tell<B>(
 ) -> Outcome {
     let (request, outcome) = (answer.request(), Outcome::of(answer, facts));
     let extensions = request.extensions();
-    let Some(caller) = extensions.get::<Caller>() else { return outcome };
+    let Some(caller) = extensions.get::<Caller>().filter(|caller| is_told_of(caller, outcome)) else { return outcome };
     let token = caller.token();
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     let texts = |ids: &[daybreak_model::RunId]| words(ids.iter().map(ToString::to_string).collect());
@@ -88,4 +89,9 @@ pub(super) fn tell<B>(
         "asked for a change",
     );
     outcome
+}
+
+/// Whether a line tells of what this one asked for.
+const fn is_told_of(caller: &Caller, outcome: Outcome) -> bool {
+    !matches!(caller, Caller::Anonymous) || matches!(outcome, Outcome::Done)
 }

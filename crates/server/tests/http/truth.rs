@@ -203,14 +203,16 @@ async fn files(server: &Server) -> Option<(String, String, String)> {
 /// An event that is signed as PagerDuty does.
 async fn pagerduty(server: &Server) -> Option<(String, String, String)> {
     const PATH: &str = "/api/v1/pages/pagerduty";
-    server.post(PATH, PING).await.expect_problem(503, "no_secret", "--pagerduty-secret-file");
+    server.post(PATH, PING).await.expect_problem(409, "no_secret", "--pagerduty-secret-file");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
     std::fs::write(&file, "Jefe\n").unwrap();
-    server.shared.control().know_pagerduty(file).await.unwrap();
+    server.shared.control().know_pagerduty(file.clone()).await.unwrap();
     server.post(PATH, PING).await.expect_problem(401, "bad_signature", "X-PagerDuty-Signature");
     let signed = [("x-pagerduty-signature", PING_SIGNED)];
     server.send("POST", PATH, &signed, PING).await.expect(200);
+    std::fs::remove_file(file).unwrap();
+    server.send("POST", PATH, &signed, PING).await.expect_problem(503, "secret_unreadable", "cannot be read");
     Some((PATH.to_owned(), "POST".to_owned(), "200".to_owned()))
 }
 

@@ -129,7 +129,7 @@ async fn invariant_10_nobody_else_is_pagerduty() {
     std::fs::write(&file, "new\n").unwrap();
     assert_eq!(refused(Some(signed(&body))).await, "bad_signature", "the file is read anew");
     std::fs::remove_file(&file).unwrap();
-    assert_eq!(refused(Some(signed(&body))).await, "no_secret");
+    assert_eq!(refused(Some(signed(&body))).await, "secret_unreadable");
     assert_eq!(count(&bench, "payments"), 0);
     assert!(
         bench.control.on_call_status("payments").unwrap().state.sources.iter().all(|one| one.last_heard_at.is_none())
