@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::join_all;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 
 use crate::report::{Report, skip};
 use crate::single::of;
@@ -57,8 +59,36 @@ async fn flooded(target: &Target) -> Result<()> {
 
 fn told_when(answer: &Answer) -> Result<()> {
     let when = answer.header("retry-after").context("it has no `Retry-After`")?;
-    // A date, as HTTP or RFC 3339 writes it: some clients read neither.
-    let readable = when.parse::<u32>().is_ok() || when.len() >= 20;
-    ensure!(readable, "`Retry-After: {when}` is neither seconds nor a time");
+    ensure!(is_readable(when), "`Retry-After: {when}` is neither seconds nor a time");
     Ok(())
+}
+
+/// Seconds, or a time, as HTTP or RFC 3339 writes it: some clients read neither form of it.
+fn is_readable(when: &str) -> bool {
+    when.parse::<u32>().is_ok()
+        || when.parse::<Timestamp>().is_ok()
+        || rfc2822::DateTimeParser::new().parse_timestamp(when).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_to_ask_again() {
+        let readable =
+            ["0", "120", "Sun, 29 Nov 2026 08:20:00 GMT", "2026-11-29T08:20:00Z", "2026-11-29T09:20:00.5+01:00"];
+        assert_eq!(readable.map(is_readable), [true; 5]);
+        let neither = [
+            "",
+            "-1",
+            "1.5",
+            "soon",
+            "in about two minutes from now",
+            "2026-11-29",
+            "2026-11-29T08:20:00",
+            "99999999999999999999",
+        ];
+        assert_eq!(neither.map(is_readable), [false; 8]);
+    }
 }

@@ -1,12 +1,13 @@
 //! Daybreak conforms; and the suite finds out who does not.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
 use daybreak_ofrep_conformance::{Demand, Options, Outcome, Report, run};
 use daybreak_tests::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 const FIXTURE: &str = include_str!("../fixture/daybreak.yaml");
 
@@ -28,6 +29,47 @@ async fn daybreak_conforms() -> Result<()> {
     // Without tokens nobody is refused; that is asked with a token, by the test command.
     assert_eq!(report.count(Demand::Must, Outcome::skipped), 3, "{report}");
     assert!(report.conforms());
+    Ok(())
+}
+
+/// Passes everything on to a server but the header that says what a client was told last.
+async fn without_last_event_id(server: SocketAddr) -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut asks, mut hears) = client.into_split();
+                let (mut answers, mut server) = TcpStream::connect(server).await?.into_split();
+                let answers = async move { tokio::io::copy(&mut answers, &mut hears).await };
+                let asks = async move {
+                    let mut bytes = [0; 16_384];
+                    loop {
+                        let length = asks.read(&mut bytes).await?;
+                        if length == 0 {
+                            return server.shutdown().await;
+                        }
+                        let text =
+                            String::from_utf8_lossy(&bytes[..length]).replace("last-event-id:", "x-nobody-reads:");
+                        server.write_all(text.as_bytes()).await?;
+                    }
+                };
+                tokio::try_join!(answers, asks)
+            });
+        }
+    });
+    Ok(url)
+}
+
+/// The URL of the stream says what a client had when it first connected: who heeds that alone is found out.
+#[tokio::test]
+async fn who_does_not_heed_the_last_event_is_found_out() -> Result<()> {
+    let server = Server::start(FIXTURE)?;
+    let (on, off) = (Some(switch(&server, "enable")), Some(switch(&server, "disable")));
+    let url = without_last_event_id(server.address()).await?;
+    let patience = Some(Duration::from_secs(3));
+    let report = run(Options { url, on, off, patience, ..Options::default() }).await?;
+    assert_eq!(failed(&report), ["what was missed is told of, after `Last-Event-ID`"], "{report}");
     Ok(())
 }
 
