@@ -115,7 +115,8 @@ async fn apply(options: &Apply, draft: &Draft, sources: &[Source]) -> anyhow::Re
 /// Has the server take what the folder says that it watches.
 async fn apply_watched(options: &Apply) -> anyhow::Result<ExitCode> {
     let remote = Remote::new(&options.target)?;
-    let query = [("reason", &options.reason), ("override", &options.override_reason)];
+    let wait = options.wait.map(|wait| wait.to_string());
+    let query = [("reason", &options.reason), ("override", &options.override_reason), ("wait", &wait)];
     let query: Vec<_> = query.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))).collect();
     let answer = remote.send(remote.request(Method::POST, "/api/v1/files/apply").query(&query)).await?;
     let answer: Value = answer.json().await.context("the server answers with no JSON")?;
@@ -128,8 +129,13 @@ async fn apply_watched(options: &Apply) -> anyhow::Result<ExitCode> {
         };
         out::print(&format!("{sign} {} {}\n", of("kind"), of("key")))?;
     }
-    let sent = if answer["changed"].as_bool() == Some(true) { Sent::Done(answer) } else { Sent::Nothing };
-    served::report(Some(&sent), false)?;
+    match answer["changed"].as_bool() {
+        Some(true) => served::report(Some(&Sent::Done(answer)), false)?,
+        _ => {
+            served::report(Some(&Sent::Nothing), false)?;
+            out::print(&served::reached(&answer["reached"]))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use daybreak_document::{decode_form, diff, encode, encode_resource, render_plain};
-use daybreak_model::{Key, Kind, Resources};
+use daybreak_model::{Key, Kind, Millis, Resources};
 use serde_json::{Value, json};
 
 use crate::folder;
@@ -47,6 +47,9 @@ pub(crate) struct Promote {
     /// Promote also while changes are frozen there, for this reason; an admin's alone.
     #[arg(long = "override", value_name = "REASON")]
     override_reason: Option<String>,
+    /// Wait until every live client of the target has it, for so long at most, 30s: and print who has not.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Millis>,
     /// The token for the server to take from.
     #[arg(long, env = "DAYBREAK_FROM_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     from_token: Option<Secret>,
@@ -86,7 +89,7 @@ pub(crate) fn run(options: &Promote) -> anyhow::Result<ExitCode> {
                 dry_run: options.dry_run,
                 reason: options.reason.as_deref(),
                 override_reason: options.override_reason.as_deref(),
-                wait: None,
+                wait: options.wait.filter(|_| !options.dry_run),
             };
             let sent = served.change(&remote, &after, sending).await?;
             if !matches!(sent, Sent::Overtaken) {

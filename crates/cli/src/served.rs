@@ -146,7 +146,7 @@ pub(crate) fn report(sent: Option<&Sent>, dry_run: bool) -> anyhow::Result<()> {
 }
 
 /// How far a change has come, and who does not have it; nothing where nobody waited.
-fn reached(reached: &Value) -> String {
+pub(crate) fn reached(reached: &Value) -> String {
     let Some(summary) = reached["summary"].as_str() else { return String::new() };
     let mut text = format!("{summary}\n");
     let missing = reached["missing"].as_array().map_or(&[][..], Vec::as_slice);

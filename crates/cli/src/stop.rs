@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use daybreak_model::RunId;
+use daybreak_model::{Millis, RunId};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::check::counted;
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
+use crate::served::reached;
 use crate::style::printable;
 
 /// What to stop.
@@ -21,6 +22,9 @@ pub(crate) struct Stop {
     /// Why, for the audit log.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Wait until every live client has heard of it, for so long at most, 30s: and print who has not.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Millis>,
     #[command(flatten)]
     target: Target,
 }
@@ -42,17 +46,17 @@ pub(crate) struct Halt {
 pub(crate) fn stop(options: &Stop) -> anyhow::Result<ExitCode> {
     let answer = block_on(async {
         let remote = Remote::new(&options.target)?;
-        let (what, reason) = (&options.what, options.reason.as_deref());
+        let (what, said) = (&options.what, Said { reason: options.reason.as_deref(), wait: options.wait });
         // What looks like a run's id may be the key of a fault all the same.
         if what.parse::<RunId>().is_ok() {
-            let answer = ask(&remote, Method::POST, &format!("/api/v1/runs/{what}/stop"), reason).await?;
+            let answer = ask(&remote, Method::POST, &format!("/api/v1/runs/{what}/stop"), said).await?;
             if answer.status() != StatusCode::NOT_FOUND {
                 return told(&remote, answer).await;
             }
         }
-        told(&remote, ask(&remote, Method::POST, &format!("/api/v1/faults/{what}/stop"), reason).await?).await
+        told(&remote, ask(&remote, Method::POST, &format!("/api/v1/faults/{what}/stop"), said).await?).await
     })?;
-    out::print(&stopped(&options.what, &answer))?;
+    out::print(&(stopped(&options.what, &answer) + &reached(&answer["reached"])))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,15 +65,26 @@ pub(crate) fn halt(options: &Halt) -> anyhow::Result<ExitCode> {
     let method = if options.lift { Method::DELETE } else { Method::PUT };
     let answer = block_on(async {
         let remote = Remote::new(&options.target)?;
-        told(&remote, ask(&remote, method, "/api/v1/halt", options.reason.as_deref()).await?).await
+        let said = Said { reason: options.reason.as_deref(), wait: None };
+        told(&remote, ask(&remote, method, "/api/v1/halt", said).await?).await
     })?;
     out::print(&if options.lift { lifted(&answer) } else { halted(&answer) })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ask(remote: &Remote<'_>, method: Method, path: &str, reason: Option<&str>) -> anyhow::Result<Response> {
-    let request = remote.request(method, path);
-    remote.ask(request.body(reason.map(|reason| json!({ "reason": reason }).to_string()).unwrap_or_default())).await
+/// What is said with it.
+#[derive(Clone, Copy, Debug)]
+struct Said<'s> {
+    reason: Option<&'s str>,
+    wait: Option<Millis>,
+}
+
+async fn ask(remote: &Remote<'_>, method: Method, path: &str, said: Said<'_>) -> anyhow::Result<Response> {
+    let wait = said.wait.map(|wait| ("wait", wait.to_string()));
+    let request = remote.request(method, path).query(wait.as_slice());
+    remote
+        .ask(request.body(said.reason.map(|reason| json!({ "reason": reason }).to_string()).unwrap_or_default()))
+        .await
 }
 
 async fn told(remote: &Remote<'_>, answer: Response) -> anyhow::Result<Value> {

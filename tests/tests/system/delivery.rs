@@ -45,6 +45,12 @@ async fn a_change_says_how_many_of_a_thousand_clients_have_it() -> Result<()> {
 
     fleet.acknowledged(1_000).await?;
 
+    // What changes nothing asks as well, where nobody was asked before.
+    http.send("POST", "/api/v1/flags/other/disable", None, "").await?.ok()?;
+    let again = change("/api/v1/flags/other/disable?wait=30s").await?;
+    assert_eq!((&again["having"], &again["missing"]), (&json!(1_000), &json!([])), "{again}");
+    fleet.acknowledged(2_000).await?;
+
     // Some stand still, and some have left: while somebody waits for them, nobody else is held up.
     fleet.leave(0..2);
     fleet.stand_still(2..5);
@@ -53,7 +59,7 @@ async fn a_change_says_how_many_of_a_thousand_clients_have_it() -> Result<()> {
         other => Err(other),
     })?;
     let waiting = tokio::spawn(change("/api/v1/flags/feature/disable?wait=30s"));
-    fleet.acknowledged(1_995).await?;
+    fleet.acknowledged(2_995).await?;
     // It changes nothing any more, and tells how things stand.
     let lacking = change("/api/v1/flags/feature/disable?wait=1ms").await?;
     assert_eq!((&lacking["clients"], &lacking["having"]), (&json!(998), &json!(995)), "{lacking}");
@@ -61,14 +67,14 @@ async fn a_change_says_how_many_of_a_thousand_clients_have_it() -> Result<()> {
     ensure!(summary.starts_with("995 of 998 clients have it, slowest "), "{summary}");
     let named: Vec<_> = lacking["missing"].as_array().into_iter().flatten().map(|one| one["client"].clone()).collect();
     assert_eq!(named, [2, 3, 4].map(|number| json!(Fleet::id(number))));
-    let others = http.send("POST", "/api/v1/flags/other/disable", None, "").await?.ok()?;
+    let others = http.send("POST", "/api/v1/flags/other/enable", None, "").await?.ok()?;
     assert_eq!(others.body["changed"], true);
     ensure!(!waiting.is_finished(), "three have not told");
     fleet.leave(2..5);
     let reached = waiting.await??;
     assert_eq!((&reached["clients"], &reached["having"], &reached["left"]), (&json!(995), &json!(995), &json!(3)));
     let delivery = http.get("/api/v1/delivery").await?.ok()?.body;
-    ensure!(delivery["streaming"]["count"].as_u64() >= Some(1_995), "{delivery:#}");
+    ensure!(delivery["streaming"]["count"].as_u64() >= Some(2_995), "{delivery:#}");
     fleet.check()
 }
 
@@ -173,5 +179,15 @@ faults:
     let path = file.path().display().to_string();
     let (text, status) = daybreak(&server, &["apply", "--file", &path, "--wait", "30s"])?;
     ensure!(status == Some(0) && text.contains("the one client has it, after "), "{text}");
+
+    // Also where nothing is left to do, and by every command that changes something.
+    let lifted = server.send("DELETE", "/api/v1/halt?wait=30s", "")?.expect_status(200)?.json()?;
+    assert_eq!(reached(&lifted), (json!(1), json!(1)), "{lifted:#}");
+    let other = Server::start("flags: { promoted: { default: on } }")?;
+    let promote = ["promote", "promoted", "--from", &other.url(""), "--to", &server.url(""), "--wait", "30s"];
+    for arguments in [&["stop", "slow", "--wait", "30s"][..], &["apply", "--watched", "--wait", "30s"], &promote] {
+        let (text, status) = daybreak(&server, arguments)?;
+        ensure!(status == Some(0) && text.contains("the one client has it, after "), "{arguments:?}: {text}");
+    }
     Ok(())
 }

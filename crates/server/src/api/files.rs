@@ -1,10 +1,12 @@
 //! The folder of documents that the server watches.
 
 use actix_web::{HttpResponse, post, web};
-use daybreak_control::{Control, LoadError};
+use daybreak_control::{Actor, Control, LoadError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Wait;
+use super::documents::Applied;
 use crate::answer;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
@@ -18,6 +20,8 @@ pub struct FilesQuery {
     reason: Option<String>,
     /// Why a freeze of changes is overridden; an admin's alone.
     r#override: Option<String>,
+    /// Answer once every client that follows the stream has the change, or after this time, 30 s at most: `2s`.
+    wait: Option<String>,
 }
 
 /// Take what the files of the watched folder say now, merged as an edit of them is. With `override` it brings through an
@@ -38,12 +42,15 @@ pub(crate) async fn apply(
     caller: Caller,
     query: web::Query<FilesQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let FilesQuery { reason, r#override } = query.into_inner();
+    let FilesQuery { reason, r#override, wait } = query.into_inner();
+    let wait = Wait::read(wait.as_deref())?;
     facts::note(|facts| facts.override_reason.clone_from(&r#override));
-    match control.take_files(caller.actor(reason).overriding(r#override)).await {
+    let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason).overriding(r#override) };
+    match control.take_files(actor).await {
         Ok(changed) => {
             facts::note(|facts| facts.changed(&changed));
-            Ok(answer::ok(&changed))
+            let reached = wait.reached(&control, changed.position).await;
+            Ok(answer::ok(&Applied { changed, reached }))
         }
         Err(LoadError::Files(error)) => Err(Problem::new(Code::NotFound, error.to_string())),
         Err(LoadError::Refused { refusal, .. }) => Err(refusal.into()),

@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 use daybreak_control::{Control, HaltView, Lifted};
 use serde::Serialize;
 
-use super::reason::{HaltQuery, Said, Warned};
-use super::{Because, NoQuery};
+use super::reason::{HaltQuery, Said, StopQuery, Warned, WithReached};
+use super::{Because, NoQuery, Wait};
 use crate::answer;
 use crate::body::Command;
 use crate::caller::Caller;
@@ -61,7 +61,7 @@ pub(crate) async fn read(control: web::Data<Control>, _query: web::Query<NoQuery
 /// Allow runs again. Runs that the halt ended stay ended.
 #[utoipa::path(
     tag = "halt",
-    params(Because),
+    params(StopQuery),
     request_body(content = Because, description = "Optional"),
     responses((status = 200, description = "The halt is lifted", body = ref("#/components/schemas/Lifted"))),
 )]
@@ -69,13 +69,17 @@ pub(crate) async fn read(control: web::Data<Control>, _query: web::Query<NoQuery
 pub(crate) async fn lift(
     control: web::Data<Control>,
     caller: Caller,
-    query: web::Query<Because>,
+    query: web::Query<StopQuery>,
     because: Command<Because>,
 ) -> Result<HttpResponse, Problem> {
-    let lifted = control.lift(caller.actor(because.0.reason.or(query.into_inner().reason))).await?;
+    let StopQuery { reason, wait } = query.into_inner();
+    let wait = Wait::read(wait.as_deref())?;
+    let lifted = control.lift(caller.actor(because.0.reason.or(reason))).await?;
     facts::note(|facts| {
         facts.subjects = vec![HALT.to_owned()];
         facts.acted(lifted.position, lifted.changed, &[]);
     });
-    Ok(answer::ok(&LiftAnswer { halted: control.halt_view().halted, lifted }))
+    let reached = wait.reached(&control, lifted.position).await;
+    let done = LiftAnswer { halted: control.halt_view().halted, lifted };
+    Ok(answer::ok(&WithReached { done, reached }))
 }

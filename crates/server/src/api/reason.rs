@@ -43,14 +43,14 @@ pub struct HaltQuery {
     wait: Option<String>,
 }
 
-/// How to stop; read as [`HaltQuery`] is.
-#[expect(dead_code, reason = "it only describes the query")]
-#[derive(Debug, IntoParams)]
+/// How to stop, which is read as [`HaltQuery`] is; or to lift the halt.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
 pub struct StopQuery {
     /// Why, for the audit log.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Answer once every live client has heard of it, or after this time, 30 s at most: `2s`. It has acted before.
-    wait: Option<String>,
+    pub(super) wait: Option<String>,
 }
 
 /// What was said.
