@@ -274,6 +274,19 @@ fn old_scrapes_are_no_samples() {
 }
 
 #[test]
+fn the_time_without_a_server_is_no_rhythm() {
+    let sample = |at| Sample { at, scraped_at: at, good: Vec::new(), total: Vec::new() };
+    let mut counted = Counted::default();
+    let take = |counted: &mut Counted, at| assert!(counted.take(&sample(at)).is_ok());
+    take(&mut counted, 1_000.0);
+    let mut counted = Counted::since(counted.seen());
+    take(&mut counted, 87_400.0);
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 90);
+    take(&mut counted, 87_460.0);
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 180);
+}
+
+#[test]
 fn where_it_may_be() {
     let cases = [
         ("http://prometheus:9090", Some("http://prometheus:9090")),
