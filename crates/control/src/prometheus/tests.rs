@@ -150,6 +150,33 @@ async fn what_happens_while_the_server_is_down_counts() {
     assert_eq!(counted(&bench), (3_701, 70));
 }
 
+/// What the store could not be told counts once all the same: with the next round, or with the server after this one.
+#[tokio::test]
+async fn what_cannot_be_kept_counts_once_it_is() {
+    for crashes in [false, true] {
+        let (url, script) = fake().await;
+        let (bench, mut poller) = bench(url.clone()).await;
+        script.lock().extend(round(1_000.0, "500", "490", 999.0));
+        poller.round().await;
+        bench.store.fail(true);
+        for (at, total, good) in [(1_015.0, "600", "580"), (1_030.0, "650", "625")] {
+            script.lock().extend(round(at, total, good, at - 1.0));
+            poller.round().await;
+            assert_eq!(counted(&bench), (0, 0), "{crashes}");
+        }
+        bench.store.fail(false);
+        bench.control.keep_counts().await;
+        let bench = if crashes { bench.restarted().await } else { bench };
+        if crashes {
+            poller = Poller::new(bench.control.clone(), url, PATIENCE).unwrap();
+            poller.resume().await;
+        }
+        script.lock().extend(round(1_045.0, "700", "670", 1_044.0));
+        poller.round().await;
+        assert_eq!(counted(&bench), (200, 20), "{crashes}");
+    }
+}
+
 /// What is kept is bounded, and goes with its SLO.
 #[tokio::test]
 async fn what_is_kept_of_counters_is_bounded() {
