@@ -1,6 +1,7 @@
 //! What was last seen of Prometheus's counters, kept in the store: what they grow by while no server runs counts, too.
 //!
-//! It is kept before what was counted is. So a crash in between loses one round at most, and counts none twice.
+//! It is kept before what was counted is, and what cannot be kept is not counted until it is. So a crash in between loses
+//! what was not counted yet, and counts none twice.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +60,8 @@ impl Poller {
         }
     }
 
-    /// Keeps what was seen since it was last kept.
-    pub(super) async fn keep(&mut self) {
+    /// Keeps what was seen since it was last kept; whether the store has it all.
+    pub(super) async fn keep(&mut self) -> bool {
         let newer = |key: &&Key, counted: &Counted| self.kept.get(*key) != Some(&counted.scraped_at());
         let changed = self.counted.iter().filter(|(key, (_, counted))| newer(key, counted));
         let mut notes: BTreeMap<String, Option<Value>> =
@@ -68,14 +69,18 @@ impl Poller {
         let gone = self.kept.keys().filter(|key| !self.counted.contains_key(*key));
         notes.extend(gone.map(|key| (format!("{NOTES}{key}"), None)));
         if notes.is_empty() {
-            return;
+            return true;
         }
         match self.control.inner.store.put_notes(notes).await {
             Ok(()) => {
                 let counted = self.counted.iter();
                 self.kept = counted.map(|(key, (_, counted))| (key.clone(), counted.scraped_at())).collect();
+                true
             }
-            Err(error) => tracing::warn!(%error, "what Prometheus told could not be kept; it is tried on"),
+            Err(error) => {
+                tracing::warn!(%error, "what Prometheus told could not be kept, and does not count until it is");
+                false
+            }
         }
     }
 }

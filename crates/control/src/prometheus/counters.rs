@@ -39,6 +39,8 @@ pub(super) struct Counted {
     total: Counters,
     /// When what was last seen was scraped.
     scraped_at: f64,
+    /// What was last seen, another server saw: the time since says nothing of how often is scraped.
+    resumed: bool,
     /// Seconds between the last scrapes; 0 where there were none.
     intervals: [f64; 3],
     /// What is more than whole requests; a query may scale.
@@ -91,7 +93,7 @@ impl Counted {
     /// Goes on from what was seen.
     pub(super) fn since(seen: Seen) -> Self {
         let Seen { scraped_at, good, total } = seen;
-        Self { good: Counters::of(good), total: Counters::of(total), scraped_at, ..Self::default() }
+        Self { good: Counters::of(good), total: Counters::of(total), scraped_at, resumed: true, ..Self::default() }
     }
 
     /// When what was last seen was scraped, in seconds since 1970; 0 before.
@@ -118,7 +120,7 @@ impl Counted {
         if sample.scraped_at <= self.scraped_at {
             return Ok(None);
         }
-        if self.scraped_at > 0.0 {
+        if self.scraped_at > 0.0 && !std::mem::take(&mut self.resumed) {
             self.intervals.rotate_right(1);
             self.intervals[0] = sample.scraped_at - self.scraped_at;
         }

@@ -115,6 +115,24 @@ struct Poller {
     counted: BTreeMap<Key, (PrometheusQueries, Counted)>,
     /// When what the store has of each was scraped.
     kept: BTreeMap<Key, f64>,
+    /// What is to be counted once the store has what was seen, by SLO and its revision.
+    owed: BTreeMap<(Key, u64), Owed>,
+}
+
+/// How much counters grew, and over how many seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Owed {
+    good: u64,
+    bad: u64,
+    passed: f64,
+}
+
+impl Owed {
+    const fn add(&mut self, (good, bad): (u64, u64), passed: f64) {
+        self.good = self.good.saturating_add(good);
+        self.bad = self.bad.saturating_add(bad);
+        self.passed += passed;
+    }
 }
 
 impl Control {
@@ -182,6 +200,7 @@ impl Poller {
             asker: Arc::new(Asker { client, url: url.0 }),
             counted: BTreeMap::new(),
             kept: BTreeMap::new(),
+            owed: BTreeMap::new(),
         })
     }
 
@@ -204,20 +223,23 @@ impl Poller {
                 (key, revision, queries, counted, grown.map(|grown| grown.map(|grown| (grown, passed))))
             });
         }
-        let mut counts = Vec::new();
         while let Some(answer) = asked.join_next().await {
             // A task that panicked took its counters with it: they begin anew.
             let Ok((key, revision, queries, counted, grown)) = answer else { continue };
             self.note(&key, counted.stale_after(), grown.as_ref().err().cloned());
             if let Ok(Some((grown, passed))) = grown {
-                counts.push((key.clone(), revision, grown, passed));
+                self.owed.entry((key.clone(), revision)).or_default().add(grown, passed);
             }
             self.counted.insert(key, (queries, counted));
         }
-        self.keep().await;
-        for (key, revision, grown, passed) in counts {
-            self.control.count_over(&key, revision, grown, Duration::try_from_secs_f64(passed).unwrap_or_default());
+        // Counted first, it would count twice, where the server ends before the store has what was seen.
+        if self.keep().await {
+            for ((key, revision), Owed { good, bad, passed }) in std::mem::take(&mut self.owed) {
+                let passed = Duration::try_from_secs_f64(passed).unwrap_or_default();
+                self.control.count_over(&key, revision, (good, bad), passed);
+            }
         }
+        self.owed.retain(|(key, _), _| self.counted.contains_key(key));
     }
 
     fn note(&self, key: &Key, stale_after: Millis, error: Option<String>) {

@@ -18,6 +18,11 @@ use super::{Poller, PrometheusUrl};
 use crate::Actor;
 use crate::testing::Bench;
 
+/// How long an answer may take that is meant to come: no test waits for that.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// And one that is meant not to.
+const IMPATIENCE: Duration = Duration::from_millis(300);
+
 /// What the fake answers with, one after the other; `None` never.
 type Script = Arc<Mutex<VecDeque<Option<String>>>>;
 
@@ -71,7 +76,7 @@ async fn bench(url: PrometheusUrl) -> (Bench, Poller) {
     let slo = "{ objective: 99%, window: 28d, sli: { prometheus: { good: good_total, total: all_total } } }";
     let source = Source::new("slo.yaml", slo);
     bench.control.put(Kind::Slo, "search", source, Default::default(), Actor::default()).await.unwrap();
-    let poller = Poller::new(bench.control.clone(), url, Duration::from_millis(300)).unwrap();
+    let poller = Poller::new(bench.control.clone(), url, PATIENCE).unwrap();
     (bench, poller)
 }
 
@@ -121,7 +126,7 @@ async fn what_happens_while_the_server_is_down_counts() {
     // An hour later there are 3,600 more, of which 60 are bad.
     bench.clock.advance(Duration::from_secs(3_600));
     let again = url.clone();
-    let mut poller = Poller::new(bench.control.clone(), url, Duration::from_millis(300)).unwrap();
+    let mut poller = Poller::new(bench.control.clone(), url, PATIENCE).unwrap();
     poller.resume().await;
     script.lock().extend(round(4_615.0, "4200", "4120", 4_614.0));
     poller.round().await;
@@ -138,11 +143,38 @@ async fn what_happens_while_the_server_is_down_counts() {
     bench.control.keep_counts().await;
     drop(poller);
     let bench = bench.restarted().await;
-    let mut poller = Poller::new(bench.control.clone(), again, Duration::from_millis(300)).unwrap();
+    let mut poller = Poller::new(bench.control.clone(), again, PATIENCE).unwrap();
     poller.resume().await;
     script.lock().extend(round(4_630.0, "4201", "4121", 4_629.0));
     poller.round().await;
     assert_eq!(counted(&bench), (3_701, 70));
+}
+
+/// What the store could not be told counts once all the same: with the next round, or with the server after this one.
+#[tokio::test]
+async fn what_cannot_be_kept_counts_once_it_is() {
+    for crashes in [false, true] {
+        let (url, script) = fake().await;
+        let (bench, mut poller) = bench(url.clone()).await;
+        script.lock().extend(round(1_000.0, "500", "490", 999.0));
+        poller.round().await;
+        bench.store.fail(true);
+        for (at, total, good) in [(1_015.0, "600", "580"), (1_030.0, "650", "625")] {
+            script.lock().extend(round(at, total, good, at - 1.0));
+            poller.round().await;
+            assert_eq!(counted(&bench), (0, 0), "{crashes}");
+        }
+        bench.store.fail(false);
+        bench.control.keep_counts().await;
+        let bench = if crashes { bench.restarted().await } else { bench };
+        if crashes {
+            poller = Poller::new(bench.control.clone(), url, PATIENCE).unwrap();
+            poller.resume().await;
+        }
+        script.lock().extend(round(1_045.0, "700", "670", 1_044.0));
+        poller.round().await;
+        assert_eq!(counted(&bench), (200, 20), "{crashes}");
+    }
 }
 
 /// What is kept is bounded, and goes with its SLO.
@@ -186,13 +218,18 @@ async fn invariant_5_what_is_no_sample_counts_for_nothing() {
         (Some(" ".repeat(5 * 1024 * 1024)), "more than 4 MiB"),
     ];
     for (answer, why) in cases {
-        let (url, script) = fake().await;
-        let (bench, mut poller) = bench(url).await;
+        let (address, script) = fake().await;
+        let (bench, mut poller) = bench(address.clone()).await;
         script.lock().extend(round(1_000.0, "500", "490", 999.0));
         poller.round().await;
+        let patient = Arc::clone(&poller.asker);
+        if answer.is_none() {
+            poller.asker = Poller::new(bench.control.clone(), address, IMPATIENCE).unwrap().asker;
+        }
         script.lock().push_back(answer);
         bench.clock.advance(Duration::from_secs(91));
         poller.round().await;
+        poller.asker = patient;
         let source = bench.control.budget("search").unwrap().source.unwrap();
         assert!(
             source.failures == 1 && source.last_error.as_ref().is_some_and(|error| error.contains(why)),
@@ -260,6 +297,19 @@ fn old_scrapes_are_no_samples() {
     assert!(counted.take(&sample(1_421.0, 1_240.0)).is_err());
     // One long gap is no rhythm.
     assert_eq!(counted.take(&sample(1_500.0, 1_500.0)), Ok(Some((0, 0))));
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 180);
+}
+
+#[test]
+fn the_time_without_a_server_is_no_rhythm() {
+    let sample = |at| Sample { at, scraped_at: at, good: Vec::new(), total: Vec::new() };
+    let mut counted = Counted::default();
+    let take = |counted: &mut Counted, at| assert!(counted.take(&sample(at)).is_ok());
+    take(&mut counted, 1_000.0);
+    let mut counted = Counted::since(counted.seen());
+    take(&mut counted, 87_400.0);
+    assert_eq!(counted.stale_after().to_duration().as_secs(), 90);
+    take(&mut counted, 87_460.0);
     assert_eq!(counted.stale_after().to_duration().as_secs(), 180);
 }
 

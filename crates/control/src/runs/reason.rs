@@ -80,6 +80,11 @@ impl RunTable {
         any
     }
 
+    /// Whether something that happened to a run still waits for its reason.
+    pub(super) fn is_held_back(&self, id: RunId) -> bool {
+        self.pending.values().any(|pending| pending.held && pending.run.as_ref().is_some_and(|run| run.id == id))
+    }
+
     /// Has all that is held back be recorded before what comes now.
     pub(super) fn release_all(&mut self) {
         self.pending.values_mut().for_each(|pending| pending.held = false);

@@ -171,9 +171,11 @@ fn log_end(run: &Run) {
 }
 
 impl RunTable {
-    /// The runs that ended some time ago, and are still counted.
+    /// The runs that ended some time ago, and are still counted. One whose end waits for its reason waits too: its end is
+    /// recorded before what it showed, and neither takes the other's place.
     fn draining(&self, now: Timestamp) -> Vec<Arc<Run>> {
         let counting = self.ended.iter().filter(|finished| finished.counts.is_none()).map(|finished| &finished.run);
+        let counting = counting.filter(|run| !self.is_held_back(run.id));
         counting.filter(|run| since_end(run, now).is_none_or(|since| since >= DRAIN_MIN)).cloned().collect()
     }
 }

@@ -1,6 +1,9 @@
 //! What the faults' side of a report says.
 
-use daybreak_model::wire::{FaultSupport, PointCounts, Report};
+use std::collections::BTreeMap;
+
+use daybreak_model::RunId;
+use daybreak_model::wire::{ArmCounts, FaultSupport, PointCounts, Report};
 
 use super::Faults;
 
@@ -15,13 +18,7 @@ impl Faults {
         report.runs = grants.known();
         report.unsupported = grants.unsupported();
         report.arms = grants.arm_counts();
-        let active = report.runs.iter().map(|run| (*run, 0));
-        report.counted = active.collect();
-        for arm in &report.arms {
-            if let Some(counted) = report.counted.get_mut(&arm.run) {
-                *counted += arm.events();
-            }
-        }
+        report.counted = counted(&report.runs, &report.arms);
         drop(grants);
         report.slos = self.0.measures.counts();
         report.keys = self.0.operations.sketches().report(self.monotonic());
@@ -35,12 +32,14 @@ impl Faults {
     }
 
     /// Writes what every report says in full, also one that tells no more than where the client stands. It is not the
-    /// report that was wanted.
+    /// report that was wanted. How much was counted of runs is part of it: who is granted a lease for this report, and
+    /// whose longer ones are lost, would else go on injecting with nobody missing the arms.
     pub(crate) fn fill_briefly(&self, report: &mut Report) {
         report.faults = FaultSupport { allowed: self.allowed(), in_flight: self.0.in_flight.count() };
         let grants = self.0.grants.lock();
         report.runs = grants.known();
         report.unsupported = grants.unsupported();
+        report.counted = counted(&report.runs, &grants.arm_counts());
     }
 
     /// Waits until a report is due before its interval is over: a start was announced, a point was named for
@@ -48,4 +47,15 @@ impl Faults {
     pub async fn wants_report(&self) {
         self.0.wish.wait().await;
     }
+}
+
+/// How much was counted of each of these runs, over all its arms.
+fn counted(runs: &[RunId], arms: &[ArmCounts]) -> BTreeMap<RunId, u64> {
+    let mut counted: BTreeMap<RunId, u64> = runs.iter().map(|run| (*run, 0)).collect();
+    for arm in arms {
+        if let Some(counted) = counted.get_mut(&arm.run) {
+            *counted += arm.events();
+        }
+    }
+    counted
 }

@@ -1,5 +1,7 @@
 //! Stopping and halting, also while the store hangs or fails.
 
+use std::time::Duration;
+
 use daybreak_document::Source;
 use daybreak_guard::run::{Event, Run};
 use daybreak_model::wire::Message;
@@ -267,6 +269,32 @@ async fn invariant_3_the_reason_may_come_after_the_deed() {
         }
         let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap();
         assert_eq!(stored.document["end"]["reason"], "smoke", "{halts} {ticks}");
+    }
+}
+
+/// However late the reason comes, as where the clock was set meanwhile: what the run showed stays beside it.
+#[tokio::test]
+async fn a_late_reason_leaves_the_conclusion() {
+    for halts in [false, true] {
+        let bench = Bench::new().await;
+        TestClient::new(1).report(&bench.control);
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        let why = async {
+            bench.clock.advance(Duration::from_secs(600));
+            bench.control.tick().await;
+            Some("smoke".to_owned())
+        };
+        if halts {
+            bench.control.halt_first(Actor::named("ada"), why).await.unwrap();
+        } else {
+            bench.control.stop_first("gateway-slow", Actor::named("ada"), why).await.unwrap();
+        }
+        bench.control.tick().await;
+        let shown = bench.control.run(id).unwrap();
+        assert_eq!((shown.end_reason.as_deref(), shown.verdict.is_some()), (Some("smoke"), true), "{halts}");
+        let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap().document;
+        assert_eq!(stored["end"]["reason"], "smoke", "{halts}");
+        assert!(stored["conclusion"]["verdict"].is_string(), "{halts}: {stored}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use daybreak_model::wire::Measure;
+use daybreak_model::wire::{Measure, Report};
 use daybreak_model::{Good, Key, Millis, Percentage, StatusBound};
 
 use super::super::fixtures::{error, latency, reply, run_grant, spec};
@@ -306,6 +306,10 @@ fn invariant_5_a_report_says_how_much_was_counted_of_each_active_run() {
     let opened = open(&faults);
     pass(&faults, &opened);
     assert_eq!(report(&faults).counted, [(RunId::new(1), 2)].into(), "a draw and a strike");
+    let mut brief = Report { runs: Vec::new(), counted: BTreeMap::new(), arms: Vec::new(), ..report(&faults) };
+    faults.fill_briefly(&mut brief);
+    let expected = (vec![RunId::new(1)], [(RunId::new(1), 2)].into(), Vec::new());
+    assert_eq!((brief.runs, brief.counted, brief.arms), expected, "also one that says no more of them");
     drop(opened);
     let told = report(&faults);
     let events: u64 = told.arms.iter().map(daybreak_model::wire::ArmCounts::events).sum();

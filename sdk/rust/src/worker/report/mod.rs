@@ -46,7 +46,7 @@ impl Reports {
     pub(super) async fn keep_up(&self, core: &Core, http: &reqwest::Client, pace: Pace) {
         loop {
             let interval = match self.tell(core, http, Says::Everything, pace).await {
-                Some(interval) => interval.max(SHORTEST_INTERVAL).min(pace.report_at_least_every),
+                Some(interval) => interval,
                 None => pace.report_after_loss,
             };
             self.rest(core, http, Instant::now() + interval, pace).await;
@@ -54,16 +54,17 @@ impl Reports {
     }
 
     /// Waits until a report is due, and acknowledges meanwhile what somebody waits for. An acknowledgement that was lost
-    /// is made good by a report.
-    async fn rest(&self, core: &Core, http: &reqwest::Client, due: Instant, pace: Pace) {
+    /// is made good by a report; one whose answer asks for the next sooner, as when it grants the first run, is heeded.
+    async fn rest(&self, core: &Core, http: &reqwest::Client, mut due: Instant, pace: Pace) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due) => return,
                 () = core.faults.wants_report() => return tokio::time::sleep(JITTER.mul_f64(rand::random())).await,
                 () = core.acknowledgements.wait() => {}
             }
-            if self.tell(core, http, Says::WhereItStands, pace).await.is_none() {
-                return;
+            match self.tell(core, http, Says::WhereItStands, pace).await {
+                Some(interval) => due = due.min(Instant::now() + interval),
+                None => return,
             }
         }
     }
@@ -82,7 +83,7 @@ impl Reports {
                 core.tolerate(reply.stale_after.map(Millis::to_duration));
             }
         }
-        Some(reply.interval.to_duration())
+        Some(reply.interval.to_duration().max(SHORTEST_INTERVAL).min(pace.report_at_least_every))
     }
 
     /// The last report, of a client that stops in good order; whether the server has it.
