@@ -155,7 +155,7 @@ impl Lives {
 
 impl Control {
     /// Counts what clients evaluated.
-    pub(crate) fn count_evaluations(&self, grown: &[EvaluationGrowth], report: &Report) {
+    pub(crate) fn count_evaluations(&self, grown: &[EvaluationGrowth], report: &Report, from_its_start: bool) {
         if grown.is_empty() && report.unknown_flags.is_empty() {
             return;
         }
@@ -165,7 +165,7 @@ impl Control {
             let batch = Batch { variant: variant.as_ref(), count: *count, recent: *recent };
             lives.add(flag, batch, &state, now);
         }
-        lives.unknown.take_in(report, now, elapsed);
+        lives.unknown.take_in(report, from_its_start, now, elapsed);
     }
 
     /// Counts evaluations that this server makes itself, by the snapshot of this state.
