@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use daybreak_control::{ClientView, Control, Evaluated};
+use daybreak_control::{ClientView, Control};
 use daybreak_model::wire::{ClientState, Position};
 
 use super::server::{float, float_of};
 use crate::metrics::family::{Labels, Metrics, label};
-use crate::metrics::totals::{NAMES_MAX, OTHER};
+use crate::metrics::totals::Totals;
 
 /// How clients stand, in the order in which it is told.
 const STATES: [&str; 6] = ["starting", "streaming", "polling", "disconnected", "silent", "gone"];
@@ -16,7 +16,7 @@ const BEHIND: [(u64, &str); 4] = [(0, "0"), (1, "1"), (10, "2..10"), (u64::MAX, 
 /// They serve another store's flags, or none.
 const ELSEWHERE: &str = "unknown";
 
-pub(super) fn read(control: &Control, metrics: &mut Metrics) {
+pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     let (clients, position) = (control.clients(), control.position());
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
     clients.iter().for_each(|client| *states.entry(state(client)).or_default() += 1);
@@ -30,7 +30,7 @@ pub(super) fn read(control: &Control, metrics: &mut Metrics) {
     metrics.gauges("daybreak_clients_behind", "Live clients, by how many revisions they are behind", bands);
     let most = live.iter().flatten().max().copied().unwrap_or_default();
     metrics.gauge("daybreak_client_lag_revisions", "How many revisions the client that is most behind is", float(most));
-    evaluations(control, metrics);
+    evaluations(control, totals, metrics);
 }
 
 fn state(client: &ClientView) -> &'static str {
@@ -57,29 +57,14 @@ fn band(behind: Option<u64>) -> &'static str {
 }
 
 /// What clients report of flags that there are, by name; of all others, as one.
-fn evaluations(control: &Control, metrics: &mut Metrics) {
-    let state = control.state();
-    let named = state.resources().flags.keys().take(NAMES_MAX);
-    let evaluated = control.evaluations();
-    let mut rest = evaluated.values().fold(Evaluated::default(), |sum, of| Evaluated {
-        served: sum.served.saturating_add(of.served),
-        errors: sum.errors.saturating_add(of.errors),
+fn evaluations(control: &Control, totals: &Totals, metrics: &mut Metrics) {
+    let evaluated = totals.evaluated(control.state().resources().flags.keys(), || control.evaluations());
+    let series = evaluated.into_iter().flat_map(|(flag, of)| {
+        [("served", of.served), ("error", of.errors)]
+            .map(|(outcome, count)| (vec![("flag", flag.clone()), ("outcome", outcome.to_owned())], count))
     });
-    let mut series = Vec::new();
-    let mut tell = |flag: &str, of: Evaluated| {
-        for (outcome, count) in [("served", of.served), ("error", of.errors)] {
-            let labels = vec![("flag", flag.to_owned()), ("outcome", outcome.to_owned())];
-            series.push((labels, count));
-        }
-    };
-    for flag in named {
-        let of = evaluated.get(flag).copied().unwrap_or_default();
-        rest.served = rest.served.saturating_sub(of.served);
-        rest.errors = rest.errors.saturating_sub(of.errors);
-        tell(flag.as_str(), of);
-    }
-    tell(OTHER, rest);
-    metrics.counters("daybreak_evaluations", "Evaluations of flags that clients reported, by flag and outcome", series);
+    let help = "Evaluations of flags that clients reported, by flag and outcome";
+    metrics.counters("daybreak_evaluations", help, series.collect());
 }
 
 #[cfg(test)]
