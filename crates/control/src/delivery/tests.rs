@@ -111,6 +111,13 @@ async fn acknowledgements_are_asked_for_where_somebody_waits() {
     assert!(!heard().contains("ack"));
 }
 
+#[test]
+fn standings_have_one_word_everywhere() {
+    for standing in Standing::ALL {
+        assert_eq!(serde_json::to_value(standing).unwrap(), standing.as_str());
+    }
+}
+
 #[tokio::test]
 async fn how_clients_stand() {
     let bench = Bench::new().await;
