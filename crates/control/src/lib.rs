@@ -64,8 +64,8 @@ pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
 pub use hub::{OpenStream, Subscription};
 pub use life::{
-    DayView, LifeView, PERMANENT, STALE_AFTER_DEFAULT, StaleFlag, StaleFlags, StaleReason, StaleWhy, Tally,
-    UnknownFlag, VariantView,
+    Answered, Asked, DayView, LifeView, PERMANENT, STALE_AFTER_DEFAULT, StaleFlag, StaleFlags, StaleReason, StaleWhy,
+    Tally, UnknownFlag, VariantView,
 };
 pub use options::{Options, OptionsError};
 pub use pages::{

@@ -34,6 +34,24 @@ pub enum Standing {
     Gone,
 }
 
+impl Standing {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 6] = [Self::Connected, Self::Lagging, Self::Stale, Self::Starting, Self::Lost, Self::Gone];
+
+    /// The word for it, as the API has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Lagging => "lagging",
+            Self::Stale => "stale",
+            Self::Starting => "starting",
+            Self::Lost => "lost",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 /// A client without its counters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClientSummary {

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::histogram::Histogram;
 
 /// Changes that are waited for at once; whoever waits beyond that is told how things stand, at once.
-const WAITING_MAX: usize = 1_000;
+const WAITING_MAX: usize = 100;
 /// How often those are forgotten that have been silent for too long.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
@@ -151,6 +151,8 @@ impl Deliveries {
         let mut waiting = Waiting { position, published, expected, seen, done };
         waiting.seen.clients = waiting.expected.len();
         live.for_each(|(id, told)| waiting.take_in(*id, told));
+        // Room for thousands that it no longer needs: there may be as many waits as are allowed.
+        waiting.expected.shrink_to_fit();
         if waiting.expected.is_empty() || self.closing {
             waiting.done.notify_one();
         }
@@ -323,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_keeps_no_room_for_those_that_have_it() {
+        let mut table = Table::of(0..2_000);
+        (1..2_000).for_each(|id| table.tell(id, 2, 0, 2_001, |_| {}));
+        let (number, _) = table.0.wait(at(2), published(2), ms(2_002)).unwrap();
+        let expected = &table.0.waiting[&number].expected;
+        assert_eq!(expected.len(), 1);
+        assert!(expected.capacity() < 100, "{}", expected.capacity());
+    }
+
+    #[test]
     fn what_a_client_starts_with_is_no_delivery() {
         let mut table = Table::of(0..1);
         table.tell(1, 5, 0, 60_000, |_| {});
@@ -340,6 +352,7 @@ mod tests {
             assert!(table.0.wait(at(2), published(2), ms(2_000)).is_some());
         }
         assert!(table.0.wait(at(2), published(2), ms(2_000)).is_none());
+        assert_eq!(table.0.waiting.len(), 100, "each may hold as many names as there are clients");
         let shown = SHOWN_AFTER_SILENCE.to_duration().as_millis() as u64;
         table.tell(1, 1, 0, 1_000 + shown, |_| {});
         table.tell(2, 1, 0, 20_000 + shown, |_| {});

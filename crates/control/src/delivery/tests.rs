@@ -159,6 +159,13 @@ async fn a_wait_ends_with_the_server() {
     assert_eq!(began.elapsed(), Duration::ZERO, "nobody has waited");
 }
 
+#[test]
+fn standings_have_one_word_everywhere() {
+    for standing in Standing::ALL {
+        assert_eq!(serde_json::to_value(standing).unwrap(), standing.as_str());
+    }
+}
+
 #[tokio::test]
 async fn how_clients_stand() {
     let bench = Bench::new().await;

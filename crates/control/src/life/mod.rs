@@ -27,14 +27,14 @@ use serde::Serialize;
 use crate::control::not_found;
 use crate::resources::subject;
 use crate::{Control, Refusal, State};
-use record::{Batch, Life};
+use record::{Batch, Life, Occasion};
 use unknown::UnknownFlags;
 
 pub(crate) use keep::load;
 pub use record::DayView;
 pub use stale::{PERMANENT, StaleReason, StaleWhy};
 pub(crate) use tally::Tallies;
-pub use tally::Tally;
+pub use tally::{Answered, Asked, Tally};
 pub use unknown::UnknownFlag;
 
 /// How long a flag must have been of no use to be listed, unless said.
@@ -155,23 +155,30 @@ impl Lives {
 
 impl Control {
     /// Counts what clients evaluated.
-    pub(crate) fn count_evaluations(&self, grown: &[EvaluationGrowth], report: &Report) {
+    pub(crate) fn count_evaluations(&self, grown: &[EvaluationGrowth], report: &Report, from_its_start: bool) {
         if grown.is_empty() && report.unknown_flags.is_empty() {
             return;
         }
         let (now, elapsed, state) = (self.inner.clock.now(), self.inner.clock.elapsed(), self.state());
         let mut lives = self.inner.lives.lock();
         for EvaluationGrowth { flag, variant, count, recent } in grown {
-            let batch = Batch { variant: variant.as_ref(), count: *count, recent: *recent };
+            let when = if *recent { Occasion::Now } else { Occasion::LongAgo };
+            let batch = Batch { variant: variant.as_ref(), count: *count, occasion: when };
             lives.add(flag, batch, &state, now);
         }
-        lives.unknown.take_in(report, now, elapsed);
+        lives.unknown.take_in(report, from_its_start, now, elapsed);
     }
 
     /// Counts evaluations that this server makes itself, by the snapshot of this state.
     #[must_use]
-    pub fn tally(&self, state: &Arc<State>) -> Tally<'_> {
-        self.inner.tallies.begin(state)
+    pub fn tally(&self, state: &Arc<State>, asked: Asked) -> Tally<'_> {
+        self.inner.tallies.begin(state, asked)
+    }
+
+    /// How often this server itself evaluated flags since its start.
+    #[must_use]
+    pub fn answered(&self, asked: Asked) -> Answered {
+        self.inner.tallies.answered(asked)
     }
 
     /// Somebody asked by OFREP for a flag that is not there.
@@ -187,8 +194,12 @@ impl Control {
         // Read under the lock, so that nobody goes back to what was before.
         let state = self.state();
         lives.follow(&state, now);
-        for ((flag, variant), count) in counted {
-            let batch = Batch { variant: variant.as_ref(), count, recent: true };
+        for ((asked, flag, variant), count) in counted {
+            let occasion = match asked {
+                Asked::Flag => Occasion::Now,
+                Asked::All => Occasion::WithAll,
+            };
+            let batch = Batch { variant: variant.as_ref(), count, occasion };
             lives.add(&flag, batch, &state, now);
         }
     }

@@ -25,6 +25,9 @@ pub(crate) struct Life {
     pub(super) first: Option<Timestamp>,
     /// When it was last evaluated.
     pub(super) last: Option<Timestamp>,
+    /// When it was last answered together with all others, which says nothing of whether anybody uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) with_all: Option<Timestamp>,
     /// The variants that it ever served.
     pub(super) variants: Vec<ServedVariant>,
     /// Counts by day, the oldest first.
@@ -54,8 +57,18 @@ pub(super) struct Batch<'a> {
     /// The variant; none where the caller's default was served, because of an error.
     pub(super) variant: Option<&'a Key>,
     pub(super) count: u64,
-    /// Whether they are known to be recent: not where they are what a client had counted when it was first heard of.
-    pub(super) recent: bool,
+    pub(super) occasion: Occasion,
+}
+
+/// When, and for what, a flag was evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Somebody asked for it of late.
+    Now,
+    /// Somebody asked for it, perhaps long ago: a client had counted it when it was first heard of.
+    LongAgo,
+    /// Somebody asked for all flags of late, whether they use it or not.
+    WithAll,
 }
 
 /// Counts of the days that are kept.
@@ -71,17 +84,30 @@ pub struct DayView {
 
 impl Life {
     pub(super) fn new(now: Timestamp, created: bool) -> Self {
-        Self { since: now, created, first: None, last: None, variants: Vec::new(), days: VecDeque::new() }
+        Self {
+            since: now,
+            created,
+            first: None,
+            last: None,
+            with_all: None,
+            variants: Vec::new(),
+            days: VecDeque::new(),
+        }
     }
 
     /// Counts evaluations; whether they changed anything. What may be long ago says of a flag that was never evaluated
-    /// that it was, and nothing else.
+    /// that it was, and nothing else; what was answered with all others says what it served, and not that it was evaluated.
     pub(super) fn add(&mut self, batch: Batch<'_>, now: Timestamp) -> bool {
-        if batch.count == 0 || (!batch.recent && self.first.is_some() && self.is_known(batch.variant)) {
+        let is_old = batch.occasion == Occasion::LongAgo;
+        if batch.count == 0 || (is_old && self.first.is_some() && self.is_known(batch.variant)) {
             return false;
         }
-        self.first.get_or_insert(now);
-        self.last = self.last.max(Some(now));
+        if batch.occasion == Occasion::WithAll {
+            self.with_all = self.with_all.max(Some(now));
+        } else {
+            self.first.get_or_insert(now);
+            self.last = self.last.max(Some(now));
+        }
         let place = match batch.variant {
             None => None,
             Some(name) => match self.place(name, now) {
@@ -89,7 +115,7 @@ impl Life {
                 place => place,
             },
         };
-        let count = if batch.recent { batch.count } else { 0 };
+        let count = if is_old { 0 } else { batch.count };
         let Some(day) = self.today(now) else { return true };
         match place {
             None => day.errors = day.errors.saturating_add(count),
@@ -183,7 +209,7 @@ mod tests {
     }
 
     fn evaluated(life: &mut Life, day: i64, variant: &str, count: u64) {
-        life.add(Batch { variant: Some(&key(variant)), count, recent: true }, at(day));
+        life.add(Batch { variant: Some(&key(variant)), count, occasion: Occasion::Now }, at(day));
     }
 
     fn constant(life: &Life, day: i64) -> Option<(String, Timestamp)> {
@@ -212,7 +238,7 @@ mod tests {
         evaluated(&mut life, 0, "on", 3);
         evaluated(&mut life, 0, "off", 1);
         evaluated(&mut life, 2, "on", 4);
-        life.add(Batch { variant: None, count: 2, recent: true }, at(2));
+        life.add(Batch { variant: None, count: 2, occasion: Occasion::Now }, at(2));
         let days = life.days(at(2));
         let day = |at: usize| (days[at].day.to_string(), days[at].variants.clone(), days[at].errors);
         assert_eq!(day(0), ("2026-11-01".to_owned(), [(key("off"), 1), (key("on"), 3)].into(), 0));
@@ -231,13 +257,13 @@ mod tests {
     fn what_may_be_long_ago_only_says_that_it_was() {
         let mut life = Life::new(at(0), true);
         let on = key("on");
-        let old = Batch { variant: Some(&on), count: 1_000, recent: false };
+        let old = Batch { variant: Some(&on), count: 1_000, occasion: Occasion::LongAgo };
         assert!(life.add(old, at(1)));
         assert_eq!((life.first, life.last), (Some(at(1)), Some(at(1))));
         assert!(life.days(at(1))[0].variants.is_empty(), "nobody knows on which day");
         assert!(!life.add(old, at(2)), "and a restart of the server is no evaluation");
         assert_eq!(life.last, Some(at(1)));
-        assert!(!life.add(Batch { count: 0, recent: true, ..old }, at(3)));
+        assert!(!life.add(Batch { count: 0, occasion: Occasion::Now, ..old }, at(3)));
     }
 
     #[test]

@@ -57,10 +57,12 @@ pub(super) fn reasons(flag: &Flag, life: &Life, after: Millis, now: Timestamp) -
     let (why, sentence, since) = match life.last {
         None if long_ago(life.since) => {
             let known = if life.created { "it was created" } else { "it is watched" };
-            let sentence = format!("it was never evaluated since {known} on {}", day(life.since));
+            let sentence = format!("it was never evaluated since {known} on {}{}", day(life.since), alone(life));
             (StaleWhy::NeverEvaluated, sentence, life.since)
         }
-        Some(last) if long_ago(last) => (StaleWhy::Unused, format!("it was last evaluated on {}", day(last)), last),
+        Some(last) if long_ago(last) => {
+            (StaleWhy::Unused, format!("it was last evaluated on {}{}", day(last), alone(life)), last)
+        }
         Some(_) => match life.constant(within, now) {
             Some((variant, since)) => {
                 let sentence = format!("it has served nothing but `{variant}` since {}", day(since));
@@ -72,6 +74,11 @@ pub(super) fn reasons(flag: &Flag, life: &Life, after: Millis, now: Timestamp) -
     };
     reasons.push(StaleReason { why, sentence, since });
     reasons
+}
+
+/// What to add where it is still answered together with all others: whoever asks for all may use it.
+const fn alone(life: &Life) -> &'static str {
+    if life.with_all.is_some() { ", except in answers with all flags" } else { "" }
 }
 
 /// When a day begins.

@@ -127,17 +127,53 @@ async fn evaluations_by_ofrep_count() {
     let state = bench.control.state();
     for _ in 0..3 {
         let answer = state.snapshot().evaluate("checkout", &Context::default());
-        bench.control.tally(&state).count(&answer);
+        bench.control.tally(&state, Asked::Flag).count(&answer);
     }
     // Also those by a state that is no more.
     bench.control.disable(Kind::Flag, "checkout", Precondition::None, Actor::default()).await.unwrap();
     let state = bench.control.state();
     let answer = state.snapshot().evaluate("checkout", &Context::default());
-    bench.control.tally(&state).count(&answer);
-    bench.control.tally(&state).count(&state.snapshot().evaluate("layout", &Context::default()));
+    bench.control.tally(&state, Asked::Flag).count(&answer);
+    bench.control.tally(&state, Asked::Flag).count(&state.snapshot().evaluate("layout", &Context::default()));
     let shown = life(&bench, "checkout").await;
     assert_eq!((shown.variants[&key("on")].count, shown.variants[&key("off")].count), (3, 1));
     assert_eq!(life(&bench, "layout").await.errors, 1, "its split had no key");
+}
+
+#[tokio::test]
+async fn an_answer_with_all_flags_is_no_evaluation_of_each() {
+    use StaleWhy::{NeverEvaluated, Unused};
+    let bench = bench().await;
+    let count = |flag: &str, asked| {
+        let state = bench.control.state();
+        bench.control.tally(&state, asked).count(&state.snapshot().evaluate(flag, &Context::default()));
+    };
+    count("checkout", Asked::Flag);
+    for _ in 0..31 {
+        ["checkout", "dependent", "layout"].iter().for_each(|flag| count(flag, Asked::All));
+        bench.control.follow_flags();
+        bench.clock.advance(DAY);
+    }
+    let (checkout, dependent) = (life(&bench, "checkout").await, life(&bench, "dependent").await);
+    assert_eq!((checkout.stale[0].why, dependent.stale[0].why), (Unused, NeverEvaluated));
+    assert_eq!(checkout.stale[0].sentence, "it was last evaluated on 2026-11-23, except in answers with all flags");
+    assert_eq!((checkout.first_evaluated_at, dependent.first_evaluated_at), (checkout.last_evaluated_at, None));
+    assert_eq!((dependent.evaluations, dependent.variants[&key("on")].count), (29, 29), "what it served is counted");
+    let (one, all) = (bench.control.answered(Asked::Flag), bench.control.answered(Asked::All));
+    assert_eq!((one, all), (Answered { served: 1, errors: 0 }, Answered { served: 62, errors: 31 }));
+}
+
+#[tokio::test]
+async fn two_may_count_at_once() {
+    let bench = bench().await;
+    let state = bench.control.state();
+    let answer = state.snapshot().evaluate("checkout", &Context::default());
+    // On one thread, so into the same counts: whoever held them while it evaluates would wait for itself here.
+    let (mut one, mut other) = (bench.control.tally(&state, Asked::All), bench.control.tally(&state, Asked::Flag));
+    one.count(&answer);
+    other.count(&answer);
+    drop((one, other));
+    assert_eq!(life(&bench, "checkout").await.evaluations, 2);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ const NAMES_MAX: usize = 1_000;
 const SERVICES_MAX: usize = 10;
 /// Counts of clients that are kept, to tell how much they grew.
 const COUNTS_MAX: usize = 100_000;
+/// How often counts are forgotten, where there is no room for more.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Under what those are counted who ask by OFREP: they name no service.
 const OFREP: &str = "OFREP";
 
@@ -26,6 +28,7 @@ pub(super) struct UnknownFlags {
     names: HashMap<String, Asked>,
     /// What clients counted, by client and a hash of the name; and when that was last heard.
     counts: HashMap<(InstanceId, u64), (u64, Duration)>,
+    swept: Option<Duration>,
     hasher: RandomState,
 }
 
@@ -55,20 +58,34 @@ pub struct UnknownFlag {
 }
 
 impl UnknownFlags {
-    /// Takes in what a client asked for. No more is taken of one client than a client tells.
-    pub(super) fn take_in(&mut self, report: &Report, now: Timestamp, elapsed: Duration) {
+    /// Takes in what a client asked for. No more is taken of one client than a client tells. Of a client that was not heard
+    /// from its start, what it tells for the first time may be from long ago, and only what it grows by counts.
+    pub(super) fn take_in(&mut self, report: &Report, from_its_start: bool, now: Timestamp, elapsed: Duration) {
         for (name, count) in report.unknown_flags.iter().take(UNKNOWN_FLAGS_OF_CLIENT_MAX) {
             let place = (report.client, self.hasher.hash_one(name));
             if self.counts.len() >= COUNTS_MAX && !self.counts.contains_key(&place) {
-                let shown = SHOWN_AFTER_SILENCE.to_duration();
-                self.counts.retain(|_, (_, heard)| elapsed.saturating_sub(*heard) <= shown);
+                self.sweep(elapsed);
                 if self.counts.len() >= COUNTS_MAX {
-                    return;
+                    continue;
                 }
             }
-            let before = self.counts.insert(place, (*count, elapsed)).map_or(0, |(before, _)| before);
-            self.add(name, &report.service, count.saturating_sub(before), now);
+            let first = if from_its_start { 0 } else { *count };
+            let (told, heard) = self.counts.entry(place).or_insert((first, elapsed));
+            let more = count.saturating_sub(*told);
+            // A report that was overtaken takes nothing back.
+            (*told, *heard) = ((*told).max(*count), (*heard).max(elapsed));
+            self.add(name, &report.service, more, now);
         }
+    }
+
+    /// Forgets the counts of clients that are gone. It looks at every one, so it is not done for each report.
+    fn sweep(&mut self, elapsed: Duration) {
+        if self.swept.is_some_and(|swept| elapsed.saturating_sub(swept) < SWEEP_EVERY) {
+            return;
+        }
+        self.swept = Some(elapsed);
+        let shown = SHOWN_AFTER_SILENCE.to_duration();
+        self.counts.retain(|_, (_, heard)| elapsed.saturating_sub(*heard) <= shown);
     }
 
     /// Somebody asks by OFREP.
@@ -130,9 +147,13 @@ mod tests {
     }
 
     fn told(unknown: &mut UnknownFlags, client: u128, names: &[(&str, u64)]) {
+        told_at(unknown, client, names, (true, 0));
+    }
+
+    fn told_at(unknown: &mut UnknownFlags, client: u128, names: &[(&str, u64)], (from_its_start, at): (bool, u64)) {
         let mut report = TestClient::new(client).report;
         report.unknown_flags = names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        unknown.take_in(&report, now(), Duration::ZERO);
+        unknown.take_in(&report, from_its_start, now(), Duration::from_secs(at));
     }
 
     fn counts(unknown: &mut UnknownFlags) -> Vec<(String, u64)> {
@@ -151,6 +172,44 @@ mod tests {
         let list = unknown.list(|_| false);
         assert_eq!(list[0].services, ["shop".to_owned()].into());
         assert_eq!(list[1].services, [OFREP.to_owned()].into());
+    }
+
+    #[test]
+    fn what_may_be_long_ago_does_not_count() {
+        let mut unknown = UnknownFlags::default();
+        told_at(&mut unknown, 1, &[("chekout", 5_000)], (false, 0));
+        assert_eq!(counts(&mut unknown), [], "a client that has run for days meets a server that has just started");
+        told_at(&mut unknown, 1, &[("chekout", 5_002)], (false, 1));
+        assert_eq!(counts(&mut unknown), [("chekout".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn a_report_that_was_overtaken_takes_nothing_back() {
+        let mut unknown = UnknownFlags::default();
+        for count in [5, 3, 5, 6] {
+            told(&mut unknown, 1, &[("chekout", count)]);
+        }
+        assert_eq!(counts(&mut unknown), [("chekout".to_owned(), 6)]);
+    }
+
+    #[test]
+    fn what_clients_count_is_forgotten_now_and_then() {
+        let mut unknown = UnknownFlags::default();
+        let shown = SHOWN_AFTER_SILENCE.to_duration().as_secs();
+        let names: Vec<String> = (0..UNKNOWN_FLAGS_OF_CLIENT_MAX).map(|number| format!("n{number}")).collect();
+        let names: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let clients = (COUNTS_MAX / UNKNOWN_FLAGS_OF_CLIENT_MAX) as u128;
+        // The first is silent for a second longer than all others.
+        (0..clients).for_each(|client| told_at(&mut unknown, client, &names, (true, u64::from(client > 0))));
+        let mut new = |at| {
+            told_at(&mut unknown, clients + 1, &[("new", 1), ("n0", 1)], (true, at));
+            (unknown.counts.len(), unknown.swept.map(|swept| swept.as_secs()))
+        };
+        assert_eq!(new(shown - 5), (COUNTS_MAX, Some(shown - 5)), "all may still come back");
+        assert_eq!(new(shown + 1), (COUNTS_MAX, Some(shown - 5)), "it has looked a moment ago");
+        assert_eq!(new(shown + 5).1, Some(shown + 5));
+        told_at(&mut unknown, clients - 1, &[("n0", 3)], (true, shown + 6));
+        assert!(unknown.counts.len() < COUNTS_MAX);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Reports, and the leases that they are answered with.
 
-use daybreak_guard::clients::Reported;
+use daybreak_guard::clients::{Client, Reported};
 use daybreak_guard::lease::{self, Conditions};
 use daybreak_model::Millis;
 use daybreak_model::limits::{REPORT_INTERVAL_ACTIVE, REPORT_INTERVAL_IDLE};
@@ -25,16 +25,17 @@ impl Control {
         }
         let state = self.state();
         let sketches = state.sketches(&inner.holder);
-        let (reported, grown, evaluated) = {
+        let (reported, grown, evaluated, from_its_start) = {
             let mut clients = inner.clients.lock();
             clients.want_keys(&sketches);
             let reported = clients.report(report, now).map_err(Refusal::NotCounted)?;
-            (reported, clients.take_slos(), clients.take_evaluations())
+            let from_its_start = clients.get(report.client).is_some_and(Client::is_known_from_its_start);
+            (reported, clients.take_slos(), clients.take_evaluations(), from_its_start)
         };
         self.count_outcomes(&grown);
         if reported != Reported::Old {
             self.acknowledged(report, elapsed);
-            self.count_evaluations(&evaluated, report);
+            self.count_evaluations(&evaluated, report, from_its_start);
             inner.reported.notify_waiters();
         }
         let vitals = inner.vitals.lock().clone();

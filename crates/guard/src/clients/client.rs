@@ -206,6 +206,12 @@ impl Client {
         grown
     }
 
+    /// Whether it was heard from its first report on. If not, what it counts for the first time may be from long ago.
+    #[must_use]
+    pub const fn is_known_from_its_start(&self) -> bool {
+        self.from_its_start
+    }
+
     /// Whether it was heard within [`CLIENT_SILENT_AFTER`], and has not said goodbye.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {

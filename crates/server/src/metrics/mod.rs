@@ -2,7 +2,7 @@
 //!
 //! What happens is counted as it happens (`http`, `events`, `streams`); what stands is read when it is asked for
 //! (`scrape`). No label takes values without end: what clients name is counted by name up to a bound, and as
-//! `other` beyond it.
+//! `_other` beyond it.
 
 pub mod accept;
 mod events;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::{Control, Tally};
+use daybreak_control::{Asked, Control, Tally};
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -71,7 +71,7 @@ pub(crate) async fn evaluate_flags(
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
     let evaluate = move || {
-        let tally = RefCell::new(control.tally(&state));
+        let tally = RefCell::new(control.tally(&state, Asked::All));
         answer::line(&Bulk {
             flags: Flags { snapshot: state.snapshot(), context: &context, sees_all, tally },
             event_streams: [EventStream::new(version, ticket.as_deref())],

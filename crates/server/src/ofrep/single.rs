@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
-use daybreak_control::Control;
+use daybreak_control::{Asked, Control};
 use daybreak_model::ErrorCode;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 
@@ -46,7 +46,7 @@ pub(crate) async fn evaluate_flag(
         return Failure { key: Some(key.into_inner()), error_code, error_details }.respond();
     }
     let detail = state.snapshot().evaluate(&key, &context);
-    control.tally(&state).count(&detail);
+    control.tally(&state, Asked::Flag).count(&detail);
     let evaluation = Evaluation { key: &key, detail: &detail, tells };
     let status = match evaluation.error() {
         None => StatusCode::OK,

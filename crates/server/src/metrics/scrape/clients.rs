@@ -1,47 +1,37 @@
 //! Clients: how they get their changes, how far behind they are, and what they evaluated.
 
-use std::collections::BTreeMap;
-
-use daybreak_control::{ClientView, Control, Evaluated};
-use daybreak_model::wire::{ClientState, Position};
+use daybreak_control::{ClientView, Control, Standing};
+use daybreak_model::wire::Position;
 
 use super::server::{float, float_of};
 use crate::metrics::family::{Labels, Metrics, label};
-use crate::metrics::totals::{NAMES_MAX, OTHER};
+use crate::metrics::totals::Totals;
 
-/// How clients stand, in the order in which it is told.
-const STATES: [&str; 6] = ["starting", "streaming", "polling", "disconnected", "silent", "gone"];
 /// How far they are behind: at most so many revisions, and the words for it.
 const BEHIND: [(u64, &str); 4] = [(0, "0"), (1, "1"), (10, "2..10"), (u64::MAX, "more")];
 /// They serve another store's flags, or none.
 const ELSEWHERE: &str = "unknown";
 
-pub(super) fn read(control: &Control, metrics: &mut Metrics) {
+pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     let (clients, position) = (control.clients(), control.position());
-    let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-    clients.iter().for_each(|client| *states.entry(state(client)).or_default() += 1);
-    let states = STATES.map(|state| (label("state", state), float_of(states.get(state).copied().unwrap_or_default())));
-    metrics.gauges("daybreak_clients", "Clients that reported in the last ten minutes, by state", states.into());
+    let standings = control.standings();
+    let standing = |standing: Standing| float_of(standings.get(&standing).copied().unwrap_or_default());
+    let states = Standing::ALL.map(|state| (label("state", state.as_str()), standing(state)));
+    metrics.gauges("daybreak_clients", "Clients of the last ten minutes, by how they stand", states.into());
     let live: Vec<Option<u64>> =
         clients.iter().filter(|client| client.live).map(|client| behind(client, position)).collect();
     let words = BEHIND.iter().map(|(_, word)| *word).chain([ELSEWHERE]);
     let count = |word: &str| float_of(live.iter().filter(|behind| band(**behind) == word).count());
     let bands: Vec<(Labels, f64)> = words.map(|word| (label("revisions", word), count(word))).collect();
-    metrics.gauges("daybreak_clients_behind", "Live clients, by how many revisions they are behind", bands);
+    // Idle clients tell every ten seconds: many are behind here for a while that have everything.
+    metrics.gauges(
+        "daybreak_clients_behind",
+        "Live clients, by how many revisions they were behind when they told last",
+        bands,
+    );
     let most = live.iter().flatten().max().copied().unwrap_or_default();
     metrics.gauge("daybreak_client_lag_revisions", "How many revisions the client that is most behind is", float(most));
-    evaluations(control, metrics);
-}
-
-fn state(client: &ClientView) -> &'static str {
-    match client.client.state {
-        _ if client.client.goodbye => "gone",
-        _ if !client.live => "silent",
-        ClientState::Starting => "starting",
-        ClientState::Streaming => "streaming",
-        ClientState::Polling => "polling",
-        ClientState::Disconnected => "disconnected",
-    }
+    evaluations(control, totals, metrics);
 }
 
 /// How many revisions a client is behind; none where that cannot be told.
@@ -57,29 +47,14 @@ fn band(behind: Option<u64>) -> &'static str {
 }
 
 /// What clients report of flags that there are, by name; of all others, as one.
-fn evaluations(control: &Control, metrics: &mut Metrics) {
-    let state = control.state();
-    let named = state.resources().flags.keys().take(NAMES_MAX);
-    let evaluated = control.evaluations();
-    let mut rest = evaluated.values().fold(Evaluated::default(), |sum, of| Evaluated {
-        served: sum.served.saturating_add(of.served),
-        errors: sum.errors.saturating_add(of.errors),
+fn evaluations(control: &Control, totals: &Totals, metrics: &mut Metrics) {
+    let evaluated = totals.evaluated(control.state().resources().flags.keys(), || control.evaluations());
+    let series = evaluated.into_iter().flat_map(|(flag, of)| {
+        [("served", of.served), ("error", of.errors)]
+            .map(|(outcome, count)| (vec![("flag", flag.clone()), ("outcome", outcome.to_owned())], count))
     });
-    let mut series = Vec::new();
-    let mut tell = |flag: &str, of: Evaluated| {
-        for (outcome, count) in [("served", of.served), ("error", of.errors)] {
-            let labels = vec![("flag", flag.to_owned()), ("outcome", outcome.to_owned())];
-            series.push((labels, count));
-        }
-    };
-    for flag in named {
-        let of = evaluated.get(flag).copied().unwrap_or_default();
-        rest.served = rest.served.saturating_sub(of.served);
-        rest.errors = rest.errors.saturating_sub(of.errors);
-        tell(flag.as_str(), of);
-    }
-    tell(OTHER, rest);
-    metrics.counters("daybreak_evaluations", "Evaluations of flags that clients reported, by flag and outcome", series);
+    let help = "Evaluations of flags that clients reported, by flag and outcome";
+    metrics.counters("daybreak_evaluations", help, series.collect());
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::totals::Totals;
 pub(super) fn read(control: &Control, latest: Option<u64>, totals: &Totals) -> Metrics {
     let mut metrics = Metrics::default();
     server::read(control, &mut metrics);
-    clients::read(control, &mut metrics);
+    clients::read(control, totals, &mut metrics);
     runs::read(control, totals, &mut metrics);
     budgets::read(control, &mut metrics);
     webhooks::read(control, latest, &mut metrics);

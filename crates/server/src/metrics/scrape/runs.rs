@@ -8,8 +8,7 @@ use crate::metrics::family::{Labels, Metrics, label};
 use crate::metrics::totals::{Injected, NAMES_MAX, OfRun, Totals};
 
 pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
-    let runs = control.runs();
-    injections(control, &runs, totals, metrics);
+    let runs = injections(control, totals, metrics);
     let active: Vec<RunView> =
         runs.iter().filter(|run| run.active).filter_map(|run| control.run(run.id).ok()).collect();
     metrics.gauge("daybreak_runs_active", "Runs that are going on", float_of(active.len()));
@@ -33,12 +32,14 @@ pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     metrics.gauges("daybreak_run_clients", help, series(&|run| Some(float_of(run.clients))));
 }
 
-/// Faults that there are stand with 0 until they strike.
-fn injections(control: &Control, runs: &[RunView], totals: &Totals, metrics: &mut Metrics) {
-    let mut injected = totals.injected(runs.iter().map(OfRun::from));
-    for fault in control.state().resources().faults.keys().take(NAMES_MAX) {
-        injected.entry(fault.to_string()).or_default();
-    }
+/// Tells what faults injected, and gives back the runs that it is known from. Faults that there are stand with 0 until they
+/// strike.
+fn injections(control: &Control, totals: &Totals, metrics: &mut Metrics) -> Vec<RunView> {
+    let (state, mut runs) = (control.state(), Vec::new());
+    let injected = totals.injected(state.resources().faults.keys(), || {
+        runs = control.runs();
+        runs.iter().map(OfRun::from).collect()
+    });
     let series = |count: fn(&Injected) -> u64| {
         injected.iter().map(|(fault, injected)| (label("fault", fault), count(injected))).collect()
     };
@@ -46,4 +47,5 @@ fn injections(control: &Control, runs: &[RunView], totals: &Totals, metrics: &mu
     metrics.counters("daybreak_injections", help, series(|injected| injected.strikes));
     let help = "Passes that were drawn, but spared by the cap on faults in flight, by fault";
     metrics.counters("daybreak_injections_spared", help, series(|injected| injected.spared));
+    runs
 }
