@@ -65,6 +65,8 @@ pub struct Metrics {
     pub(crate) events: EventMetrics,
     /// Streams of changes.
     pub(crate) streams: StreamMetrics,
+    /// Streams that tell when to ask by OFREP again.
+    pub(crate) ofrep_streams: StreamMetrics,
     changes: Family<ChangeOutcome, CounterWithExemplar<WholeTrace>>,
     totals: Totals,
 }
@@ -85,6 +87,7 @@ impl Default for Metrics {
             http: HttpMetrics::new(&mut registry),
             events: EventMetrics::new(&mut registry),
             streams: StreamMetrics::new(&mut registry),
+            ofrep_streams: StreamMetrics::ofrep(&mut registry),
             changes,
             totals: Totals::default(),
             registry,

@@ -19,9 +19,11 @@ use tokio::time::Instant;
 use super::visible::{Version, Versions, flags_position};
 use crate::caller::Caller;
 use crate::limits::{EVENT_STREAMS_MAX, EVENTS_APART, EVENTS_HEARTBEAT, EVENTS_SPREAD_MAX};
+use crate::metrics::{Counted, StreamEnd};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::stream::{BUFFERING, Closing, LAST_EVENT_ID, count};
+use crate::telemetry::Telemetry;
 
 /// The path, which clients learn from the answer to a bulk evaluation.
 pub(crate) const PATH: &str = "/ofrep/v1/events";
@@ -104,7 +106,7 @@ pub(crate) async fn events(
     control: web::Data<Control>,
     versions: web::Data<Versions>,
     places: web::Data<Places>,
-    rates: web::Data<Rates>,
+    (rates, telemetry): (web::Data<Rates>, web::Data<Telemetry>),
     caller: Caller,
     request: HttpRequest,
     since: web::Query<Since>,
@@ -154,6 +156,7 @@ struct Listener {
     tells_at: Option<Instant>,
     rates: Arc<Rates>,
     token: Option<TokenStream>,
+    counted: Counted,
     _place: OwnedSemaphorePermit,
 }
 
@@ -224,8 +227,14 @@ impl Listener {
         tokio::select! {
             biased;
             // The token was revoked or expired, or tokens are asked for now: what comes then is not for them.
-            _ = self.ended.wait_for(|ended| *ended) => None,
-            _ = self.closing.wait_for(|closing| *closing) => None,
+            _ = self.ended.wait_for(|ended| *ended) => {
+                self.counted.end = StreamEnd::ShutOut;
+                None
+            }
+            _ = self.closing.wait_for(|closing| *closing) => {
+                self.counted.end = StreamEnd::Stopping;
+                None
+            }
             () = tokio::time::sleep_until(moment) => Some(true),
             moved = self.moved.changed() => moved.ok().map(|()| false),
         }

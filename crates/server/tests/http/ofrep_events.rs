@@ -312,3 +312,33 @@ async fn problems_are_in_openfeatures_words_too() {
     let elsewhere = server.get("/api/v1/flags").await.expect_problem(401, "unauthorized", "").json();
     assert!(elsewhere.get("errorCode").is_none(), "{elsewhere}");
 }
+
+/// The sum of the series of `/metrics` that begin so.
+async fn counted(server: &Server, begin: &str) -> u64 {
+    let text = server.send("GET", "/metrics", &[], "").await.expect(200).text;
+    let series = text.lines().filter(|line| line.starts_with(begin)).filter_map(|line| line.rsplit_once(' '));
+    series.map(|(_, value)| value.parse::<f64>().unwrap() as u64).sum()
+}
+
+#[actix_web::test]
+async fn streams_and_evaluations_are_numbers() {
+    let server = Server::start().await;
+    let (open_now, ended) = ("daybreak_ofrep_streams ", "daybreak_ofrep_streams_ended_total{reason=\"client_gone\"}");
+    let (one, _) = open(&server, "/ofrep/v1/events", &[]).await;
+    let (mut other, _) = open(&server, "/ofrep/v1/events", &[]).await;
+    assert_eq!((counted(&server, open_now).await, counted(&server, ended).await), (2, 0));
+    drop(one);
+    assert_eq!((counted(&server, open_now).await, counted(&server, ended).await), (1, 1));
+    let bulk = server.send("POST", BULK, &[], "{}").await.expect(200).json();
+    let flags = bulk["flags"].as_array().unwrap().len() as u64;
+    server.send("POST", &format!("{BULK}/plain"), &[], "{}").await.expect(200);
+    let all = "daybreak_ofrep_evaluations_total{asked=\"all\"";
+    let flag = "daybreak_ofrep_evaluations_total{asked=\"flag\",outcome=\"served\"}";
+    assert_eq!((counted(&server, all).await, counted(&server, flag).await), (flags, 1));
+    server.shared.closing().close();
+    while frame(&mut other).await.is_some() {}
+    drop(other);
+    let stopping = "daybreak_ofrep_streams_ended_total{reason=\"stopping\"}";
+    assert_eq!((counted(&server, open_now).await, counted(&server, stopping).await), (0, 1));
+    assert_eq!(counted(&server, "daybreak_ofrep_streams_opened_total").await, 2);
+}

@@ -1,6 +1,6 @@
 //! Clients: how they get their changes, how far behind they are, and what they evaluated.
 
-use daybreak_control::{ClientView, Control, Standing};
+use daybreak_control::{Answered, Asked, ClientView, Control, Standing};
 use daybreak_model::wire::Position;
 
 use super::server::{float, float_of};
@@ -31,7 +31,9 @@ pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     );
     let most = live.iter().flatten().max().copied().unwrap_or_default();
     metrics.gauge("daybreak_client_lag_revisions", "How many revisions the client that is most behind is", float(most));
+    delivery(control, metrics);
     evaluations(control, totals, metrics);
+    ofrep(control, metrics);
 }
 
 /// How many revisions a client is behind; none where that cannot be told.
@@ -44,6 +46,25 @@ fn behind(client: &ClientView, position: Position) -> Option<u64> {
 fn band(behind: Option<u64>) -> &'static str {
     let band = |behind| BEHIND.iter().find(|(most, _)| behind <= *most).map(|(_, word)| *word);
     behind.and_then(band).unwrap_or(ELSEWHERE)
+}
+
+/// How long changes took to reach clients.
+fn delivery(control: &Control, metrics: &mut Metrics) {
+    let (streaming, polling) = control.deliveries();
+    let help = "From the publication of a change until a client served it, by how it gets its changes";
+    let series = vec![(label("way", "streaming"), streaming), (label("way", "polling"), polling)];
+    metrics.histograms("daybreak_delivery_duration_seconds", help, series);
+}
+
+/// What this server itself evaluates, for those that ask by OFREP.
+fn ofrep(control: &Control, metrics: &mut Metrics) {
+    let series = [("flag", Asked::Flag), ("all", Asked::All)].into_iter().flat_map(|(word, asked)| {
+        let Answered { served, errors } = control.answered(asked);
+        let labels = |outcome: &str| vec![("asked", word.to_owned()), ("outcome", outcome.to_owned())];
+        [(labels("served"), served), (labels("error"), errors)]
+    });
+    let help = "Evaluations that were asked for by OFREP, of one flag or of all at once, by outcome";
+    metrics.counters("daybreak_ofrep_evaluations", help, series.collect());
 }
 
 /// What clients report of flags that there are, by name; of all others, as one.
