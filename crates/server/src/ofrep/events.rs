@@ -126,6 +126,7 @@ pub(crate) async fn events(
         tells_at: None,
         rates: rates.into_inner(),
         token: counted,
+        counted: telemetry.metrics().ofrep_streams.open(),
         _place: place,
     };
     Ok(HttpResponse::Ok()
