@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::admission::RefusalCode;
+use crate::clients::LOST_CLIENTS_MAX;
 use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio, resilience};
 use crate::readable::e_value;
 use crate::run::{Event, Guarded, Run};
@@ -105,10 +106,13 @@ impl Watch {
         let because = match (finding.verdict, bounds) {
             // Nothing was struck, so what looks like harm is the instrument's, as in `shown`.
             (Verdict::Harmful, _) if run.spec.shadow => Because::InstrumentationBroken,
-            (Verdict::Resilient, _) if has_lost_clients(run) => Because::ClientsLost,
-            (Verdict::Resilient, Some(bounds)) if !is_known => {
-                Because::TooFewRequests { treated: self.struck.wanting(run, bounds, struck, sight.now) }
-            }
+            (Verdict::Resilient, bounds) => match (unseen(run, sight), bounds) {
+                (Some(unseen), _) => unseen,
+                (None, Some(bounds)) if !is_known => {
+                    Because::TooFewRequests { treated: self.struck.wanting(run, bounds, struck, sight.now) }
+                }
+                _ => return finding,
+            },
             _ => return finding,
         };
         Finding { verdict: Verdict::Inconclusive, because, ..finding }
@@ -211,9 +215,21 @@ impl Watch {
     }
 }
 
-/// Whether it was aborted because clients that had struck went silent.
-fn has_lost_clients(run: &Run) -> bool {
-    run.end.as_ref().is_some_and(|end| end.ended == Ended::Aborted(Cause::ClientsLost))
+/// Why not all of a run was seen, so that no resilience is read from what was.
+fn unseen(run: &Run, sight: &Sight) -> Option<Because> {
+    let ended = unseen_by_end(run);
+    let lost = || (sight.lost >= LOST_CLIENTS_MAX).then_some(Because::ClientsLost);
+    ended.or_else(lost).or_else(|| sight.incomplete.then_some(Because::ArmsMissing))
+}
+
+/// The same by what ended it: who went silent may have done so by the fault.
+#[must_use]
+pub fn unseen_by_end(run: &Run) -> Option<Because> {
+    match run.end.as_ref()?.ended {
+        Ended::Aborted(Cause::ClientsLost) => Some(Because::ClientsLost),
+        Ended::Aborted(Cause::StaleReports) => Some(Because::StaleReports),
+        _ => None,
+    }
 }
 
 /// Treated requests that were bad, gross, against what the run may spend. A shadow run spends nothing.
@@ -251,9 +267,9 @@ fn paged(run: &Run, guarded: &Guarded, sight: &Sight) -> Option<(Cause, String)>
 
 /// Without a report nobody knows what the run does.
 fn blind(run: &Run, sight: &Sight) -> Option<(Cause, String)> {
-    let heard = sight.last_report.unwrap_or(run.started_at).max(run.started_at);
-    let silence = sight.now.duration_since(heard);
-    let settled = sight.now.duration_since(run.started_at) >= SETTLING;
+    let silence = sight.now.duration_since(sight.last_report.unwrap_or(run.started_at));
+    // A wall clock that was put back to before the start leaves no run unseen.
+    let settled = sight.now < run.started_at || sight.now.duration_since(run.started_at) >= SETTLING;
     (settled && silence >= SILENT_AFTER).then(|| {
         let sentence = format!("no client that takes part has reported for {} s", silence.as_secs());
         (Cause::StaleReports, sentence)

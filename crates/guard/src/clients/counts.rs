@@ -56,6 +56,10 @@ pub struct RunCounts {
     gone: BTreeSet<InstanceId>,
     /// Those of them of which arms are missing.
     pub(super) behind: BTreeSet<InstanceId>,
+    /// Those of them that had not told all when they last said how much there is, also where they are gone.
+    pub(super) incomplete: BTreeSet<InstanceId>,
+    /// Whether more clients counted it than are told apart.
+    pub(super) overfull: bool,
     /// When a client that has it last reported.
     last_report: Option<Timestamp>,
     /// Where the run draws by an attribute.
@@ -257,7 +261,8 @@ impl RunCounts {
 
     /// Notes that a client that has it has reported.
     pub(super) fn hear(&mut self, now: Timestamp) {
-        self.last_report = self.last_report.max(Some(now));
+        // Not the later of both: a wall clock may have been put back.
+        self.last_report = Some(now);
     }
 
     pub(super) fn knows(&self, client: InstanceId) -> bool {

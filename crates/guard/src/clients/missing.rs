@@ -16,6 +16,8 @@ use super::RunCounts;
 pub(super) struct Told {
     /// Draws, strikes and outcomes whose arms have come.
     pub(super) came: u64,
+    /// The most that it ever said to have counted.
+    counted: u64,
     /// So many it had counted at this time, and not all of them have come since.
     missing: Option<(u64, Timestamp)>,
 }
@@ -23,6 +25,7 @@ pub(super) struct Told {
 impl Told {
     /// It has counted so many by now.
     fn counted(&mut self, counted: u64, now: Timestamp) {
+        self.counted = self.counted.max(counted);
         self.missing = self.still_missing().or_else(|| (self.came < counted).then_some((counted, now)));
     }
 
@@ -32,9 +35,9 @@ impl Told {
         self.missing.filter(|(then, _)| self.came < *then)
     }
 
-    /// Nothing will come any more.
-    const fn over(&mut self) {
-        self.missing = None;
+    /// Whether anything has not come of all that it said to have counted.
+    const fn is_incomplete(&self) -> bool {
+        self.came < self.counted
     }
 }
 
@@ -45,19 +48,23 @@ impl RunCounts {
         if counted > 0 || self.knows(client) {
             let told = self.told_mut(client);
             told.counted(counted, now);
-            match told.missing {
-                Some(_) => self.behind.insert(client),
-                None => self.behind.remove(&client),
-            };
+            let (missing, incomplete) = (told.missing.is_some(), told.is_incomplete());
+            set(&mut self.behind, client, missing);
+            set(&mut self.incomplete, client, incomplete);
         }
     }
 
-    /// A client says goodbye: what it had no room for is lost.
+    /// A client says goodbye: what it had no room for is lost, and waited for no more.
     pub(super) fn farewell(&mut self, client: InstanceId) {
-        if self.knows(client) {
-            self.told_mut(client).over();
-            self.behind.remove(&client);
-        }
+        self.behind.remove(&client);
+    }
+
+    /// Whether anything that clients counted has not come, be they silent or gone; or was not taken in, as too many clients
+    /// told of it.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        let told = |client: &InstanceId| self.told(*client).is_some_and(Told::is_incomplete);
+        self.overfull || self.incomplete.iter().any(told)
     }
 
     /// Since when arms are missing that a client has counted, where that was longest ago. Those of the clients that are
@@ -67,6 +74,13 @@ impl RunCounts {
         let speaking = self.behind.difference(silent).filter_map(|client| self.told(*client));
         speaking.filter_map(|told| Some(told.still_missing()?.1)).min()
     }
+}
+
+fn set(of: &mut BTreeSet<InstanceId>, client: InstanceId, is_in: bool) {
+    match is_in {
+        true => of.insert(client),
+        false => of.remove(&client),
+    };
 }
 
 #[cfg(test)]
@@ -128,6 +142,31 @@ mod tests {
         let late = Report { counted: Default::default(), ..says(2, 2, 0, Some(5)) };
         clients.report(&late, at(20)).unwrap();
         assert_eq!(missing(&clients, 20), None, "what comes late has come");
+    }
+
+    /// Whoever is silent, or said goodbye: what never came was never seen.
+    #[test]
+    fn invariant_5_a_run_is_incomplete_until_all_has_come() {
+        let check = |reports: &[Report], expected: bool| {
+            let mut clients = clients();
+            for (second, report) in (0..).zip(reports) {
+                clients.report(report, at(second)).unwrap();
+            }
+            assert_eq!(clients.run(RUN).unwrap().is_incomplete(), expected, "{reports:#?}");
+            // Forgotten by time, and known all the same.
+            clients.sweep(at(3_600));
+            assert_eq!(clients.run(RUN).unwrap().is_incomplete(), expected, "{reports:#?}");
+        };
+        let unsaid = |sequence, arms| Report { counted: Default::default(), ..says(1, sequence, 0, Some(arms)) };
+        let goodbye = |report| Report { goodbye: true, ..report };
+        check(&[says(1, 1, 20, Some(10))], false);
+        check(&[says(1, 1, 20, None)], true);
+        check(&[says(1, 1, 20, None), unsaid(2, 10)], false);
+        check(&[goodbye(says(1, 1, 20, None))], true);
+        check(&[says(1, 1, 20, None), goodbye(unsaid(2, 10))], false);
+        // More was counted while some was missing.
+        check(&[says(1, 1, 20, None), says(1, 2, 40, None), unsaid(3, 10)], true);
+        check(&[says(1, 1, 20, None), says(2, 1, 20, Some(10))], true);
     }
 
     proptest! {

@@ -15,7 +15,8 @@ impl Clients {
         let told = |client: &Client, at: Option<Timestamp>| client.goodbye || at.is_some_and(|at| at > ended);
         // One that was forgotten tells nothing more.
         let all_told = |(client, at, settled)| settled && self.get(client).is_some_and(|client| told(client, at));
-        self.iter().all(heard) && self.run(run).is_none_or(|run| run.tellings().all(all_told))
+        let complete = self.run(run).is_none_or(|run| !run.is_incomplete() && run.tellings().all(all_told));
+        complete && self.iter().all(heard)
     }
 }
 
@@ -59,6 +60,10 @@ mod tests {
         check(&[(101, settled(1, 1, 9)), (102, settled(1, 2, 10))], true);
         check(&[(101, has(settled(1, 1, 10)))], false);
         check(&[(101, has(settled(1, 1, 10))), (102, settled(1, 2, 10))], true);
+        // One row that came does not hide another that did not.
+        let counted = |report: Report| Report { counted: [(RUN, 40)].into(), ..report };
+        check(&[(99, counted(settled(1, 1, 10))), (101, settled(1, 2, 10))], false);
+        check(&[(99, goodbye(counted(settled(1, 1, 10))))], false);
         // Each client, also one that has counted nothing yet.
         check(&[(101, settled(1, 1, 10)), (99, report(2, 1))], false);
         check(&[(101, settled(1, 1, 10)), (101, has(report(2, 1)))], false);

@@ -50,6 +50,10 @@ pub enum Because {
     KeysFull,
     /// Clients that had struck went silent: nobody knows what became of them.
     ClientsLost,
+    /// It was ended as reports went stale: nobody knows what became of what was not told.
+    StaleReports,
+    /// What clients had counted of it did not come, or not all of it was counted.
+    ArmsMissing,
     /// More requests are needed.
     TooFewRequests {
         /// So many treated ones, about, at the present rate of bad requests and if there is no harm.
@@ -197,6 +201,12 @@ impl fmt::Display for Because {
             Self::ClientsLost => f.write_str(
                 "clients that had struck went silent; as long as nobody knows why, that may be the fault's doing",
             ),
+            Self::StaleReports => f.write_str(
+                "reports went stale, which ended it; as long as nobody knows why, that may be the fault's doing",
+            ),
+            Self::ArmsMissing => {
+                f.write_str("not all that clients counted of it has come, so nothing rules harm out in what is missing")
+            }
             Self::TooFewRequests { treated } => {
                 write!(f, "about {treated} more treated requests are needed if the fault does no harm")
             }

@@ -20,6 +20,10 @@ pub struct Sight {
     pub last_report: Option<Timestamp>,
     /// Since when a client that goes on reporting does not say what became of what it counted.
     pub missing_since: Option<Timestamp>,
+    /// Whether not all that clients counted of it has come.
+    pub incomplete: bool,
+    /// How many clients that had struck are silent without a goodbye.
+    pub lost: usize,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
     /// Pages of its guard's on-call since it started.
@@ -66,6 +70,8 @@ impl Sight {
             now,
             last_report: counts.and_then(RunCounts::last_report),
             missing_since: counts.and_then(|counts| counts.missing_since(silent)),
+            incomplete: counts.is_some_and(RunCounts::is_incomplete),
+            lost: 0,
             budget: None,
             pages: 0,
             over,

@@ -267,7 +267,47 @@ fn invariant_5_clients_that_were_lost_leave_no_resilience() {
         (finding.verdict, finding.because)
     };
     assert_eq!(ended(Cause::ClientsLost), (Verdict::Inconclusive, Because::ClientsLost));
+    assert_eq!(ended(Cause::StaleReports), (Verdict::Inconclusive, Because::StaleReports));
     assert_eq!(ended(Cause::Paged), (Verdict::Resilient, Because::HarmRuledOut));
+}
+
+/// Around its end nobody aborts it any more.
+#[test]
+fn invariant_5_what_was_not_seen_by_the_end_leaves_no_resilience() {
+    let found = |spoil: fn(&mut Sight)| {
+        let mut scene = Scene::new(guarded());
+        assert_eq!(scene.within(90, [10, 90], [0, 0]), None);
+        let finding = scene.see(120, true, |scene, sight| {
+            let mut sight = sight.clone();
+            spoil(&mut sight);
+            scene.watch.finding(&scene.run, &sight)
+        });
+        finding.because
+    };
+    assert_eq!(found(|_| {}), Because::HarmRuledOut);
+    assert_eq!(found(|sight| sight.lost = 1), Because::HarmRuledOut);
+    assert_eq!(found(|sight| sight.lost = 2), Because::ClientsLost);
+    assert_eq!(found(|sight| sight.incomplete = true), Because::ArmsMissing);
+}
+
+/// The wall clock is put back, and the only client dies.
+#[test]
+fn invariant_5_a_clock_that_is_put_back_leaves_no_run_unseen() {
+    for back in [0, 600] {
+        let mut clients = Clients::default();
+        clients.open_run(RUN);
+        let mut watch = Watch::default();
+        let spoken = |sequence| Report { runs: vec![RUN], ..report(1, sequence) };
+        clients.report(&spoken(1), at(300)).unwrap();
+        clients.report(&spoken(2), at(302 - back)).unwrap();
+        let mut look = |second| {
+            let sight = Sight::new(&guarded(), clients.run(RUN), &BTreeSet::new(), (at(second - back), false));
+            watch.look(&guarded(), &sight)
+        };
+        assert_eq!(look(306), None);
+        let event = look(307);
+        assert!(matches!(event, Some(Event::Guard { cause: Cause::StaleReports, .. })), "{event:?}");
+    }
 }
 
 #[test]
