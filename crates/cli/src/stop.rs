@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 use daybreak_model::{Millis, RunId};
 use reqwest::{Method, Response, StatusCode};
@@ -48,13 +49,18 @@ pub(crate) fn stop(options: &Stop) -> anyhow::Result<ExitCode> {
         let remote = Remote::new(&options.target)?;
         let (what, said) = (&options.what, Said { reason: options.reason.as_deref(), wait: options.wait });
         // What looks like a run's id may be the key of a fault all the same.
-        if what.parse::<RunId>().is_ok() {
+        let may_be_run = what.parse::<RunId>().is_ok();
+        if may_be_run {
             let answer = ask(&remote, Method::POST, &format!("/api/v1/runs/{what}/stop"), said).await?;
             if answer.status() != StatusCode::NOT_FOUND {
                 return told(&remote, answer).await;
             }
         }
-        told(&remote, ask(&remote, Method::POST, &format!("/api/v1/faults/{what}/stop"), said).await?).await
+        let answer = ask(&remote, Method::POST, &format!("/api/v1/faults/{what}/stop"), said).await?;
+        if may_be_run && answer.status() == StatusCode::NOT_FOUND {
+            bail!("there is neither a run nor a fault `{what}`; `GET /api/v1/runs` lists the runs");
+        }
+        told(&remote, answer).await
     })?;
     out::print(&(stopped(&options.what, &answer) + &reached(&answer["reached"])))?;
     Ok(ExitCode::SUCCESS)
@@ -130,7 +136,46 @@ fn ended(answer: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// What is said of a thing that a server has not.
+    fn missing(what: &str) -> String {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    connection.read_exact(&mut byte).unwrap();
+                    head.extend(byte);
+                }
+                let body = r#"{"detail":"there is no fault"}"#;
+                let length = body.len();
+                let head = format!("HTTP/1.1 404 No\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+                connection.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            }
+        });
+        let target = Target { url, token: None, client_cert: None };
+        stop(&Stop { what: what.to_owned(), reason: None, target }).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_there_is_not() {
+        let cases = [
+            ("00000000000000aa", "there is neither a run nor a fault `00000000000000aa`; "),
+            ("gateway-slow", "404 Not Found: there is no fault"),
+        ];
+        for (what, expected) in cases {
+            let said = missing(what);
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
 
     #[test]
     fn what_it_did() {
