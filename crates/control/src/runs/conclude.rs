@@ -7,7 +7,7 @@ use daybreak_guard::clients::{self, Clients};
 use daybreak_guard::evidence::quantile::{self, Bounds, Quantiles};
 use daybreak_guard::evidence::{Because, Finding};
 use daybreak_guard::run::Run;
-use daybreak_guard::watch::{Moment, Watch};
+use daybreak_guard::watch::{Moment, Watch, unseen_by_end};
 use daybreak_model::{Arm, Cause, Ended, EventKind, RunId, Verdict};
 use daybreak_store as store;
 use jiff::Timestamp;
@@ -82,12 +82,12 @@ pub(super) struct Latency {
 
 impl Latency {
     fn of(latencies: &clients::Latencies) -> Option<Self> {
-        let total: u64 = latencies.values().sum();
+        let total = latencies.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
         let sample = |hundredths: u64| {
             let rank = total.saturating_mul(hundredths).div_ceil(100).max(1);
-            let mut passed = 0;
+            let mut passed = 0_u64;
             let step = latencies.iter().find(|(_, count)| {
-                passed += **count;
+                passed = passed.saturating_add(**count);
                 passed >= rank
             });
             #[expect(clippy::cast_precision_loss, reason = "microseconds of a minute")]
@@ -181,6 +181,10 @@ pub(super) fn cut_short(run: &Run, kept: Option<Value>) -> Value {
     let shown = match cause {
         Some(Cause::Harm) if !run.spec.shadow => Some((Verdict::Harmful, Because::HarmShown)),
         Some(Cause::InstrumentationBroken) => Some((Verdict::Inconclusive, Because::InstrumentationBroken)),
+        // What was kept some seconds before that is no proof against it.
+        _ if kept.as_ref().is_some_and(|kept| kept["verdict"] == json!(Verdict::Resilient)) => {
+            unseen_by_end(run).map(|because| (Verdict::Inconclusive, because))
+        }
         _ => None,
     };
     let kept = kept.filter(has_evidence);
@@ -267,5 +271,16 @@ impl RunTable {
         let (kind, subject) = (EventKind::RunConcluded.into(), Some(subject(run.id)));
         let event = store::Event { at: now, kind, subject, actor: None, reason: None, data };
         self.push_pending(Some(run), event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_beyond_all_bounds_have_quantiles() {
+        let latency = Latency::of(&[(1_000, u64::MAX), (2_000, u64::MAX)].into()).unwrap();
+        assert_eq!((latency.p50_ms, latency.p99_ms), (1.0, 1.0));
     }
 }

@@ -125,7 +125,7 @@ pub(super) fn verdict(view: &RunView) -> Option<&str> {
     view.verdict.as_ref().and_then(Value::as_str)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn invariant_5_what_cannot_be_seen_is_not_started() {
     let bench = Bench::new().await;
     let mut client = TestClient::new(1);
@@ -135,7 +135,7 @@ async fn invariant_5_what_cannot_be_seen_is_not_started() {
 }
 
 /// Clients tell again what they know within some seconds of a restart.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn right_after_a_restart_a_refusal_says_when_to_ask_again() {
     let mut shop = Shop::open().await;
     shop.shadow().await;
@@ -157,7 +157,7 @@ async fn right_after_a_restart_a_refusal_says_when_to_ask_again() {
 }
 
 /// A forecast counts each request once, at its root, and since traffic began.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forecast_counts_requests_once() {
     let mut shop = Shop::open().await;
     shop.shadow().await;
@@ -183,7 +183,7 @@ async fn a_forecast_counts_requests_once() {
     assert!(both.abs_diff(alone) * 5 <= alone, "{alone} before the other service was there, {both} with it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shadow_run_comes_first_and_a_harmless_run_is_resilient() {
     let mut shop = Shop::open().await;
     assert_eq!(shop.start(false).await, Err(vec![ShadowFirst]));
@@ -207,7 +207,28 @@ async fn a_shadow_run_comes_first_and_a_harmless_run_is_resilient() {
     assert!(evidence["timeline"].as_array().is_some_and(|moments| moments.len() > 20), "{evidence}");
 }
 
-#[tokio::test]
+/// Silence is noticed some seconds later, when nobody ends the run for it any more.
+#[tokio::test(start_paused = true)]
+async fn invariant_5_clients_lost_around_the_end_leave_no_resilience() {
+    for (goodbye, expected) in [(false, "clients_lost"), (true, "harm_ruled_out")] {
+        let mut shop = Shop::open().await;
+        shop.shadow().await;
+        let run = shop.start(false).await.unwrap();
+        shop.serve(650, [1, 99], [0, 0]).await;
+        for id in [2, 3] {
+            let mut client = TestClient::new(id);
+            client.report.arms = arms(&(run, [5, 495], [0, 0]));
+            client.report.goodbye = goodbye;
+            client.report(shop.control());
+        }
+        shop.control().stop("guarded", Actor::default()).await.unwrap();
+        shop.serve(31, [0, 100], [0, 0]).await;
+        let evidence = shop.view(run).evidence.unwrap();
+        assert_eq!(evidence["because"]["code"], expected, "{evidence}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn invariant_1_a_harmful_run_is_aborted_and_its_verdict_outlives_the_server() {
     let mut shop = Shop::open().await;
     shop.shadow().await;
@@ -224,7 +245,7 @@ async fn invariant_1_a_harmful_run_is_aborted_and_its_verdict_outlives_the_serve
     assert_eq!((after.verdict, after.counts), (before.verdict, before.counts));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pages_refuse_and_end_runs() {
     let mut shop = Shop::open().await;
     shop.shadow().await;
@@ -238,7 +259,7 @@ async fn pages_refuse_and_end_runs() {
     assert_eq!(shop.start(false).await, Err(vec![PeopleBudget]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_burning_budget_refuses_and_ends_runs() {
     let mut shop = Shop::open().await;
     shop.shadow().await;
@@ -251,7 +272,7 @@ async fn a_burning_budget_refuses_and_ends_runs() {
     assert!(refused.contains(&Burning), "{refused:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn invariant_5_a_run_without_reports_is_ended() {
     let mut shop = Shop::open().await;
     shop.shadow().await;

@@ -30,7 +30,7 @@ async fn served(shop: &mut Shop, seconds: u64, failed: [u64; 2]) -> RunId {
     run
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_run_that_a_crash_ended_shows_what_was_kept_of_it() {
     let mut shop = Shop::open().await;
     let run = served(&mut shop, 28, [0, 0]).await;
@@ -59,7 +59,7 @@ async fn a_run_that_a_crash_ended_shows_what_was_kept_of_it() {
     assert!(again.store.notes("evidence/".to_owned()).await.unwrap().is_empty(), "the run's record has it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_run_had_shown_when_the_server_ended_is_its_verdict() {
     // Failures of treated requests and of the others, each second, for so long; and what that shows.
     let cases = [(650, [0, 0], "resilient", "ruled out"), (60, [1, 0], "harmful", "did worse")];
@@ -73,7 +73,23 @@ async fn what_a_run_had_shown_when_the_server_ended_is_its_verdict() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn invariant_5_what_was_kept_before_reports_went_stale_shows_no_resilience() {
+    let mut shop = Shop::open().await;
+    let run = served(&mut shop, 650, [0, 0]).await;
+    let before = shop.bench.store.notes("evidence/".to_owned()).await.unwrap();
+    assert!(before.values().all(|note| note["verdict"] == "resilient"), "{before:?}");
+    shop.bench.pass(6, &mut []).await;
+    // As where the server ends before it keeps what the run shows at its end.
+    let before = before.into_iter().map(|(name, note)| (name, Some(note))).collect();
+    shop.bench.store.put_notes(before).await.unwrap();
+    let after = shop.bench.restarted().await.control.run(run).unwrap();
+    assert_eq!(after.ended.map(|ended| ended.to_string()).as_deref(), Some("aborted: stale_reports"));
+    assert_eq!(verdict(&after), Some("inconclusive"));
+    assert!(sentence(&after).contains("went stale"), "{}", sentence(&after));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clean_stop_keeps_everything() {
     let mut shop = Shop::open().await;
     let run = served(&mut shop, 28, [0, 0]).await;
@@ -85,7 +101,7 @@ async fn a_clean_stop_keeps_everything() {
 }
 
 /// It is kept at once when a run ends, and goes with the verdict.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_end_is_kept_at_once_and_only_until_the_verdict() {
     let mut shop = Shop::open().await;
     let run = served(&mut shop, 4, [0, 0]).await;
@@ -101,7 +117,7 @@ async fn the_end_is_kept_at_once_and_only_until_the_verdict() {
     assert!(notes(&shop).await.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_store_refuses_it_is_told_again() {
     let mut shop = Shop::open().await;
     let run = served(&mut shop, 12, [0, 0]).await;
@@ -116,7 +132,7 @@ async fn what_the_store_refuses_it_is_told_again() {
 }
 
 /// A thousand runs are kept.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_kept_of_a_run_is_bounded() {
     let mut shop = Shop::open().await;
     served(&mut shop, 30 * 60 - 5, [0, 0]).await;
@@ -128,15 +144,21 @@ async fn what_is_kept_of_a_run_is_bounded() {
 }
 
 /// Nobody waits for the store to keep what is shown.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_holds_up_no_tick() {
     let mut shop = Shop::open().await;
-    let run = served(&mut shop, 12, [0, 0]).await;
+    let run = served(&mut shop, 20, [0, 0]).await;
+    let of = |notes: Vec<Value>| notes.first().and_then(|note| note["counts"]["treated"].as_u64());
+    let before = of(notes(&shop).await);
     shop.bench.store.hang();
-    // Longer, and the run would be ended for want of reports.
-    shop.bench.clock.advance(Duration::from_secs(9));
-    shop.control().tick_guard();
+    // What is shown is due again within this time, and clients still get leave to strike.
+    let ticked = shop.control().inner.vitals.lock().ticked;
+    shop.serve(3, [1, 99], [0, 0]).await;
+    let ticked_again = shop.control().inner.vitals.lock().ticked;
+    assert_eq!(ticked_again.zip(ticked).map(|(again, once)| again - once), Some(Duration::from_secs(3)));
+    assert!(shop.control().inner.evidence_keeper.try_lock().is_err(), "the store is asked");
+    assert!(shop.view(run).ended.is_none(), "{:?}", shop.view(run).ended);
     shop.bench.store.release();
-    shop.serve(2, [1, 99], [0, 0]).await;
-    assert!(!notes(&shop).await.is_empty(), "run {run}");
+    shop.serve(1, [1, 99], [0, 0]).await;
+    assert!(of(notes(&shop).await) > before, "{before:?}");
 }
