@@ -162,7 +162,7 @@ mod tests {
             }
         });
         let target = Target { url, token: None, client_cert: None };
-        stop(&Stop { what: what.to_owned(), reason: None, target }).unwrap_err().to_string()
+        stop(&Stop { what: what.to_owned(), reason: None, wait: None, target }).unwrap_err().to_string()
     }
 
     #[test]
