@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
 use daybreak_sdk::middleware::actix::Daybreak;
 use daybreak_sdk::{Client, Context, Point};
@@ -14,7 +15,8 @@ use crate::cart::{self, Carts};
 use crate::checkout::{CheckoutError, Desk};
 use crate::payments::Gateway;
 use crate::strikes::Strikes;
-use crate::{catalogue, gateway, page};
+use crate::traces::Traces;
+use crate::{catalogue, gateway, page, traces};
 
 /// What every handler can reach.
 struct Shop {
@@ -63,7 +65,8 @@ const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Option<&str>) -> anyhow::Result<()> {
-    let daybreak = Client::builder(daybreak_url).service("shop").build()?;
+    let traces = Traces::start("shop")?;
+    let daybreak = traces.tell(Client::builder(daybreak_url).service("shop")).build()?;
     let own = |address| format!("http://{address}");
     let url = gateway.map_or_else(|| gateway::start().map(own), |url| Ok(url.to_owned()))?;
     let gateway = Gateway::new(&url, &daybreak);
@@ -73,7 +76,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
 
     let scope = Daybreak::new(daybreak.clone()).context(|request: &ServiceRequest| context(request.request()));
     let app = move || {
-        App::new().wrap(scope.clone()).app_data(shop.clone()).service((
+        App::new().wrap(scope.clone()).wrap(from_fn(traces::observe)).app_data(shop.clone()).service((
             front,
             shelf,
             search,
@@ -90,6 +93,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
     server.run().await?;
     // So that the server does not take us for lost.
     daybreak.close(GOODBYE_MAX).await;
+    traces.end();
     Ok(())
 }
 
