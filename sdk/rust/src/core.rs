@@ -19,6 +19,7 @@ use crate::client::{Evaluation, Status};
 use crate::faults::Faults;
 use crate::flag::FlagType;
 use crate::listeners::Listeners;
+use crate::reported::Reported;
 use crate::served::{Documents, Served};
 use crate::telemetry::{Ruleset, Telemetry};
 use crate::usage::Usage;
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     /// The generation of what is served, for handles.
     pub(crate) generation: AtomicU32,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) reports: Reported,
     pub(crate) faults: Faults,
     pub(crate) settings: Settings,
     /// Somebody wants to hear of each evaluation.
@@ -82,6 +84,7 @@ impl Core {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
             usage: Arc::default(),
+            reports: Reported::default(),
             faults,
             heard: settings.on_evaluation.is_some() || settings.telemetry.is_some(),
             settings,

@@ -28,9 +28,12 @@ pub mod faults;
 mod flag;
 mod latch;
 mod listeners;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod middleware;
 #[cfg(feature = "openfeature")]
 pub mod openfeature;
+mod reported;
 pub mod scope;
 mod served;
 mod telemetry;

@@ -83,6 +83,17 @@ impl TestClient {
         Ok(())
     }
 
+    /// As [`TestClient::set`], for many flags at once.
+    ///
+    /// # Errors
+    /// When a key is none; then nothing is set.
+    pub fn set_all<'k, V: Into<Value>>(&self, flags: impl IntoIterator<Item = (&'k str, V)>) -> Result<(), KeyError> {
+        let flags = flags.into_iter().map(|(key, value)| Ok((Key::new(key)?, value.into())));
+        let flags: Vec<_> = flags.collect::<Result<_, KeyError>>()?;
+        self.change(|values| values.extend(flags));
+        Ok(())
+    }
+
     /// Serves no value for a flag any more: getters answer with their defaults.
     pub fn unset(&self, key: &str) {
         self.change(|values| drop(values.remove(key)));

@@ -84,6 +84,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
             add_to_cart,
             check_out,
             healthz,
+            metrics,
         ))
     };
     let server = HttpServer::new(app).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
@@ -171,6 +172,18 @@ async fn check_out(shop: web::Data<Shop>, customer: web::Query<Customer>) -> Htt
 async fn healthz(shop: web::Data<Shop>) -> HttpResponse {
     let (waiting, settled) = shop.desk.queue_counts();
     ok(&json!({ "payments_waiting": waiting, "payments_settled_late": settled }))
+}
+
+/// What Daybreak's client counted, for Prometheus; a real shop would add its own numbers.
+#[get("/metrics")]
+async fn metrics(shop: web::Data<Shop>) -> HttpResponse {
+    #[cfg(feature = "metrics")]
+    return HttpResponse::Ok().content_type(daybreak_sdk::metrics::CONTENT_TYPE).body(shop.daybreak.metrics());
+    #[cfg(not(feature = "metrics"))]
+    {
+        drop(shop);
+        HttpResponse::NotFound().body("build the shop with `--features metrics`\n")
+    }
 }
 
 fn columns(daybreak: &Client, context: &Context) -> u64 {

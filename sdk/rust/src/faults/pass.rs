@@ -104,6 +104,7 @@ impl Faults {
             return None;
         };
         run.count_strike(scope, stage);
+        self.count_injection(run.compiled().spec().fault.as_str());
         if let Some(trace) = scope.trace() {
             let latency = strike.latency.map(|wait| wait.min(self.0.settings.wait_max));
             trace.struck(&told(&run, &effect(&strike), latency));
