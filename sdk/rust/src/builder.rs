@@ -10,7 +10,7 @@ use crate::client::Evaluation;
 use crate::core::{Core, EvaluationHook, Settings};
 use crate::faults::{self, Faults};
 use crate::listeners::Listeners;
-use crate::{Client, worker};
+use crate::{Client, Telemetry, worker};
 
 /// What a client is built from: see [`Client::builder`].
 pub struct Builder {
@@ -24,6 +24,7 @@ pub struct Builder {
     stale_after: Option<Duration>,
     faults: faults::Settings,
     on_evaluation: Option<EvaluationHook>,
+    telemetry: Option<Telemetry>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -85,6 +86,7 @@ impl Builder {
             cache: None,
             stale_after: None,
             on_evaluation: None,
+            telemetry: None,
             faults: faults::Settings::from_env(),
         }
     }
@@ -195,6 +197,13 @@ impl Builder {
         self
     }
 
+    /// Tells the application's own traces of evaluations, draws and strikes. It costs nothing where it is not asked for.
+    #[must_use]
+    pub const fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = Some(telemetry);
+        self
+    }
+
     /// Starts the client. It begins at once, whether or not the server answers.
     ///
     /// # Errors
@@ -219,8 +228,9 @@ impl Builder {
                 instance: InstanceId::new(rand::random()),
                 stale_after: self.stale_after,
                 on_evaluation: self.on_evaluation,
+                telemetry: self.telemetry,
             };
-            let faults = Faults::new(self.faults);
+            let faults = Faults::new(faults::Settings { telemetry: self.telemetry, ..self.faults });
             let core = Arc::new(Core::new(settings, faults, Listeners::default()));
             let life = worker::start(&core, self.bootstrap.as_deref(), self.cache.as_deref());
             Ok(Client::new(core, life.map_err(BuildError::Start)?))

@@ -220,6 +220,14 @@ impl Client {
         self.core().status()
     }
 
+    /// What the client counted, and how it stands, as OpenMetrics text: for the application to answer with where Prometheus
+    /// asks, as [`CONTENT_TYPE`](crate::metrics::CONTENT_TYPE). Its labels are bounded.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        crate::metrics::write(self.core())
+    }
+
     /// Waits until flags have come from the server; whether they did in time. It needs no runtime.
     pub async fn wait_ready(&self, patience: Duration) -> bool {
         let mut ready = self.core().ready.subscribe();

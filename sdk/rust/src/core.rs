@@ -19,7 +19,9 @@ use crate::client::{Evaluation, Status};
 use crate::faults::Faults;
 use crate::flag::FlagType;
 use crate::listeners::Listeners;
+use crate::reported::Reported;
 use crate::served::{Documents, Served};
+use crate::telemetry::{Ruleset, Telemetry};
 use crate::usage::Usage;
 
 /// What the clients of one server and the thread behind them share.
@@ -28,8 +30,11 @@ pub(crate) struct Core {
     /// The generation of what is served, for handles.
     pub(crate) generation: AtomicU32,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) reports: Reported,
     pub(crate) faults: Faults,
     pub(crate) settings: Settings,
+    /// Somebody wants to hear of each evaluation.
+    pub(crate) heard: bool,
     documents: Mutex<Documents>,
     contact: Mutex<Contact>,
     /// Whether the server has been out of reach for longer than is tolerated. Looked at now and then, so that an answer
@@ -56,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) instance: InstanceId,
     pub(crate) stale_after: Option<Duration>,
     pub(crate) on_evaluation: Option<EvaluationHook>,
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 /// How things stand with the server. Its times are on the clock that runs while the machine sleeps.
@@ -78,7 +84,9 @@ impl Core {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
             usage: Arc::default(),
+            reports: Reported::default(),
             faults,
+            heard: settings.on_evaluation.is_some() || settings.telemetry.is_some(),
             settings,
             documents: Mutex::new(documents),
             contact: Mutex::new(Contact { state: ClientState::Starting, begun, last: None, told: None }),
@@ -106,7 +114,7 @@ impl Core {
     ) -> Option<T> {
         let value = answer.value().and_then(T::read);
         self.count(served, key, answer, value.is_some());
-        if self.settings.on_evaluation.is_some() {
+        if self.heard {
             let error_code = error_code(served, answer, value.is_some());
             self.tell_of_evaluation(served, key, answer, error_code);
         }
@@ -142,7 +150,9 @@ impl Core {
         answer: &daybreak_engine::Detail<'_>,
         error_code: Option<ErrorCode>,
     ) {
-        let Some(hook) = &self.settings.on_evaluation else { return };
+        if !self.heard {
+            return;
+        }
         let reason = if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) };
         let evaluation = Evaluation {
             flag: key,
@@ -152,8 +162,17 @@ impl Core {
             rule: answer.rule().map(Key::as_str),
             error_code,
         };
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook(&evaluation))).is_err() {
-            tracing::error!("the on_evaluation hook panicked");
+        let tell = || {
+            if let Some(hook) = &self.settings.on_evaluation {
+                hook(&evaluation);
+            }
+            if let Some(telemetry) = &self.settings.telemetry {
+                let version = answer.flag().map(|_| answer.revision());
+                telemetry.evaluated(&evaluation, Ruleset { set: served.environment.as_deref(), version });
+            }
+        };
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell)).is_err() {
+            tracing::error!("who was told of an evaluation panicked");
         }
     }
 
@@ -243,7 +262,8 @@ impl Core {
         if position != before {
             *self.taken.lock() = position.map(|position| (position, self.faults.monotonic()));
         }
-        self.served.store(Arc::new(Served { snapshot, counters, position, cached, generation }));
+        let environment = documents.environment.as_deref().map(Into::into);
+        self.served.store(Arc::new(Served { snapshot, counters, environment, position, cached, generation }));
         #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]
         self.generation.store(generation as u32, Ordering::Release);
         let affected = if self.listeners.is_empty() { BTreeSet::new() } else { documents.affected(changed) };

@@ -150,7 +150,7 @@ impl<T: FlagType> Flag<T> {
             if index <= PACKED_MAX { RESOLVED | index << SHIFT } else { 0 }
         };
         // Who wants to hear of each evaluation hears of each.
-        let heard = self.client.core().settings.on_evaluation.is_some();
+        let heard = self.client.core().heard;
         fixed().filter(|_| !heard).unwrap_or_else(resolved)
     }
 }

@@ -28,11 +28,15 @@ pub mod faults;
 mod flag;
 mod latch;
 mod listeners;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod middleware;
 #[cfg(feature = "openfeature")]
 pub mod openfeature;
+mod reported;
 pub mod scope;
 mod served;
+mod telemetry;
 mod test_client;
 mod unknown;
 mod usage;
@@ -47,4 +51,5 @@ pub use detail::Detail;
 pub use faults::{Faults, InjectedFault, Pass, Point};
 pub use flag::{Flag, FlagType};
 pub use scope::{HasOutcome, Outcome, Scope};
+pub use telemetry::Telemetry;
 pub use test_client::TestClient;

@@ -15,6 +15,8 @@ pub(crate) struct Served {
     pub(crate) snapshot: Snapshot,
     /// The usage counter of each flag's first variant, by the flag's index.
     pub(crate) counters: Vec<u32>,
+    /// The environment that they are of, where it is known.
+    pub(crate) environment: Option<Box<str>>,
     /// `None` before the first snapshot.
     pub(crate) position: Option<Position>,
     /// From a cache or a bootstrap file, not from the server.

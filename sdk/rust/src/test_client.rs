@@ -8,11 +8,11 @@ use daybreak_model::wire::{Enveloped, Position, Snapshot, StoreId};
 use daybreak_model::{Flag, InstanceId, Key, KeyError, Value};
 use parking_lot::Mutex;
 
-use crate::Client;
 use crate::core::{Core, Settings};
 use crate::faults::{self, Faults};
 use crate::listeners::Listeners;
 use crate::worker::Life;
+use crate::{Client, Telemetry};
 
 /// A [`Client`] without a server: it serves what a test sets, and strikes nothing. Its listeners have been called
 /// when `set` and `unset` return.
@@ -46,6 +46,16 @@ impl TestClient {
     /// A client that has no flags: each getter answers with its default.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(None)
+    }
+
+    /// A client that has no flags yet, and tells of evaluations, draws and strikes: for tests of what is observed.
+    #[must_use]
+    pub fn with_telemetry(telemetry: Telemetry) -> Self {
+        Self::of(Some(telemetry))
+    }
+
+    fn of(telemetry: Option<Telemetry>) -> Self {
         let settings = Settings {
             url: "http://test".to_owned(),
             environment: None,
@@ -55,8 +65,9 @@ impl TestClient {
             instance: InstanceId::new(0),
             stale_after: None,
             on_evaluation: None,
+            telemetry,
         };
-        let faults = Faults::new(faults::Settings::default());
+        let faults = Faults::new(faults::Settings { telemetry, ..faults::Settings::default() });
         let core = Arc::new(Core::new(settings, faults, Listeners::at_once()));
         let client = Client::new(core, Life::without_thread());
         Self { client, flags: Mutex::default() }
@@ -69,6 +80,17 @@ impl TestClient {
     pub fn set(&self, key: &str, value: impl Into<Value>) -> Result<(), KeyError> {
         let (key, value) = (Key::new(key)?, value.into());
         self.change(|values| drop(values.insert(key, value)));
+        Ok(())
+    }
+
+    /// As [`TestClient::set`], for many flags at once.
+    ///
+    /// # Errors
+    /// When a key is none; then nothing is set.
+    pub fn set_all<'k, V: Into<Value>>(&self, flags: impl IntoIterator<Item = (&'k str, V)>) -> Result<(), KeyError> {
+        let flags = flags.into_iter().map(|(key, value)| Ok((Key::new(key)?, value.into())));
+        let flags: Vec<_> = flags.collect::<Result<_, KeyError>>()?;
+        self.change(|values| values.extend(flags));
         Ok(())
     }
 

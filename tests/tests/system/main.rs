@@ -31,4 +31,5 @@ mod sticky;
 mod stop;
 mod tls;
 mod tour;
+mod trace;
 mod webhooks;

@@ -28,8 +28,18 @@ impl Shop {
         Self::open_with(flags, &["--gateway", &gateway.url])
     }
 
+    /// The same, with traces to this collector.
+    pub(crate) fn open_traced(flags: &str, gateway: &Gateway, collector: &str) -> Result<Self> {
+        Self::start(flags, &["--gateway", &gateway.url], &traced(collector))
+    }
+
     fn open_with(flags: &str, options: &[&str]) -> Result<Self> {
+        Self::start(flags, options, &[])
+    }
+
+    fn start(flags: &str, options: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(shop()?);
+        command.envs(variables.iter().copied());
         let command = command.args(["serve", "--listen", "127.0.0.1:0", "--daybreak", flags]).args(options);
         let process = Process::start("shop", command)?;
         let url = process.wait_for(|line| {
@@ -88,6 +98,11 @@ impl Shop {
     }
 }
 
+/// Variables that send traces there, soon.
+fn traced(collector: &str) -> [(&str, &str); 2] {
+    [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), ("OTEL_BSP_SCHEDULE_DELAY", "100")]
+}
+
 /// The payment gateway, as a service of its own.
 pub(crate) struct Gateway {
     _process: Process,
@@ -97,7 +112,17 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Opens it, with faults from there.
     pub(crate) fn open(flags: &str) -> Result<Self> {
+        Self::start(flags, &[])
+    }
+
+    /// The same, with traces to this collector.
+    pub(crate) fn open_traced(flags: &str, collector: &str) -> Result<Self> {
+        Self::start(flags, &traced(collector))
+    }
+
+    fn start(flags: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(shop()?);
+        command.envs(variables.iter().copied());
         let command = command.args(["gateway", "--listen", "127.0.0.1:0", "--daybreak", flags]);
         let process = Process::start("gateway", command)?;
         let url = process.wait_for(|line| {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, post, web};
 use daybreak_sdk::middleware::actix::Daybreak;
 use daybreak_sdk::{Client, Context, Point};
@@ -14,7 +15,8 @@ use crate::cart::{self, Carts};
 use crate::checkout::{CheckoutError, Desk};
 use crate::payments::Gateway;
 use crate::strikes::Strikes;
-use crate::{catalogue, gateway, page};
+use crate::traces::Traces;
+use crate::{catalogue, gateway, page, traces};
 
 /// What every handler can reach.
 struct Shop {
@@ -63,7 +65,8 @@ const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
 /// Serves the shop until it is told to stop.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Option<&str>) -> anyhow::Result<()> {
-    let daybreak = Client::builder(daybreak_url).service("shop").build()?;
+    let traces = Traces::start("shop")?;
+    let daybreak = traces.tell(Client::builder(daybreak_url).service("shop")).build()?;
     let own = |address| format!("http://{address}");
     let url = gateway.map_or_else(|| gateway::start().map(own), |url| Ok(url.to_owned()))?;
     let gateway = Gateway::new(&url, &daybreak);
@@ -73,7 +76,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
 
     let scope = Daybreak::new(daybreak.clone()).context(|request: &ServiceRequest| context(request.request()));
     let app = move || {
-        App::new().wrap(scope.clone()).app_data(shop.clone()).service((
+        App::new().wrap(scope.clone()).wrap(from_fn(traces::observe)).app_data(shop.clone()).service((
             front,
             shelf,
             search,
@@ -81,6 +84,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
             add_to_cart,
             check_out,
             healthz,
+            metrics,
         ))
     };
     let server = HttpServer::new(app).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
@@ -90,6 +94,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
     server.run().await?;
     // So that the server does not take us for lost.
     daybreak.close(GOODBYE_MAX).await;
+    traces.end();
     Ok(())
 }
 
@@ -167,6 +172,18 @@ async fn check_out(shop: web::Data<Shop>, customer: web::Query<Customer>) -> Htt
 async fn healthz(shop: web::Data<Shop>) -> HttpResponse {
     let (waiting, settled) = shop.desk.queue_counts();
     ok(&json!({ "payments_waiting": waiting, "payments_settled_late": settled }))
+}
+
+/// What Daybreak's client counted, for Prometheus; a real shop would add its own numbers.
+#[get("/metrics")]
+async fn metrics(shop: web::Data<Shop>) -> HttpResponse {
+    #[cfg(feature = "metrics")]
+    return HttpResponse::Ok().content_type(daybreak_sdk::metrics::CONTENT_TYPE).body(shop.daybreak.metrics());
+    #[cfg(not(feature = "metrics"))]
+    {
+        drop(shop);
+        HttpResponse::NotFound().body("build the shop with `--features metrics`\n")
+    }
 }
 
 fn columns(daybreak: &Client, context: &Context) -> u64 {

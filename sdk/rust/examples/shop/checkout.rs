@@ -11,6 +11,7 @@ use crate::cart::{self, Carts};
 use crate::payments::{Charge, Gateway, PaymentError};
 use crate::queue::PaymentQueue;
 use crate::strikes::Strikes;
+use crate::traces;
 
 /// What a customer gets for a cart.
 #[derive(Serialize)]
@@ -83,7 +84,8 @@ impl Desk {
         let patience = self.daybreak.number("gateway-timeout", context, 1_000.0).clamp(10.0, 10_000.0);
         match self.gateway.pay(charge, Duration::from_secs_f64(patience / 1_000.0), strikes).await {
             Ok(()) => Ok("paid"),
-            Err(_) if self.daybreak.bool("payment-fallback", context, true) && self.queue.push(charge.clone()) => {
+            Err(error) if self.daybreak.bool("payment-fallback", context, true) && self.queue.push(charge.clone()) => {
+                traces::fell_back(&error.to_string());
                 Ok("queued")
             }
             Err(error) => Err(error),

@@ -4,11 +4,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, post, web};
 use daybreak_sdk::middleware::actix::Daybreak;
 use daybreak_sdk::{Client, Point};
 
 use crate::payments::Charge;
+use crate::traces::{self, Traces};
 
 /// How long a goodbye to Daybreak may take.
 const GOODBYE_MAX: Duration = Duration::from_millis(500);
@@ -44,15 +46,19 @@ pub(crate) fn start() -> std::io::Result<SocketAddr> {
 /// Serves the gateway until it is told to stop. It believes what its callers drew: the shop is the root of what a
 /// customer asks for, and counts what that came to.
 pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str) -> anyhow::Result<()> {
-    let daybreak = Client::builder(daybreak_url).service("gateway").trust_baggage(true).build()?;
+    let traces = Traces::start("gateway")?;
+    let daybreak = traces.tell(Client::builder(daybreak_url).service("gateway").trust_baggage(true)).build()?;
     let charging = web::Data::new(Some(daybreak.point("gateway.charge")));
     let scope = Daybreak::new(daybreak.clone());
-    let app = move || App::new().wrap(scope.clone()).app_data(charging.clone()).service(charge);
+    let app = move || {
+        App::new().wrap(scope.clone()).wrap(from_fn(traces::observe)).app_data(charging.clone()).service(charge)
+    };
     let server = HttpServer::new(app).bind(listen)?;
     for address in server.addrs() {
         println!("the gateway is open on http://{address}, its faults come from {daybreak_url}");
     }
     server.run().await?;
     daybreak.close(GOODBYE_MAX).await;
+    traces.end();
     Ok(())
 }

@@ -6,6 +6,9 @@
 //! cargo run --release -p daybreak-sdk --example shop --features actix -- search --count 100000
 //! ```
 //!
+//! With `OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318` its traces go to a collector; with the feature `opentelemetry`,
+//! too, they tell of flags and faults.
+//!
 //! `app.rs` shows how the SDK is wired in, `checkout.rs` how flags are asked for, `payments.rs` how a fault
 //! point is passed. The rest is a shop.
 
@@ -20,6 +23,7 @@ mod payments;
 mod queue;
 mod searches;
 mod strikes;
+mod traces;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;

@@ -6,6 +6,7 @@ use daybreak_sdk::{Client, Point, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::strikes::Strikes;
+use crate::traces;
 
 /// What the gateway is asked to take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ impl Gateway {
         if let Some(baggage) = Scope::current().and_then(|scope| scope.baggage()) {
             request = request.header("baggage", baggage.to_string());
         }
-        let answer = request.send().await.map_err(failed)?;
+        let answer = traces::call(request).await.map_err(failed)?;
         answer.error_for_status().map_err(failed)?;
         Ok(())
     }

@@ -21,6 +21,7 @@ fn core(stale_after: Option<Duration>) -> (Arc<TestClock>, Core) {
         instance: InstanceId::new(0),
         stale_after,
         on_evaluation: None,
+        telemetry: None,
     };
     let faults = Faults::with_clock(faults::Settings::default(), Arc::<TestClock>::clone(&clock));
     let core = Core::new(settings, faults, Listeners::at_once());

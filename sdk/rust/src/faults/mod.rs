@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 mod grants;
 mod in_flight;
 mod injected;
+mod injections;
 mod lease;
 mod measures;
 mod open;
@@ -45,6 +46,9 @@ use elsewhere::Elsewhere;
 use grants::Grants;
 use in_flight::InFlight;
 pub use injected::InjectedFault;
+#[cfg(all(test, feature = "metrics"))]
+pub(crate) use injections::FAULTS_MAX;
+use injections::Injections;
 pub(crate) use measures::Measured;
 use measures::Measures;
 pub(crate) use operations::{OpenRequest, Operation, Operations};
@@ -68,6 +72,7 @@ struct Inner {
     operations: Operations,
     measures: Measures,
     in_flight: InFlight,
+    injections: Injections,
     grants: Mutex<Grants>,
     elsewhere: Elsewhere,
     halted: AtomicBool,
@@ -98,6 +103,7 @@ impl Faults {
             operations: Operations::new(),
             measures: Measures::default(),
             in_flight: InFlight::default(),
+            injections: Injections::default(),
             grants: Mutex::new(Grants::default()),
             elsewhere: Elsewhere::default(),
             halted: AtomicBool::new(false),

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybreak_engine::{self as engine, Failure};
+use daybreak_model::wire::RunSpec;
 use serde::de::DeserializeOwned;
 
 use super::in_flight::Permit;
@@ -11,6 +13,7 @@ use super::points::PointState;
 use super::run::ActiveRun;
 use super::{Faults, InjectedFault};
 use crate::scope::Scope;
+use crate::telemetry::StrikeTold;
 
 /// A pass that goes on. It may carry data that a fault hands to the application.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +104,11 @@ impl Faults {
             return None;
         };
         run.count_strike(scope, stage);
+        self.count_injection(run.compiled().spec().fault.as_str());
+        if let Some(trace) = scope.trace() {
+            let latency = strike.latency.map(|wait| wait.min(self.0.settings.wait_max));
+            trace.struck(&told(&run, &effect(&strike), latency));
+        }
         let struck = Struck { run: Arc::clone(&run), scope: scope.clone(), stage, cut_short: false };
         Some(Hit { waits, data, fails, run, struck, _permit: permit })
     }
@@ -142,6 +150,22 @@ impl Faults {
         }
         Ok(pass)
     }
+}
+
+/// What a strike does, in the order in which it does it: `latency+error`.
+fn effect(strike: &engine::Strike<'_>) -> String {
+    let then = strike.then.map(|failure| match failure {
+        Failure::Error(_) => "error",
+        Failure::Abort => "abort",
+    });
+    let parts = [strike.latency.map(|_| "latency"), strike.hang.map(|_| "hang"), strike.data.map(|_| "data"), then];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("+")
+}
+
+fn told<'s>(run: &'s ActiveRun, effect: &'s str, latency: Option<Duration>) -> StrikeTold<'s> {
+    let RunSpec { fault, point, .. } = run.compiled().spec();
+    let latency_ms = latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
+    StrikeTold { run: run.id(), fault: fault.as_str(), point: point.as_str(), effect, latency_ms }
 }
 
 impl Hit {

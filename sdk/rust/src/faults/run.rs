@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use daybreak_engine::Run;
 use daybreak_model::limits::BAD_KEYS_OF_CLIENT_MAX;
-use daybreak_model::wire::{ArmCounts, GOOD_DEFAULT, Measure, deadline};
+use daybreak_model::wire::{ArmCounts, GOOD_DEFAULT, Measure, RunSpec, deadline};
 use daybreak_model::{Arm, DrawKey, Good, KeyHash, RunId};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,6 +18,7 @@ use super::clock::Moment;
 use super::lease::Lease;
 use super::open::Open;
 use crate::scope::{Ended, Judgement, Scope};
+use crate::telemetry::DrawTold;
 
 /// A run that was granted, until it ends here.
 #[derive(Debug)]
@@ -147,6 +148,10 @@ impl ActiveRun {
             let key = self.run.key_hash(scope.context());
             self.count(scope, draw.stage, arm, |counts| counts.drew(key));
             self.open.watch(scope.began() + deadline(&self.good).to_duration(), scope);
+        }
+        if let (true, Some(arm), Some(trace)) = (draw.new, draw.arm, scope.trace()) {
+            let RunSpec { fault, point, .. } = self.run.spec();
+            trace.drawn(&DrawTold { run: self.id(), fault: fault.as_str(), point: point.as_str(), arm });
         }
         (draw.arm == Some(Arm::Treated)).then_some(draw.stage)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use daybreak_model::limits::{EFFECT_DURATION_MAX, FAULTS_IN_FLIGHT_MAX};
 
+use crate::Telemetry;
+
 /// What this process permits. Everything here can only lower what the server asks for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +26,8 @@ pub struct Settings {
     pub trust_baggage: bool,
     /// Whether draws are handed on to the services that are called.
     pub send_baggage: bool,
+    /// Whose traces are told of draws and strikes.
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Default for Settings {
@@ -37,6 +41,7 @@ impl Default for Settings {
             health_paths: Vec::new(),
             trust_baggage: false,
             send_baggage: false,
+            telemetry: None,
         }
     }
 }

@@ -35,6 +35,7 @@ pub use root::{OpenScope, RootRequest};
 use here::Here;
 
 use crate::faults::{Measured, Operation};
+use crate::telemetry::RequestTrace;
 
 tokio::task_local! {
     static CURRENT: Scope;
@@ -56,6 +57,8 @@ struct Inner {
     measured: Option<Arc<[Arc<Measured>]>>,
     /// On the monotonic clock.
     began: Duration,
+    /// What its trace is told through, where it is.
+    trace: Option<RequestTrace>,
     passed: [AtomicU64; FAULT_POINTS_MAX.div_ceil(64)],
     draws: Mutex<Draws>,
 }
@@ -136,6 +139,9 @@ impl Scope {
     /// Ends the request: what it came to is counted, once, where this is the root.
     fn finish(&self, ended: &Ended) {
         let Some((draws, overdue)) = self.0.draws.lock().finish() else { return };
+        if let Some(trace) = self.trace() {
+            trace.finish();
+        }
         if self.0.upstream.is_some() {
             return;
         }
@@ -153,6 +159,11 @@ impl Scope {
 
     pub(crate) fn draws(&self) -> &Mutex<Draws> {
         &self.0.draws
+    }
+
+    /// What its trace is told through.
+    pub(crate) fn trace(&self) -> Option<&RequestTrace> {
+        self.0.trace.as_ref()
     }
 
     pub(crate) fn counters(&self) -> Option<&Arc<Operation>> {

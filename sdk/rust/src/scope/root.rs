@@ -139,6 +139,10 @@ impl Faults {
         let counters = root.eligible.then(|| self.operations().get(&operation));
         let open = counters.as_ref().map(|counters| counters.open());
         let measured = if upstream.is_none() { self.measures().of(&operation) } else { None };
+        let trace = self.settings().telemetry.and_then(|telemetry| telemetry.begin());
+        if let (Some(trace), Some(draws)) = (&trace, &upstream) {
+            trace.arrived(draws);
+        }
         let inner = Inner {
             key,
             operation: operation.into(),
@@ -147,6 +151,7 @@ impl Faults {
             upstream,
             measured,
             began: self.monotonic(),
+            trace,
             passed: Default::default(),
             draws: Default::default(),
         };

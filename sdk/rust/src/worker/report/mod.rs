@@ -73,6 +73,7 @@ impl Reports {
     async fn tell(&self, core: &Core, http: &reqwest::Client, says: Says, pace: Pace) -> Option<Duration> {
         let sent = core.faults.now();
         let told = self.send(core, http, says, pace.report_timeout).await;
+        core.reports.count(told.is_ok());
         let reply = told.inspect_err(|why| tracing::debug!(%why, "a report was lost")).ok()?;
         match core.stand().1 {
             Some(own) if own != reply.environment => {

@@ -55,6 +55,7 @@ fn core(url: &str, environment: Option<&str>) -> Arc<Core> {
         instance: InstanceId::new(7),
         stale_after: None,
         on_evaluation: None,
+        telemetry: None,
     };
     Arc::new(Core::new(settings, Faults::new(faults::Settings::default()), Listeners::default()))
 }

@@ -1,0 +1,95 @@
+//! What a request keeps of its trace: the span that it began in, which is told of its draws wherever they are made.
+
+use daybreak_model::wire::BaggageDraw;
+use daybreak_model::{Arm, RunId};
+use parking_lot::Mutex;
+
+use super::names::{self, Attribute, Value};
+use super::span::Span;
+use super::told::Told;
+use super::{DrawTold, StrikeTold};
+
+/// What a request keeps of its trace, until it is over.
+#[derive(Debug)]
+pub(crate) struct RequestTrace {
+    /// Taken out when the request is over: the span is its application's, and ends when that says so.
+    span: Mutex<Option<Span>>,
+    told: Mutex<Told>,
+    /// The first run that drew the request: the one that its span is told of.
+    first: Mutex<Option<RunId>>,
+}
+
+impl RequestTrace {
+    pub(super) fn new(span: Span) -> Self {
+        Self { span: Mutex::new(Some(span)), told: Mutex::default(), first: Mutex::default() }
+    }
+
+    /// The draws that the caller made are known before any point is passed, and where none ever is.
+    pub(crate) fn arrived(&self, draws: &[BaggageDraw]) {
+        let treated = draws.iter().find(|draw| draw.arm == Arm::Treated);
+        if let Some(draw) = treated.or_else(|| draws.first()) {
+            self.tell_request(draw.run, draw.arm, names::of_arm(draw.run, draw.arm).into());
+        }
+    }
+
+    /// A run draws the request.
+    pub(crate) fn drawn(&self, draw: &DrawTold<'_>) {
+        self.with_current(|span| span.drawn(draw));
+        self.tell_request(draw.run, draw.arm, names::of_draw(draw));
+    }
+
+    /// A run strikes the request.
+    pub(crate) fn struck(&self, strike: &StrikeTold<'_>) {
+        let attributes = names::of_strike(strike);
+        self.with_current(|span| {
+            span.struck(strike);
+            self.set(span, attributes.clone());
+        });
+        self.tell_request(strike.run, Arm::Treated, attributes);
+        self.with_own(|span| self.set(span, vec![(names::STRUCK, Value::Yes)]));
+    }
+
+    /// The request is over.
+    pub(crate) fn finish(&self) {
+        drop(self.span.lock().take());
+    }
+
+    pub(super) fn told<T>(&self, f: impl FnOnce(&mut Told) -> T) -> T {
+        f(&mut self.told.lock())
+    }
+
+    /// Has the request's span told: of the first run that drew it, and whether any treats it.
+    fn tell_request(&self, run: RunId, arm: Arm, attributes: Vec<Attribute>) {
+        let first = *self.first.lock().get_or_insert(run) == run;
+        self.with_own(|span| {
+            if first {
+                self.set(span, attributes);
+            }
+            if arm == Arm::Treated {
+                self.set(span, vec![(names::TREATED, Value::Yes)]);
+            }
+        });
+    }
+
+    /// Sets those of the attributes that the span does not have yet.
+    fn set(&self, span: &Span, mut attributes: Vec<Attribute>) {
+        let Some(id) = span.id() else { return };
+        self.told(|told| attributes.retain(|(name, _)| told.is_new(id, name)));
+        span.set_all(&attributes);
+    }
+
+    fn with_own(&self, f: impl FnOnce(&Span)) {
+        let span = self.span.lock().clone();
+        if let Some(span) = span {
+            f(&span);
+        }
+    }
+
+    /// The span that the request is in now; what is not recorded is told nothing.
+    fn with_current(&self, f: impl FnOnce(&Span)) {
+        let through = self.span.lock().as_ref().map(Span::through);
+        if let Some(span) = through.and_then(Span::current) {
+            f(&span);
+        }
+    }
+}

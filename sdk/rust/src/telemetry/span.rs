@@ -1,0 +1,168 @@
+//! A span of the application's, whatever made it.
+
+#[cfg(feature = "opentelemetry")]
+use opentelemetry::trace::TraceContextExt;
+#[cfg(feature = "opentelemetry")]
+use opentelemetry::{Context, KeyValue};
+
+use super::names::{self, Attribute, Value};
+use super::{DrawTold, Ruleset, StrikeTold, Through};
+use crate::client::Evaluation;
+
+/// A span of the application's that is recorded. Of `tracing`, there may be none: its events need no span.
+#[derive(Clone, Debug)]
+pub(super) enum Span {
+    Tracing(tracing::Span),
+    #[cfg(feature = "opentelemetry")]
+    OpenTelemetry(Context),
+}
+
+impl Span {
+    /// The current one; `None` where nobody records it.
+    pub(super) fn current(through: Through) -> Option<Self> {
+        match through {
+            Through::Tracing => Some(Self::Tracing(tracing::Span::current())),
+            #[cfg(feature = "opentelemetry")]
+            Through::OpenTelemetry => {
+                let recorded = |context: &Context| context.has_active_span() && context.span().is_recording();
+                Context::map_current(|context| recorded(context).then(|| Self::OpenTelemetry(context.clone())))
+            }
+        }
+    }
+
+    pub(super) const fn through(&self) -> Through {
+        match self {
+            Self::Tracing(_) => Through::Tracing,
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(_) => Through::OpenTelemetry,
+        }
+    }
+
+    /// What tells it from other spans, where it can be told attributes.
+    pub(super) fn id(&self) -> Option<u64> {
+        match self {
+            Self::Tracing(span) => span.id().map(|id| id.into_u64()),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                Some(u64::from_be_bytes(context.span().span_context().span_id().to_bytes()))
+            }
+        }
+    }
+
+    /// The id of its trace, where it is known.
+    pub(super) fn trace(&self) -> Option<u128> {
+        match self {
+            Self::Tracing(_) => None,
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                Some(u128::from_be_bytes(context.span().span_context().trace_id().to_bytes()))
+            }
+        }
+    }
+
+    /// Tells of an evaluation, as an event.
+    pub(super) fn evaluated(&self, evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) {
+        let error = evaluation.error_code.map(names::error);
+        match self {
+            Self::Tracing(_) => tracing::event!(
+                name: "feature_flag.evaluation",
+                target: "daybreak::flag",
+                tracing::Level::INFO,
+                feature_flag.key = evaluation.flag,
+                feature_flag.provider.name = names::PROVIDER,
+                feature_flag.result.variant = evaluation.variant,
+                feature_flag.result.reason = names::reason(evaluation.reason),
+                feature_flag.set.id = ruleset.set,
+                feature_flag.version = ruleset.version.map(tracing::field::display),
+                daybreak.flag.rule = evaluation.rule,
+                error.type = error,
+            ),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                let error = error.map(|error| KeyValue::new(names::ERROR, error));
+                let attributes = names::of_evaluation(evaluation, ruleset).into_iter().map(key_value).chain(error);
+                context.span().add_event(names::EVALUATION, attributes.collect());
+            }
+        }
+    }
+
+    /// Tells of a draw, as an event.
+    pub(super) fn drawn(&self, draw: &DrawTold<'_>) {
+        match self {
+            Self::Tracing(_) => tracing::event!(
+                name: "daybreak.draw",
+                target: "daybreak::fault",
+                tracing::Level::INFO,
+                daybreak.run.id = %draw.run,
+                daybreak.run.arm = names::arm(draw.arm),
+                daybreak.fault.key = draw.fault,
+                daybreak.fault.point = draw.point,
+            ),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                context.span().add_event(names::DRAW, names::of_draw(draw).into_iter().map(key_value).collect());
+            }
+        }
+    }
+
+    /// Tells of a strike, as an event.
+    pub(super) fn struck(&self, strike: &StrikeTold<'_>) {
+        match self {
+            Self::Tracing(_) => tracing::event!(
+                name: "daybreak.injection",
+                target: "daybreak::fault",
+                tracing::Level::INFO,
+                daybreak.run.id = %strike.run,
+                daybreak.run.arm = "treated",
+                daybreak.fault.key = strike.fault,
+                daybreak.fault.point = strike.point,
+                daybreak.fault.effect = strike.effect,
+                daybreak.fault.latency_ms = strike.latency_ms,
+            ),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                context
+                    .span()
+                    .add_event(names::INJECTION, names::of_strike(strike).into_iter().map(key_value).collect());
+            }
+        }
+    }
+
+    /// Sets attributes; of `tracing`, the fields of these names that the span declares.
+    pub(super) fn set_all(&self, attributes: &[Attribute]) {
+        match self {
+            Self::Tracing(span) => attributes.iter().for_each(|(name, value)| {
+                match value {
+                    Value::Text(text) => span.record(*name, text.as_str()),
+                    Value::Number(number) => span.record(*name, *number),
+                    Value::Yes => span.record(*name, true),
+                };
+            }),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => context.span().set_attributes(attributes.iter().cloned().map(key_value)),
+        }
+    }
+
+    /// Sets the variant of one flag of many. Spans of `tracing` declare their fields, and none has this one.
+    pub(super) fn set_variant(&self, flag: &str, variant: &str) {
+        match self {
+            Self::Tracing(_) => {
+                let _ = (flag, variant);
+            }
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                let name = format!("{}{flag}", names::FLAG_PREFIX);
+                context.span().set_attribute(KeyValue::new(name, variant.to_owned()));
+            }
+        }
+    }
+}
+
+#[cfg(feature = "opentelemetry")]
+fn key_value((name, value): Attribute) -> KeyValue {
+    match value {
+        Value::Text(text) => KeyValue::new(name, text),
+        Value::Number(number) => KeyValue::new(name, i64::try_from(number).unwrap_or(i64::MAX)),
+        Value::Yes => KeyValue::new(name, true),
+    }
+}
