@@ -117,7 +117,7 @@ fn struck(collector: &Collector) -> Result<Trace> {
     .map(Trace)
 }
 
-fn event<'t>(told: &'t Told, name: &str) -> Vec<Attributes> {
+fn event(told: &Told, name: &str) -> Vec<Attributes> {
     let named = told.span.events.iter().filter(|event| event.name == name);
     named.map(|event| attributes(&event.attributes)).collect()
 }
