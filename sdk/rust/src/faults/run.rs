@@ -151,7 +151,8 @@ impl ActiveRun {
         }
         if let (true, Some(arm), Some(trace)) = (draw.new, draw.arm, scope.trace()) {
             let RunSpec { fault, point, .. } = self.run.spec();
-            trace.drawn(&DrawTold { run: self.id(), fault: fault.as_str(), point: point.as_str(), arm });
+            let told = DrawTold { run: self.id(), fault: fault.as_str(), point: point.as_str(), arm };
+            trace.drawn(&told, scope.upstream().is_none());
         }
         (draw.arm == Some(Arm::Treated)).then_some(draw.stage)
     }

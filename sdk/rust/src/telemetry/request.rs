@@ -32,9 +32,11 @@ impl RequestTrace {
         }
     }
 
-    /// A run draws the request.
-    pub(crate) fn drawn(&self, draw: &DrawTold<'_>) {
-        self.with_current(|span| span.drawn(draw));
+    /// A run draws the request. What the root drew is no event of its own where it is only followed.
+    pub(crate) fn drawn(&self, draw: &DrawTold<'_>, by_root: bool) {
+        if by_root {
+            self.with_current(|span| span.drawn(draw));
+        }
         self.tell_request(draw.run, draw.arm, names::of_draw(draw));
     }
 
