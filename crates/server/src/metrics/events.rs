@@ -87,20 +87,22 @@ impl EventMetrics {
 
     /// Counts an event.
     pub(crate) fn happened(&self, event: &Event) {
-        let is_known = EventKind::all().any(|kind| kind.to_string() == event.kind);
-        let kind = if is_known { event.kind.clone() } else { OTHER.to_owned() };
+        let known = EventKind::all().find(|kind| kind.to_string() == event.kind);
+        let kind = known.map_or_else(|| OTHER.to_owned(), |kind| kind.to_string());
         self.events.get_or_create(&Kind { kind }).inc();
         let text = |field: &str| event.data.get(field).and_then(Json::as_str).unwrap_or(OTHER).to_owned();
-        match event.kind.as_str() {
-            "halt.set" => _ = self.halts.inc(),
-            "run.started" => _ = self.started.inc(),
-            "run.ended" => {
+        match known {
+            Some(EventKind::HaltSet) => _ = self.halts.inc(),
+            Some(EventKind::RunStarted) => _ = self.started.inc(),
+            Some(EventKind::RunEnded) => {
                 let ended = text("ended");
                 let (ended, cause) = ended.split_once(": ").unwrap_or((&ended, ""));
                 self.ended.get_or_create(&End { ended: ended.to_owned(), cause: cause.to_owned() }).inc();
             }
-            "run.concluded" => _ = self.concluded.get_or_create(&Verdict { verdict: text("verdict") }).inc(),
-            "schedule.skipped" => self.skipped(event),
+            Some(EventKind::RunConcluded) => {
+                self.concluded.get_or_create(&Verdict { verdict: text("verdict") }).inc();
+            }
+            Some(EventKind::ScheduleSkipped) => self.skipped(event),
             _ => {}
         }
     }
