@@ -111,6 +111,12 @@ impl Verb {
 }
 
 impl EventKind {
+    /// The kind of this text; none where it is of no kind.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        Self::all().find(|kind| kind.to_string() == text)
+    }
+
     /// All kinds.
     pub fn all() -> impl Iterator<Item = Self> {
         let verbs = |kind: Kind| Verb::ALL.into_iter().filter(move |verb| verb.is_of(kind));

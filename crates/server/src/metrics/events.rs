@@ -87,7 +87,7 @@ impl EventMetrics {
 
     /// Counts an event.
     pub(crate) fn happened(&self, event: &Event) {
-        let known = EventKind::all().find(|kind| kind.to_string() == event.kind);
+        let known = EventKind::named(&event.kind);
         let kind = known.map_or_else(|| OTHER.to_owned(), |kind| kind.to_string());
         self.events.get_or_create(&Kind { kind }).inc();
         let text = |field: &str| event.data.get(field).and_then(Json::as_str).unwrap_or(OTHER).to_owned();

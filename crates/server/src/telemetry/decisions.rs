@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use daybreak_control::{Control, EventFilter, RecordedEvent};
-use daybreak_model::RunId;
+use daybreak_model::{EventKind, RunId};
 use opentelemetry::trace::{Link, Span, SpanKind, Tracer};
 use opentelemetry::{Context, KeyValue, Value, global};
 use serde_json::Value as Json;
@@ -15,8 +15,14 @@ use super::{SCOPE, Telemetry, run};
 /// The wait after the store failed.
 const STORE_WAIT: Duration = Duration::from_secs(1);
 /// Kinds of events that are decisions about runs: whether one may start, and when it must end.
-const DECISIONS: [&str; 6] =
-    ["run.started", "run.ended", "start.refused", "schedule.skipped", "halt.set", "halt.lifted"];
+const DECISIONS: [EventKind; 6] = [
+    EventKind::RunStarted,
+    EventKind::RunEnded,
+    EventKind::StartRefused,
+    EventKind::ScheduleSkipped,
+    EventKind::HaltSet,
+    EventKind::HaltLifted,
+];
 
 /// Tells of events as they are recorded, for ever.
 pub async fn follow(control: Control, telemetry: Telemetry) {
@@ -43,10 +49,11 @@ impl Telemetry {
     fn happened(&self, control: &Control, recorded: &RecordedEvent) {
         let event = &recorded.event;
         self.metrics.events.happened(event);
-        if self.traces && DECISIONS.contains(&event.kind.as_str()) {
+        let kind = EventKind::named(&event.kind);
+        if self.traces && kind.is_some_and(|kind| DECISIONS.contains(&kind)) {
             self.decided(recorded);
         }
-        if event.kind == "run.concluded"
+        if kind == Some(EventKind::RunConcluded)
             && let Some(id) = run_of(recorded)
         {
             // It is there for long after its end.
