@@ -119,7 +119,8 @@ fn served(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
 fn documented() -> Result<BTreeMap<String, (String, BTreeSet<String>)>> {
     let page = fs::read_to_string(root().join("docs/observability.md"))?;
     let mut documented = BTreeMap::new();
-    for line in page.lines().filter(|line| line.starts_with("| `")) {
+    // Applications serve the SDK's own.
+    for line in page.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `daybreak_sdk_")) {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [_, name, kind, labels, ..] = cells.as_slice() else { continue };
         if !["gauge", "counter", "histogram"].contains(kind) {
