@@ -7,6 +7,7 @@ use daybreak_tests::{Server, eventually, within};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::guard::run;
 use crate::shop::{Customers, Shop};
 
 /// Orders begun per second.
@@ -37,10 +38,6 @@ fn start(server: &Server) -> Result<String> {
         let answer = server.post("/api/v1/faults/gateway-slow/start", r#"{"shadow": true}"#)?.expect_status(201)?;
         answer.json()?["run"]["id"].as_str().map(str::to_owned).context(answer.body)
     })
-}
-
-fn run(server: &Server, id: &str) -> Result<Value> {
-    server.get(&format!("/api/v1/runs/{id}"))?.expect_status(200)?.json()
 }
 
 /// How many requests were treated, as its evidence says.

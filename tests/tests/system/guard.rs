@@ -77,8 +77,7 @@ pub(crate) fn only(server: &str, fault: &str, expected: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn run(server: &Server, id: &str) -> Result<Value> {
-    let answer = curl(&[server.url(&format!("/api/v1/runs/{id}"))])?;
-    Ok(serde_json::from_str(&answer.body)?)
+    server.get(&format!("/api/v1/runs/{id}"))?.expect_status(200)?.json()
 }
 
 /// A run that is over, once it has a verdict.

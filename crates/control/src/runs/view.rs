@@ -73,8 +73,8 @@ pub struct RunView {
     /// Why it ended, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_reason: Option<String>,
-    /// What it showed, apart from how it ended: `resilient`, `harmful` or `inconclusive`. It comes 30 s after the end, when its
-    /// last requests are through.
+    /// What it showed, apart from how it ended: `resilient`, `harmful` or `inconclusive`. It comes once its last
+    /// requests are through, 30 s after the end at the latest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Value>,
     /// The ramp's stages before the last one.
