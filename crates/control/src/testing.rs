@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use daybreak_document::Source;
 use daybreak_model::wire::{
-    ClientState, FaultSupport, Message, OperationCounts, PointCounts, Reply, Report, Sdk, StoreId,
+    ArmCounts, ClientState, FaultSupport, Message, OperationCounts, PointCounts, Reply, Report, Sdk, StoreId,
 };
 use daybreak_model::{InstanceId, Key, Percentage};
 use daybreak_store::{
@@ -161,6 +161,9 @@ impl TestClient {
     /// Reports, and remembers the runs that it is granted.
     pub(crate) fn report(&mut self, control: &Control) -> Reply {
         self.report.sequence += 1;
+        let arms = &self.report.arms;
+        let events = |run| arms.iter().filter(|arm| arm.run == run).map(ArmCounts::events).sum();
+        self.report.counted = self.report.runs.iter().map(|run| (*run, events(*run))).collect();
         let reply = control.report(&self.report).unwrap();
         self.report.runs = reply.runs.iter().map(|grant| grant.id).collect();
         reply

@@ -60,7 +60,8 @@ pub fn may_grant(conditions: &Conditions<'_>, report: &Report, now: Timestamp) -
 }
 
 /// What the reply to a report lists: each run that is active and whose time is not up, with its specification
-/// unless the client has it. Nothing where [`may_grant`] says no.
+/// unless the client has it. Nothing where [`may_grant`] says no; and no run that the client has without saying how much it
+/// has counted of it, since nobody would know what does not come.
 #[must_use]
 pub fn grants<'r>(
     conditions: &Conditions<'_>,
@@ -71,8 +72,10 @@ pub fn grants<'r>(
     if may_grant(conditions, report, now).is_err() {
         return Vec::new();
     }
+    let has = |run: &Run| report.runs.contains(&run.id);
     let active = runs.into_iter().filter(|run| run.is_active() && now < run.ends_at);
-    active.filter_map(|run| grant(run, report.runs.contains(&run.id))).collect()
+    let told = active.filter(|run| !has(run) || report.counted.contains_key(&run.id));
+    told.filter_map(|run| grant(run, has(run))).collect()
 }
 
 /// A run whose specification has no JSON form is granted to nobody.

@@ -14,7 +14,7 @@ use crate::workspace;
 /// The benchmarks: a name, and the arguments of `cargo bench`.
 const BENCHES: &[(&str, &[&str])] = &[
     ("evaluation", &["-p", "daybreak-engine", "--benches"]),
-    ("the SDK", &["-p", "daybreak-sdk", "--benches", "--features", "actix,tower"]),
+    ("the SDK", &["-p", "daybreak-sdk", "--benches", "--features", "actix,metrics,opentelemetry,tower"]),
     ("control", &["-p", "daybreak-control", "--bench", "changes", "--bench", "guard"]),
     ("delivery", &["-p", "daybreak-tests", "--bench", "delivery"]),
     ("stop", &["-p", "daybreak-tests", "--bench", "stop"]),

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use daybreak_sdk::{Context, Telemetry, TestClient};
+use daybreak_sdk::{Context, TestClient};
 
 mod threads;
 
@@ -45,26 +45,5 @@ fn several_threads(criterion: &mut Criterion) {
     }
 }
 
-/// What it costs to be told: nobody; a trace that is not recorded; `tracing` where nobody listens.
-fn told(criterion: &mut Criterion) {
-    let context = Context::new("user-7");
-    let mut clients =
-        vec![("nobody", TestClient::new()), ("tracing, unheard", TestClient::with_telemetry(Telemetry::tracing()))];
-    #[cfg(feature = "opentelemetry")]
-    clients.push(("OpenTelemetry, unrecorded", TestClient::with_telemetry(Telemetry::opentelemetry())));
-    for (name, client) in clients {
-        // The keys are good.
-        let _ = client.set("new-checkout", true);
-        let flag = client.flag::<bool>("new-checkout");
-        criterion.bench_function(&format!("telemetry: {name}, by handle"), |bencher| {
-            bencher.iter(|| flag.get(black_box(&context), false));
-        });
-        #[cfg(feature = "metrics")]
-        criterion.bench_function(&format!("telemetry: {name}, the whole of the metrics"), |bencher| {
-            bencher.iter(|| client.metrics());
-        });
-    }
-}
-
-criterion_group!(benches, one_thread, several_threads, told);
+criterion_group!(benches, one_thread, several_threads);
 criterion_main!(benches);

@@ -122,7 +122,7 @@ impl Conclusion {
         Self {
             as_of: None,
             sentence: sentence(run, &finding),
-            reached: counted.map_or(0, |counts| counts.clients().count()),
+            reached: counted.map_or(0, clients::RunCounts::reached),
             spent,
             latency: BothLatencies { treated: latency(Arm::Treated), control: latency(Arm::Control) },
             counts: counted.map(RunCounts::of).unwrap_or_default(),

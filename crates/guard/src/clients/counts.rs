@@ -14,6 +14,9 @@ use super::part::{ARMS_MAX, ArmKey, ClientPart};
 use super::places::{Place, PlacesOfService};
 use super::run_keys::RunKeys;
 
+/// Clients that are told apart in one run, beside those that told all and said goodbye.
+pub(super) const COUNTED_CLIENTS_MAX: usize = 100_000;
+
 /// The counters of one arm. Each is cumulative over the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmTotals {
@@ -52,14 +55,16 @@ pub struct RunCounts {
     /// By arm, over all stages and places.
     latencies: BTreeMap<Arm, Latencies>,
     clients: BTreeMap<InstanceId, ClientPart>,
+    /// How many more there were that told all, said goodbye and were forgotten.
+    departed: usize,
     /// Those of them that fell silent so long ago that nothing else is known of them.
     gone: BTreeSet<InstanceId>,
     /// Those of them of which arms are missing.
     pub(super) behind: BTreeSet<InstanceId>,
     /// Those of them that had not told all when they last said how much there is, also where they are gone.
     pub(super) incomplete: BTreeSet<InstanceId>,
-    /// Whether more clients counted it than are told apart.
-    pub(super) overfull: bool,
+    /// Since when there are more of them than [`COUNTED_CLIENTS_MAX`]: what the others count does not come in.
+    pub(super) overfull: Option<Timestamp>,
     /// When a client that has it last reported.
     last_report: Option<Timestamp>,
     /// Where the run draws by an attribute.
@@ -229,7 +234,13 @@ impl RunCounts {
         self.clients.iter().map(move |(client, part)| (*client, part.last_told, settled(part)))
     }
 
-    /// The clients that counted anything.
+    /// How many clients counted anything.
+    #[must_use]
+    pub fn reached(&self) -> usize {
+        self.clients.len() + self.departed
+    }
+
+    /// The clients that counted anything, but for those that told all, said goodbye and were forgotten.
     pub fn clients(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.clients.keys().copied()
     }
@@ -252,6 +263,27 @@ impl RunCounts {
             self.gone.insert(client);
             self.behind.remove(&client);
         }
+    }
+
+    /// From now on nothing is known of a client that said goodbye. What it counted is in the sums; only where something of
+    /// that is missing or open it is remembered which.
+    pub(super) fn depart(&mut self, client: InstanceId) {
+        let has_told_all =
+            |part: &ClientPart| !part.told.is_incomplete() && part.arms().all(|(_, totals)| totals.open() == 0);
+        if self.clients.get(&client).is_some_and(has_told_all) {
+            self.clients.remove(&client);
+            self.incomplete.remove(&client);
+            self.departed += 1;
+        }
+    }
+
+    /// Whether there is room for what a client counts. If not, the run is blind to it.
+    pub(super) fn has_room(&mut self, client: InstanceId, now: Timestamp) -> bool {
+        let has_room = self.knows(client) || self.clients.len() < COUNTED_CLIENTS_MAX;
+        if !has_room {
+            self.overfull.get_or_insert(now);
+        }
+        has_room
     }
 
     /// A client of which nothing was known reports again.
@@ -285,6 +317,9 @@ impl RunCounts {
         places: &mut PlacesOfService<'_>,
         now: Timestamp,
     ) {
+        if !self.has_room(client.client, now) {
+            return;
+        }
         self.keys.take_in(counted);
         let part = self.clients.entry(client.client).or_default();
         part.last_told = Some(now);

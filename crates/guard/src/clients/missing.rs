@@ -36,7 +36,7 @@ impl Told {
     }
 
     /// Whether anything has not come of all that it said to have counted.
-    const fn is_incomplete(&self) -> bool {
+    pub(super) const fn is_incomplete(&self) -> bool {
         self.came < self.counted
     }
 }
@@ -45,7 +45,7 @@ impl RunCounts {
     /// Takes in how much a client has counted, after the arms of the same report.
     pub(super) fn counted(&mut self, client: InstanceId, counted: u64, now: Timestamp) {
         // Who has nothing to tell takes no room.
-        if counted > 0 || self.knows(client) {
+        if (counted > 0 || self.knows(client)) && self.has_room(client, now) {
             let told = self.told_mut(client);
             told.counted(counted, now);
             let (missing, incomplete) = (told.missing.is_some(), told.is_incomplete());
@@ -64,15 +64,15 @@ impl RunCounts {
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         let told = |client: &InstanceId| self.told(*client).is_some_and(Told::is_incomplete);
-        self.overfull || self.incomplete.iter().any(told)
+        self.overfull.is_some() || self.incomplete.iter().any(told)
     }
 
-    /// Since when arms are missing that a client has counted, where that was longest ago. Those of the clients that are
-    /// `silent` are lost, and counted as that.
+    /// Since when arms are missing that a client has counted, where that was longest ago; also where there was no room for
+    /// them. Those of the clients that are `silent` are lost, and counted as that.
     #[must_use]
     pub fn missing_since(&self, silent: &BTreeSet<InstanceId>) -> Option<Timestamp> {
         let speaking = self.behind.difference(silent).filter_map(|client| self.told(*client));
-        speaking.filter_map(|told| Some(told.still_missing()?.1)).min()
+        speaking.filter_map(|told| Some(told.still_missing()?.1)).chain(self.overfull).min()
     }
 }
 
@@ -89,7 +89,9 @@ mod tests {
     use daybreak_model::wire::{Metric, Report};
     use proptest::prelude::*;
 
+    use super::*;
     use crate::clients::Clients;
+    use crate::clients::counts::COUNTED_CLIENTS_MAX;
     use crate::fixtures::{RUN, arm, at, report};
 
     /// A report that says how much was counted, and perhaps the arms of so many drawn and settled requests.
@@ -167,6 +169,43 @@ mod tests {
         // More was counted while some was missing.
         check(&[says(1, 1, 20, None), says(1, 2, 40, None), unsaid(3, 10)], true);
         check(&[says(1, 1, 20, None), says(2, 1, 20, Some(10))], true);
+    }
+
+    #[test]
+    fn invariant_5_clients_that_there_is_no_room_for_are_missing() {
+        let mut run = RunCounts::default();
+        let client = |number: usize| InstanceId::new(number as u128);
+        (0..COUNTED_CLIENTS_MAX).for_each(|number| run.counted(client(number), 1, at(1)));
+        assert_eq!(run.reached(), COUNTED_CLIENTS_MAX);
+        run.counted(client(COUNTED_CLIENTS_MAX), 0, at(2));
+        let nobody = BTreeSet::new();
+        assert_eq!(run.missing_since(&nobody), Some(at(1)), "who counts nothing needs no room");
+        run = RunCounts::default();
+        (0..COUNTED_CLIENTS_MAX).for_each(|number| run.told_mut(client(number)).came = 1);
+        assert_eq!((run.missing_since(&nobody), run.is_incomplete()), (None, false));
+        run.counted(client(COUNTED_CLIENTS_MAX), 1, at(2));
+        run.counted(client(COUNTED_CLIENTS_MAX + 1), 1, at(3));
+        assert_eq!((run.missing_since(&nobody), run.is_incomplete()), (Some(at(2)), true));
+        assert_eq!(run.reached(), COUNTED_CLIENTS_MAX);
+    }
+
+    /// What it counted stays counted, and it was reached.
+    #[test]
+    fn who_told_all_and_said_goodbye_takes_no_room() {
+        let check = |last: Report, room: usize| {
+            let mut clients = clients();
+            clients.report(&says(1, 1, 20, Some(10)), at(0)).unwrap();
+            clients.report(&Report { goodbye: true, ..last }, at(1)).unwrap();
+            clients.sweep(at(3_600));
+            let run = clients.run(RUN).unwrap();
+            assert_eq!((run.clients().count(), run.reached()), (room, 1));
+            assert!(run.arm(Arm::Control).requests >= 10);
+        };
+        check(says(1, 2, 20, None), 0);
+        check(says(1, 2, 40, Some(20)), 0);
+        check(says(1, 2, 40, None), 1);
+        let open = Report { arms: vec![arm(Arm::Control, 20, 0)], ..says(1, 2, 30, None) };
+        check(open, 1);
     }
 
     proptest! {

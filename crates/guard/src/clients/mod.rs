@@ -287,9 +287,10 @@ impl Clients {
     }
 
     fn forget(&mut self, client: InstanceId) {
-        let lost = self.clients.remove(&client).is_some_and(|client| !client.goodbye);
-        if lost {
-            self.runs.values_mut().for_each(|run| run.lose(client));
+        match self.clients.remove(&client) {
+            Some(known) if known.goodbye => self.runs.values_mut().for_each(|run| run.depart(client)),
+            Some(_) => self.runs.values_mut().for_each(|run| run.lose(client)),
+            None => {}
         }
     }
 }

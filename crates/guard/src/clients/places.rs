@@ -9,6 +9,8 @@ use super::client::OTHER;
 
 /// Places that are told apart; what is beyond is counted as [`OTHER`] in its service.
 const PLACES_MAX: usize = 100_000;
+/// Services that are told apart; what is beyond is counted as [`OTHER`].
+const SERVICES_MAX: usize = 10_000;
 
 /// One place that a run may touch: a service and a root operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,6 +38,8 @@ pub(super) struct PlacesOfService<'p> {
 
 impl Places {
     pub(super) fn of<'p>(&'p mut self, service: &'p str) -> PlacesOfService<'p> {
+        let is_full = self.services.len() >= SERVICES_MAX && !self.services.contains_key(service);
+        let service = if is_full { OTHER } else { service };
         PlacesOfService { service, numbers: self.services.entry(service.to_owned()).or_default(), all: &mut self.all }
     }
 }
@@ -80,5 +84,14 @@ mod tests {
         (0..PLACES_MAX).for_each(|number| assert_eq!(shop.number(&number.to_string()), number));
         assert_eq!([shop.number("one"), shop.number("two"), shop.number("7")], [PLACES_MAX, PLACES_MAX, 7]);
         assert_eq!(shop.place(PLACES_MAX).map(|place| place.operation.clone()), Some(OTHER.to_owned()));
+    }
+
+    #[test]
+    fn services_are_bounded() {
+        let mut places = Places::default();
+        (0..SERVICES_MAX).for_each(|number| assert_eq!(places.of(&number.to_string()).number("GET /"), number));
+        let other = ["shop", "till", "7"].map(|service| places.of(service).number("GET /"));
+        assert_eq!(other, [SERVICES_MAX, SERVICES_MAX, 7]);
+        assert_eq!(places.of("shop").place(SERVICES_MAX).map(|place| place.service.clone()), Some(OTHER.to_owned()));
     }
 }

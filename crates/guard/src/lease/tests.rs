@@ -66,7 +66,8 @@ fn invariant_1_only_active_runs_are_granted() {
 fn the_specification_comes_once() {
     let run = Run { stage: 2, percentage: percentage("0.5%"), ..run() };
     let granted = |known: &[RunId]| {
-        let report = Report { runs: known.to_vec(), ..report(1, 1) };
+        let counted = known.iter().map(|run| (*run, 0)).collect();
+        let report = Report { runs: known.to_vec(), counted, ..report(1, 1) };
         grants(&conditions(), [&run], &report, at(100)).remove(0)
     };
     let first = granted(&[]);
@@ -75,6 +76,18 @@ fn the_specification_comes_once() {
     assert_eq!(spec.revision, run.revision);
     assert_eq!(spec.decode::<daybreak_model::wire::RunSpec>().unwrap(), run.spec);
     assert!(granted(&[run.id]).spec.is_none());
+}
+
+/// Else arms that do not come would be missed by nobody.
+#[test]
+fn invariant_5_no_lease_for_a_client_that_does_not_say_how_much_it_counted() {
+    let runs = [1, 2, 3].map(|id| Run { id: RunId::new(id), ..run() });
+    let report = Report {
+        runs: vec![RunId::new(1), RunId::new(2)],
+        counted: [(RunId::new(2), 7), (RunId::new(9), 7)].into(),
+        ..report(1, 1)
+    };
+    assert_eq!(ids(&conditions(), &runs, &report), [RunId::new(2), RunId::new(3)]);
 }
 
 proptest! {
