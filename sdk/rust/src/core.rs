@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(crate) reports: Reported,
     pub(crate) faults: Faults,
     pub(crate) settings: Settings,
-    /// Somebody wants to hear of each evaluation.
+    /// Somebody may want to hear of each evaluation: [`Core::is_heard`].
     pub(crate) heard: bool,
     documents: Mutex<Documents>,
     contact: Mutex<Contact>,
@@ -142,6 +142,20 @@ impl Core {
         }
     }
 
+    /// Whether anybody hears of evaluations just now.
+    #[inline]
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard && self.is_heard_now()
+    }
+
+    #[cold]
+    fn is_heard_now(&self) -> bool {
+        let records = || self.settings.telemetry.is_some_and(|telemetry| telemetry.is_heard());
+        // What is asked is not ours either: it may panic as what is told.
+        let records = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(records)).unwrap_or_default();
+        self.settings.on_evaluation.is_some() || records()
+    }
+
     #[cold]
     fn tell_of_evaluation(
         &self,
@@ -150,7 +164,7 @@ impl Core {
         answer: &daybreak_engine::Detail<'_>,
         error_code: Option<ErrorCode>,
     ) {
-        if !self.heard {
+        if !self.is_heard() {
             return;
         }
         let reason = if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) };

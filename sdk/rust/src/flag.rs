@@ -88,6 +88,8 @@ pub struct Flag<T> {
 const RESOLVED: u64 = 1;
 const FIXED: u64 = 1 << 1;
 const VALUE: u64 = 1 << 2;
+/// Somebody may want to hear of each evaluation.
+const HEARD: u64 = 1 << 3;
 const SHIFT: u32 = 8;
 /// Counters and indexes beyond 24 bits are not packed.
 const PACKED_MAX: u64 = (1 << 24) - 1;
@@ -110,7 +112,7 @@ impl<T: FlagType> Flag<T> {
         let core = self.client.core();
         let generation = core.generation.load(Ordering::Acquire);
         let slot = self.slot.load(Ordering::Relaxed);
-        if slot >> 32 == u64::from(generation) && slot & FIXED != 0 {
+        if slot >> 32 == u64::from(generation) && slot & FIXED != 0 && (slot & HEARD == 0 || !core.is_heard()) {
             #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
             core.usage.count((slot as u32) >> SHIFT);
             return T::from_bit(slot & VALUE != 0).unwrap_or(default);
@@ -149,9 +151,8 @@ impl<T: FlagType> Flag<T> {
             let index = index.position() as u64;
             if index <= PACKED_MAX { RESOLVED | index << SHIFT } else { 0 }
         };
-        // Who wants to hear of each evaluation hears of each.
-        let heard = self.client.core().heard;
-        fixed().filter(|_| !heard).unwrap_or_else(resolved)
+        let heard = if self.client.core().heard { HEARD } else { 0 };
+        fixed().map_or_else(resolved, |fixed| fixed | heard)
     }
 }
 

@@ -245,7 +245,7 @@ impl Client {
             }
         }
         self.report.arms = changed;
-        self.report.counted.clear();
+        self.report.counted = self.report.runs.iter().map(|run| (*run, 0)).collect();
         for ((run, _), counts) in &self.arms {
             *self.report.counted.entry(*run).or_default() += counts.events();
         }

@@ -98,6 +98,11 @@ impl Telemetry {
         self
     }
 
+    /// Whether anybody records spans or events just now.
+    pub(crate) fn is_heard(&self) -> bool {
+        Span::is_recorded(self.through)
+    }
+
     /// Tells of an evaluation.
     pub(crate) fn evaluated(&self, evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) {
         let Some(span) = Span::current(self.through) else { return };

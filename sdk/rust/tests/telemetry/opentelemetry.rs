@@ -87,6 +87,8 @@ fn an_evaluation_is_an_event_and_attributes_of_its_span() {
     let (ended, tracer) = Ended::tracer(Sampler::AlwaysOn);
     let (client, context) = (client(Telemetry::opentelemetry()), Context::new("user-7"));
     let handle = client.flag::<bool>("new-checkout");
+    // Outside of spans it remembers its answer: within one it tells of it all the same.
+    assert!((0..3).all(|_| handle.get(&context, false)));
     tracer.in_span("request", |_| {
         assert!(client.bool("new-checkout", &context, false) && handle.get(&context, false));
         assert!(client.number_detail("limit", &context, 0.0).value > 6.0);
