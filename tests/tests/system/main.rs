@@ -20,6 +20,7 @@ mod lost;
 mod metrics;
 mod operating;
 mod otlp;
+mod outage;
 mod pages;
 mod people;
 mod prometheus;

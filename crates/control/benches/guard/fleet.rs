@@ -172,7 +172,12 @@ impl Fleet {
             let slo = key(&format!("slo-{}", client.service));
             let measures = reply.measures.into_iter().filter(|measure| measure.slo == slo);
             client.report.slos = measures
-                .map(|measure| SloCounts { slo: measure.slo, revision: measure.revision, counts: BTreeMap::new() })
+                .map(|measure| SloCounts {
+                    slo: measure.slo,
+                    revision: measure.revision,
+                    counts: BTreeMap::new(),
+                    acknowledged: None,
+                })
                 .collect();
         }
     }

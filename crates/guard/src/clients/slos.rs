@@ -47,21 +47,28 @@ struct Known {
     cancelled: u64,
 }
 
+impl Known {
+    fn of(revision: u64, counts: &BTreeMap<Metric, u64>) -> Self {
+        let of = |metric| counts.get(&metric).copied().unwrap_or_default();
+        let bad = of(Metric::Error).saturating_add(of(Metric::Slow));
+        Self { revision, settled: of(Metric::Settled), bad, cancelled: of(Metric::Cancelled) }
+    }
+}
+
 impl Slos {
-    /// Takes a report in; what grew. The first counts of a client that was met late are of before, SLO by SLO: they may
-    /// come piece by piece.
+    /// Takes a report in; what grew. The first counts of a client that was met late are of before, SLO by SLO, since they may
+    /// come piece by piece: but for what no server has acknowledged.
     pub(super) fn take_in(&mut self, counts: &[SloCounts], from_its_start: bool) -> Vec<(Key, u64, SloTotals)> {
         let mut grown = Vec::new();
         for slo in counts {
             if self.0.len() >= SLOS_MAX && !self.0.contains_key(&slo.slo) {
                 continue;
             }
-            let of = |metric| slo.counts.get(&metric).copied().unwrap_or_default();
-            let bad = of(Metric::Error).saturating_add(of(Metric::Slow));
-            let latest =
-                Known { revision: slo.revision, settled: of(Metric::Settled), bad, cancelled: of(Metric::Cancelled) };
+            let latest = Known::of(slo.revision, &slo.counts);
+            let acknowledged = slo.acknowledged.as_ref().map(|counts| Known::of(slo.revision, counts));
             let known = self.0.insert(slo.slo.clone(), latest);
-            let met_late = known.is_none() && !from_its_start;
+            let met_late = known.is_none() && acknowledged.is_none() && !from_its_start;
+            let known = known.or(acknowledged);
             let before = known.filter(|known| known.revision == slo.revision).unwrap_or_default();
             let more = |latest: u64, before: u64| latest.saturating_sub(before);
             let bad = more(latest.bad, before.bad);
@@ -106,7 +113,7 @@ mod tests {
     fn counted(client: u128, sequence: u64, revision: u64, counts: [u64; 3]) -> Report {
         let [settled, error, cancelled] = counts;
         let counts = [(Metric::Settled, settled), (Metric::Error, error), (Metric::Cancelled, cancelled)].into();
-        let slo = SloCounts { slo: key("checkout"), revision, counts };
+        let slo = SloCounts { slo: key("checkout"), revision, counts, acknowledged: None };
         Report { slos: vec![slo], ..report(client, sequence) }
     }
 
@@ -134,6 +141,24 @@ mod tests {
         other.sequence = 93;
         other.slos.iter_mut().for_each(|slo| slo.revision = 2);
         assert_eq!(heard(other), (100, 400), "what changed since begins at nothing here too");
+    }
+
+    /// As after a restart of the server: what it never heard of is not lost, and what it had is not counted twice.
+    #[test]
+    fn what_no_server_acknowledged_counts_for_one_that_meets_the_client_late() {
+        let mut clients = Clients::default();
+        let mut heard = |report: Report, acknowledged: Option<[u64; 3]>| {
+            let [acknowledged] = [acknowledged.map(|counts| counted(1, 1, 1, counts).slos.remove(0).counts)];
+            let slos = report.slos.iter().map(|slo| SloCounts { acknowledged: acknowledged.clone(), ..slo.clone() });
+            let slos = slos.collect();
+            clients.report(&Report { slos, ..report }, at(0)).unwrap();
+            totals(&mut clients)
+        };
+        assert_eq!(heard(counted(1, 90, 1, [1_000, 100, 10]), Some([900, 40, 5])), (35, 60));
+        assert_eq!(heard(counted(1, 91, 1, [1_010, 101, 10]), Some([900, 40, 5])), (9, 1), "the answer was lost");
+        assert_eq!(heard(counted(2, 90, 1, [1_000, 100, 10]), Some([0, 0, 0])), (890, 100), "no report ever came");
+        assert_eq!(heard(counted(3, 90, 1, [1_000, 100, 10]), None), (0, 0), "all of it was acknowledged");
+        assert_eq!(heard(counted(4, 1, 1, [10, 1, 0]), Some([0, 0, 0])), (9, 1));
     }
 
     proptest! {

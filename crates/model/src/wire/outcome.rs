@@ -29,6 +29,10 @@ pub struct SloCounts {
     pub revision: u64,
     /// [`Metric::Settled`] requests, and of them [`Metric::Error`], [`Metric::Slow`] and [`Metric::Cancelled`].
     pub counts: BTreeMap<Metric, u64>,
+    /// As much of it as a server has acknowledged, where that is not all of it: one that does not know this client, as after
+    /// a restart, counts from there on. Where it is left out, everything has been acknowledged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<BTreeMap<Metric, u64>>,
 }
 
 /// Where no SLO says when a request is too slow, it is once it has been open for so long.

@@ -119,6 +119,6 @@ impl Measured {
         ];
         let read = parts.map(|(metric, counter)| (metric, counter.load(Ordering::Relaxed)));
         let counts = read.into_iter().filter(|(_, count)| *count > 0).collect();
-        SloCounts { slo: self.measure.slo.clone(), revision: self.measure.revision, counts }
+        SloCounts { slo: self.measure.slo.clone(), revision: self.measure.revision, counts, acknowledged: None }
     }
 }

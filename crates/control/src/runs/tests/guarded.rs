@@ -58,7 +58,7 @@ impl Shop {
             let counts = [(Metric::Settled, self.settled), (Metric::Error, self.failed)].into();
             let revision = self.control().state().measures().first().map(|measure| measure.revision).unwrap();
             let report = &mut self.client.report;
-            report.slos = vec![SloCounts { slo: key("checkout"), revision, counts }];
+            report.slos = vec![SloCounts { slo: key("checkout"), revision, counts, acknowledged: None }];
             if let Some(count) = report.operations.get_mut("POST /checkout") {
                 count.requests = self.settled;
             }

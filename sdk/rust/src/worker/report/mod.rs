@@ -96,7 +96,7 @@ impl Reports {
     async fn send(&self, core: &Core, http: &reqwest::Client, says: Says, timeout: Duration) -> Result<Reply, String> {
         let report = self.report(core, says);
         let written = match says {
-            Says::WhereItStands => serde_json::to_vec(&report).map(|text| (text, Sent::new())),
+            Says::WhereItStands => serde_json::to_vec(&report).map(|text| (text, Sent::default())),
             Says::Everything | Says::Goodbye => self.outbox.lock().write(report),
         };
         let (text, sent) = written.map_err(|error| error.to_string())?;

@@ -12,9 +12,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_model::RunId;
 use daybreak_model::limits::REPORT_PART_BYTES_MAX;
-use daybreak_model::wire::{ArmCounts, OperationCounts, Report, StoreId};
+use daybreak_model::wire::{ArmCounts, Metric, OperationCounts, Report, SloCounts, StoreId};
+use daybreak_model::{Key, RunId};
 use rustc_hash::FxHashMap;
 
 use rows::{Kind, Row, rows};
@@ -36,11 +36,18 @@ pub(super) struct Outbox {
     turn: u64,
     /// By a hash of the row's name.
     counters: FxHashMap<u64, Counter>,
+    /// What a server acknowledged of SLOs, by their revision.
+    slos: BTreeMap<(Key, u64), BTreeMap<Metric, u64>>,
     store: Option<StoreId>,
 }
 
-/// What one report says, as hashes of names and values.
-pub(super) type Sent = Vec<(u64, u64)>;
+/// What one report says.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// Rows of a report in parts, as hashes of names and values.
+    rows: Vec<(u64, u64)>,
+    slos: Vec<SloCounts>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
@@ -55,22 +62,29 @@ struct Parts<'o> {
     outbox: &'o mut Outbox,
     known: FxHashMap<u64, Counter>,
     room: usize,
-    sent: Sent,
+    sent: Vec<(u64, u64)>,
 }
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { longest: REPORT_PART_BYTES_MAX, turn: 0, counters: FxHashMap::default(), store: None }
+        Self {
+            longest: REPORT_PART_BYTES_MAX,
+            turn: 0,
+            counters: FxHashMap::default(),
+            slos: BTreeMap::new(),
+            store: None,
+        }
     }
 }
 
 impl Outbox {
     /// The text of a report, or of as much of it as fits; and what it says, for [`Outbox::acknowledged`].
     pub(super) fn write(&mut self, mut report: Report) -> Result<(Vec<u8>, Sent), serde_json::Error> {
+        self.say_what_is_acknowledged(&mut report.slos);
         let whole = serde_json::to_vec(&report)?;
         if whole.len() <= self.longest {
             self.counters.clear();
-            return Ok((whole, Sent::new()));
+            return Ok((whole, Sent { rows: Vec::new(), slos: report.slos }));
         }
         drop(whole);
         let all = Report {
@@ -89,10 +103,22 @@ impl Outbox {
         }
         self.turn += 1;
         let known = std::mem::take(&mut self.counters);
-        let mut parts = Parts { room: self.longest.saturating_sub(rest), outbox: self, known, sent: Sent::new() };
+        let mut parts = Parts { room: self.longest.saturating_sub(rest), outbox: self, known, sent: Vec::new() };
         parts.fill(&mut report, all)?;
-        let sent = parts.sent;
-        Ok((serde_json::to_vec(&report)?, sent))
+        let rows = parts.sent;
+        Ok((serde_json::to_vec(&report)?, Sent { rows, slos: report.slos }))
+    }
+
+    /// A server that does not know this client counts what no other has acknowledged. What is measured no longer is forgotten.
+    fn say_what_is_acknowledged(&mut self, slos: &mut [SloCounts]) {
+        let measured: BTreeSet<_> = slos.iter().map(|slo| (&slo.slo, slo.revision)).collect();
+        self.slos.retain(|(slo, revision), _| measured.contains(&(slo, *revision)));
+        for slo in slos {
+            let acknowledged = self.slos.get(&(slo.slo.clone(), slo.revision));
+            if acknowledged != Some(&slo.counts) {
+                slo.acknowledged = Some(acknowledged.cloned().unwrap_or_default());
+            }
+        }
     }
 
     /// The server has taken in what a report said, and stands in this store; perhaps it is the first that it has of us.
@@ -101,7 +127,10 @@ impl Outbox {
             // Another server, or one that began anew: what the one before knew is worth nothing.
             self.counters.values_mut().for_each(|counter| counter.acknowledged = None);
         }
-        for (name, value) in sent {
+        for slo in sent.slos {
+            self.slos.insert((slo.slo, slo.revision), slo.counts);
+        }
+        for (name, value) in sent.rows {
             if let Some(counter) = self.counters.get_mut(&name) {
                 counter.acknowledged = Some(value);
             }

@@ -120,7 +120,7 @@ fn told_again(store: StoreId, first: bool) {
     }
     assert!(outbox.counters.values().all(|counter| counter.acknowledged.is_some()));
     let (_, sent) = outbox.write(report).unwrap();
-    let said = sent.len();
+    let said = sent.rows.len();
     outbox.acknowledged(sent, store, first);
     let known = outbox.counters.values().filter(|counter| counter.acknowledged.is_some()).count();
     assert_eq!(known, said, "it knows only what it was told itself");
@@ -281,11 +281,35 @@ fn what_ended_does_not_wait_for_ever() {
     assert!(heard > 0);
 }
 
+/// A server that begins anew counts from there on.
+#[test]
+fn a_report_says_how_much_of_an_slo_was_acknowledged() {
+    let mut outbox = outbox();
+    let settled = |count: u64| BTreeMap::from([(Metric::Settled, count)]);
+    let mut said = |revision: u64, count: u64, acknowledged: bool| {
+        let slo = SloCounts { slo: key("checkout"), revision, counts: settled(count), acknowledged: None };
+        let report = Report { slos: vec![slo], ..report(1, 0) };
+        send(&mut outbox, &report, acknowledged).slos.remove(0).acknowledged
+    };
+    assert_eq!(said(1, 10, false), Some(BTreeMap::new()), "nothing has been heard yet");
+    assert_eq!(said(1, 20, true), Some(BTreeMap::new()));
+    assert_eq!(said(1, 20, true), None, "all of it has");
+    assert_eq!(said(1, 30, false), Some(settled(20)));
+    assert_eq!(said(1, 40, true), Some(settled(20)));
+    assert_eq!(said(2, 5, true), Some(BTreeMap::new()), "another measure begins at nothing");
+    assert_eq!(said(1, 40, true), Some(BTreeMap::new()), "what was measured no longer is forgotten");
+}
+
 #[test]
 fn outcomes_by_slo_come_in_parts_too() {
     let mut report = report(0, 0);
     let counts = BTreeMap::from([(Metric::Settled, 1_000_000)]);
-    let slo = |number| SloCounts { slo: key(&format!("slo-{number}")), revision: 1, counts: counts.clone() };
+    let slo = |number| SloCounts {
+        slo: key(&format!("slo-{number}")),
+        revision: 1,
+        counts: counts.clone(),
+        acknowledged: None,
+    };
     report.slos = (0..10_000).map(slo).collect();
     let mut outbox = Outbox::default();
     let heard: BTreeSet<Key> = (0..10).flat_map(|_| send(&mut outbox, &report, true).slos).map(|slo| slo.slo).collect();
