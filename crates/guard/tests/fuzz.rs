@@ -134,7 +134,7 @@ fn reports_of_a_run() {
         check(&counted);
         let _ = (
             exceeding(&[(&run, &counted)], Percentage::FULL),
-            clients.lost(RUN, &clients.silent(now), now),
+            clients.lost(&run, &clients.silent(now), now),
             clients.is_through(RUN, now),
         );
         // All of them are duplicates by now, or were refused before.

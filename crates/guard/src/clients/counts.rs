@@ -228,10 +228,10 @@ impl RunCounts {
         self.latencies.get(&arm)
     }
 
-    /// The clients that counted anything: when they last told of it, and whether all of its requests are settled there.
-    pub(super) fn tellings(&self) -> impl Iterator<Item = (InstanceId, Option<Timestamp>, bool)> + '_ {
-        let settled = |part: &ClientPart| part.arms().all(|(_, totals)| totals.open() == 0);
-        self.clients.iter().map(move |(client, part)| (*client, part.last_told, settled(part)))
+    /// Whether all that a client counted has come, with nothing open; and came again after a time, where one is given.
+    pub(super) fn has_told_all(&self, client: InstanceId, after: Option<Timestamp>) -> bool {
+        let again = |part: &ClientPart| after.is_none_or(|after| part.last_told.is_some_and(|at| at > after));
+        self.clients.get(&client).is_none_or(|part| part.has_told_all() && again(part))
     }
 
     /// How many clients counted anything.
@@ -251,10 +251,14 @@ impl RunCounts {
         self.last_report
     }
 
-    /// How many clients reported a strike at this time or later, and are silent or gone.
-    pub(super) fn lost(&self, silent: &BTreeSet<InstanceId>, since: Timestamp) -> usize {
-        let parts = silent.union(&self.gone).filter_map(|client| self.clients.get(client));
-        parts.filter(|part| part.last_struck.is_some_and(|at| at >= since)).count()
+    /// The clients that reported a strike at this time or later, and are silent or gone.
+    pub(super) fn lost<'a>(
+        &'a self,
+        silent: &'a BTreeSet<InstanceId>,
+        since: Timestamp,
+    ) -> impl Iterator<Item = InstanceId> + 'a {
+        let struck = move |part: &ClientPart| part.last_struck.is_some_and(|at| at >= since);
+        silent.union(&self.gone).copied().filter(move |client| self.clients.get(client).is_some_and(struck))
     }
 
     /// From now on nothing is known of a client that is silent without a goodbye: what it left open stays bad.
@@ -268,9 +272,7 @@ impl RunCounts {
     /// From now on nothing is known of a client that said goodbye. What it counted is in the sums; only where something of
     /// that is missing or open it is remembered which.
     pub(super) fn depart(&mut self, client: InstanceId) {
-        let has_told_all =
-            |part: &ClientPart| !part.told.is_incomplete() && part.arms().all(|(_, totals)| totals.open() == 0);
-        if self.clients.get(&client).is_some_and(has_told_all) {
+        if self.clients.get(&client).is_some_and(ClientPart::has_told_all) {
             self.clients.remove(&client);
             self.incomplete.remove(&client);
             self.departed += 1;

@@ -48,6 +48,11 @@ impl ClientPart {
         self.arms.iter().map(|part| (part.key, part.totals))
     }
 
+    /// Whether all that it counted has come, and nothing of it is open.
+    pub(super) fn has_told_all(&self) -> bool {
+        !self.told.is_incomplete() && self.arms().all(|(_, totals)| totals.open() == 0)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.arms.len()
     }

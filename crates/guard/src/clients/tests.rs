@@ -6,7 +6,7 @@ use daybreak_model::wire::{Evaluations, FaultSupport, Metric, OperationCounts, P
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::{RUN, arm, at, key, report, traffic_report};
+use crate::fixtures::{RUN, arm, at, key, report, run, traffic_report};
 
 const CHECKOUT: &str = "POST /checkout";
 
@@ -102,34 +102,6 @@ fn invariant_5_a_client_that_forbids_faults_does_not_count_at_a_point() {
     assert_eq!(point_at("elsewhere", 1), FaultPoint::default());
 }
 
-#[test]
-fn invariant_5_clients_that_struck_and_fell_silent_are_lost() {
-    let goodbye = Report { goodbye: true, ..striking(3, 2, 9) };
-    let quiet = Report { arms: vec![arm(Arm::Control, 5, 0)], ..report(4, 1) };
-    let clients = clients(&[
-        (striking(1, 1, 1), 0),
-        (striking(2, 1, 1), 10),
-        (striking(3, 1, 1), 10),
-        (goodbye, 11),
-        (quiet, 0),
-        // It struck once, and then only reported on.
-        (striking(5, 1, 1), 0),
-        (striking(5, 2, 1), 40),
-    ]);
-    let check = |second: i64, expected: usize| {
-        let silent = clients.silent(at(second));
-        assert_eq!(clients.lost(RUN, &silent, at(second)), expected, "at {second} s");
-    };
-    check(4, 0);
-    check(5, 1);
-    check(14, 1);
-    check(15, 2);
-    check(45, 3);
-    check(60, 3);
-    check(61, 1);
-    check(71, 0);
-}
-
 /// What a lost client left open stays bad after nothing else is known of it, until it is heard again.
 #[test]
 fn invariant_5_a_lost_client_that_is_forgotten_leaves_its_open_requests_bad() {
@@ -148,7 +120,7 @@ fn invariant_5_a_lost_client_that_is_forgotten_leaves_its_open_requests_bad() {
     assert_eq!([4, 5, 600].map(|second| bad(&clients, second)), [0, 3, 3]);
     clients.sweep(at(700));
     assert_eq!((clients.iter().count(), bad(&clients, 700)), (0, 3), "one said goodbye");
-    assert_eq!(clients.lost(RUN, &clients.silent(at(30)), at(30)), 1, "as where it had to make room for others");
+    assert_eq!(clients.lost(&run(), &clients.silent(at(30)), at(30)), 1, "as where it had to make room for others");
     let again = Report { arms: counted(10), ..report(1, 2) };
     assert_eq!(clients.report(&again, at(701)), Ok(Reported::First));
     assert_eq!([701, 706].map(|second| bad(&clients, second)), [0, 0], "they are settled");
