@@ -126,11 +126,13 @@ impl ArmTotals {
         self.requests.saturating_sub(self.settled)
     }
 
-    /// The same, where what is open will not be heard of any more: it is bad.
+    /// The same, where so many more are feared to be bad. Which keys are open is not known, so in keys each open request
+    /// is one.
     #[must_use]
-    pub const fn given_up(self) -> Self {
-        let open = self.open();
-        Self { settled: self.settled + open, slow: self.slow.saturating_add(open), ..self }
+    pub fn with_feared(self, open: u64) -> Self {
+        let slow = self.slow.saturating_add(open);
+        let bad = self.error.saturating_add(slow).saturating_add(self.cancelled);
+        Self { requests: self.requests.max(bad), settled: self.settled.saturating_add(open), slow, ..self }
     }
 
     /// Both together.
@@ -173,40 +175,33 @@ impl RunCounts {
         own.fold(ArmTotals::default(), |sum, (_, stage)| sum.plus(stage.totals))
     }
 
-    /// Both arms by ramp stage, over all places. What is open at clients that are `lost`, or gone, counts as bad, as does all
-    /// that is open once the run is `over`.
+    /// Both arms by ramp stage, over all places: what was told of them.
     #[must_use]
-    pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
-        let mut stages: BTreeMap<_, _> = self.stages.iter().map(|(key, stage)| (*key, stage.totals())).collect();
-        if over {
-            stages.values_mut().for_each(|totals| *totals = totals.given_up());
-            return stages;
-        }
-        for part in lost.union(&self.gone).filter_map(|client| self.clients.get(client)) {
-            for (key, totals) in part.arms() {
-                if let Some(sum) = stages.get_mut(&(key.stage, key.arm)) {
-                    sum.settled = sum.settled.saturating_add(totals.open());
-                    sum.slow = sum.slow.saturating_add(totals.open());
-                }
-            }
-        }
-        stages
+    pub fn stages(&self) -> BTreeMap<(u32, Arm), ArmTotals> {
+        self.stages.iter().map(|(at, stage)| (*at, stage.totals())).collect()
     }
 
-    /// The same in keys, for a run that draws by an attribute. Which keys are open is not known, so each open request
-    /// that counts as bad is one.
+    /// The same in keys, for a run that draws by an attribute.
     #[must_use]
-    pub fn key_stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
-        let mut stages: BTreeMap<_, _> = self.keys.totals().collect();
-        for (at, totals) in self.stages(lost, over) {
-            let slow = totals.slow.saturating_sub(self.stages.get(&at).map_or(0, |counted| counted.totals.slow));
-            if slow > 0 {
-                let keys = stages.entry(at).or_default();
-                keys.slow = keys.slow.saturating_add(slow);
-                keys.requests = keys.requests.max(keys.error.saturating_add(keys.slow).saturating_add(keys.cancelled));
+    pub fn key_stages(&self) -> BTreeMap<(u32, Arm), ArmTotals> {
+        self.keys.totals().collect()
+    }
+
+    /// How many requests are open of which nobody may ever tell what became of them, by ramp stage and arm: those of
+    /// clients that are `lost`, or gone; once the run is `over`, all.
+    #[must_use]
+    pub fn feared(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), u64> {
+        if over {
+            return self.stages.iter().map(|(at, stage)| (*at, stage.totals.open())).collect();
+        }
+        let mut feared: BTreeMap<_, u64> = BTreeMap::new();
+        for part in lost.union(&self.gone).filter_map(|client| self.clients.get(client)) {
+            for (key, totals) in part.arms() {
+                let open = feared.entry((key.stage, key.arm)).or_default();
+                *open = open.saturating_add(totals.open());
             }
         }
-        stages
+        feared
     }
 
     /// Whether there are more bad keys than are counted.

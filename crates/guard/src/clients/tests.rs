@@ -114,8 +114,7 @@ fn invariant_5_a_lost_client_that_is_forgotten_leaves_its_open_requests_bad() {
     let goodbye = Report { goodbye: true, ..open(2) };
     let mut clients = clients(&[(open(1), 0), (goodbye, 0), (report(3, 1), 0)]);
     let bad = |clients: &Clients, second| {
-        let stages = clients.run(RUN).unwrap().stages(&clients.silent(at(second)), false);
-        stages.values().map(|totals| totals.slow).sum::<u64>()
+        clients.run(RUN).unwrap().feared(&clients.silent(at(second)), false).values().sum::<u64>()
     };
     assert_eq!([4, 5, 600].map(|second| bad(&clients, second)), [0, 3, 3]);
     clients.sweep(at(700));
