@@ -246,14 +246,14 @@ impl RunCounts {
         self.last_report
     }
 
-    /// The clients that reported a strike at this time or later, and are silent or gone.
+    /// The clients that reported strikes, or treated requests, at this time or later, and are silent or gone.
     pub(super) fn lost<'a>(
         &'a self,
         silent: &'a BTreeSet<InstanceId>,
         since: Timestamp,
     ) -> impl Iterator<Item = InstanceId> + 'a {
-        let struck = move |part: &ClientPart| part.last_struck.is_some_and(|at| at >= since);
-        silent.union(&self.gone).copied().filter(move |client| self.clients.get(client).is_some_and(struck))
+        let at_risk = move |part: &ClientPart| part.last_at_risk.is_some_and(|at| at >= since);
+        silent.union(&self.gone).copied().filter(move |client| self.clients.get(client).is_some_and(at_risk))
     }
 
     /// From now on nothing is known of a client that is silent without a goodbye: what it left open stays bad.
@@ -347,9 +347,13 @@ impl RunCounts {
             };
             service.requests = service.requests.saturating_add(grown.requests);
             service.struck = service.struck.saturating_add(grown.struck);
-            if grown.struck > 0 || grown.strikes > 0 {
-                part.last_struck = Some(now);
+            let struck = grown.struck > 0 || grown.strikes > 0;
+            if struck {
                 service.most = service.most.max(most);
+            }
+            // The root's request suffers what another service injects.
+            if struck || (key.arm == Arm::Treated && grown.requests > 0) {
+                part.last_at_risk = Some(now);
             }
             if grown.struck > 0
                 && let Some(place) = places.place(key.place)

@@ -9,9 +9,9 @@ use super::{Client, Clients, silence};
 use crate::run::Run;
 use crate::span::signed;
 
-/// A client that struck within this time, and is silent for [`LOST_AFTER`], is lost.
-pub const STRUCK_WITHIN: Millis = Millis::from_secs(60);
-/// How long a client that struck may be silent without a goodbye.
+/// A client that struck, or treated requests, within this time, and is silent for [`LOST_AFTER`], is lost.
+pub const AT_RISK_WITHIN: Millis = Millis::from_secs(60);
+/// How long such a client may be silent without a goodbye.
 pub const LOST_AFTER: Millis = Millis::from_secs(5);
 /// So many lost clients abort a run.
 pub const LOST_CLIENTS_MAX: usize = 2;
@@ -24,15 +24,16 @@ impl Clients {
         self.iter().filter(silent).map(|client| client.client).collect()
     }
 
-    /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been [`silent`](Self::silent) for
-    /// [`LOST_AFTER`] without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it. Once it has ended, those count that struck
-    /// within that time before its end, unless they have told all of it since: nothing more is to be heard of them.
+    /// How many clients that struck for this run, or treated requests, within [`AT_RISK_WITHIN`] have been
+    /// [`silent`](Self::silent) for [`LOST_AFTER`] without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it. Once it has
+    /// ended, those count that did so within that time before its end, unless they have told all of it since: nothing more
+    /// is to be heard of them. A shadow run strikes nothing, so nobody is silent by it.
     #[must_use]
     pub fn lost(&self, run: &Run, silent: &BTreeSet<InstanceId>, now: Timestamp) -> usize {
-        let Some(counts) = self.run(run.id) else { return 0 };
+        let Some(counts) = self.run(run.id).filter(|_| !run.spec.shadow) else { return 0 };
         let ended = run.end.as_ref().map(|end| end.at);
         let until = ended.map_or(now, |ended| ended.min(now));
-        let since = until.checked_sub(signed(STRUCK_WITHIN)).unwrap_or(Timestamp::MIN);
+        let since = until.checked_sub(signed(AT_RISK_WITHIN)).unwrap_or(Timestamp::MIN);
         let is_done = |client: &InstanceId| ended.is_some_and(|ended| self.has_told_all(run.id, *client, ended));
         counts.lost(silent, since).filter(|client| !is_done(client)).count()
     }
@@ -41,7 +42,7 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use daybreak_model::Arm;
-    use daybreak_model::wire::Report;
+    use daybreak_model::wire::{Report, RunSpec};
 
     use super::super::through::tests::settled;
     use super::*;
@@ -91,6 +92,33 @@ mod tests {
         check(60, 3);
         check(61, 1);
         check(71, 0);
+    }
+
+    /// The root dies by what another service injects: it strikes nothing itself.
+    #[test]
+    fn invariant_5_clients_whose_treated_requests_are_struck_elsewhere_are_lost() {
+        let check = |reports: &[(i64, Report)], second: i64, expected: usize| {
+            let clients = clients(reports);
+            let lost = |run: &Run| clients.lost(run, &clients.silent(at(second)), at(second));
+            assert_eq!(lost(&run()), expected, "at {second} s: {reports:#?}");
+            let shadow = Run { spec: RunSpec { shadow: true, ..run().spec }, ..run() };
+            assert_eq!(lost(&shadow), 0, "at {second} s: {reports:#?}");
+        };
+        let root = |sequence, treated, control| {
+            let arms = vec![arm(Arm::Treated, treated, 0), arm(Arm::Control, control, 0)];
+            Report { arms, ..report(1, sequence) }
+        };
+        let behind = Report { service: "gateway".to_owned(), arms: vec![arm(Arm::Treated, 0, 3)], ..report(2, 1) };
+        check(&[(0, root(1, 1, 0))], 4, 0);
+        check(&[(0, root(1, 1, 0))], 5, 1);
+        check(&[(0, root(1, 0, 100))], 5, 0);
+        check(&[(0, root(1, 1, 0)), (0, behind.clone())], 5, 2);
+        check(&[(0, root(1, 0, 100)), (0, behind)], 5, 1);
+        // Since then it has only served others.
+        check(&[(0, root(1, 1, 0)), (50, root(2, 1, 100))], 60, 1);
+        check(&[(0, root(1, 1, 0)), (50, root(2, 1, 100))], 61, 0);
+        check(&[(0, root(1, 1, 0)), (50, root(2, 2, 100))], 61, 1);
+        check(&[(0, root(1, 1, 0)), (1, Report { goodbye: true, ..root(2, 2, 0) })], 30, 0);
     }
 
     /// Whoever has told all may fall silent. Who has not may be silent by the fault.

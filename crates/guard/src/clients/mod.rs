@@ -34,7 +34,7 @@ use point_keys::AllPointKeys;
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, RunCounts};
 pub use evaluated::Evaluated;
-pub use lost::{LOST_AFTER, LOST_CLIENTS_MAX, STRUCK_WITHIN};
+pub use lost::{AT_RISK_WITHIN, LOST_AFTER, LOST_CLIENTS_MAX};
 pub use places::Place;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};

@@ -28,7 +28,8 @@ pub(super) struct ClientPart {
     arms: Vec<ArmPart>,
     /// Arms whose latencies are kept.
     with_latencies: usize,
-    pub(super) last_struck: Option<Timestamp>,
+    /// When requests of it were last struck or treated: who falls silent then may be silent by the fault.
+    pub(super) last_at_risk: Option<Timestamp>,
     /// When arms of it last came.
     pub(super) last_told: Option<Timestamp>,
     pub(super) told: Told,

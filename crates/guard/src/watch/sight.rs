@@ -22,7 +22,7 @@ pub struct Sight {
     pub missing_since: Option<Timestamp>,
     /// Whether not all that clients counted of it has come.
     pub incomplete: bool,
-    /// How many clients that had struck are silent without a goodbye.
+    /// How many clients that had struck, or treated requests, are silent without a goodbye.
     pub lost: usize,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
