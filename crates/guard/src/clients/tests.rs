@@ -125,6 +125,32 @@ fn invariant_5_a_lost_client_that_is_forgotten_leaves_its_open_requests_bad() {
     assert_eq!([701, 706].map(|second| bad(&clients, second)), [0, 0], "they are settled");
 }
 
+/// A request that passes several services may be struck in each: how many were is not the sum.
+#[test]
+fn a_request_that_several_services_struck_counts_once() {
+    let told = |client: u128, service: &str, requests, struck| Report {
+        service: service.to_owned(),
+        arms: vec![arm(Arm::Treated, requests, struck)],
+        ..report(client, 1)
+    };
+    let check = |reports: &[Report], expected: u64| {
+        let reports: Vec<_> = reports.iter().map(|report| (report.clone(), 0)).collect();
+        let clients = clients(&reports);
+        let run = clients.run(RUN).unwrap();
+        let of = [run.requests(Arm::Treated), run.stages()[&(0, Arm::Treated)]].map(|totals| totals.struck);
+        assert_eq!(of, [expected; 2], "{reports:#?}");
+    };
+    let (shop, gateway) = (told(1, "shop", 100, 10), told(2, "gateway", 0, 15));
+    check(std::slice::from_ref(&shop), 10);
+    check(&[shop.clone(), gateway.clone()], 15);
+    check(&[shop.clone(), gateway.clone(), told(3, "ledger", 0, 12)], 15);
+    // Two roots serve different requests. A retry may come to another instance behind them.
+    check(&[shop.clone(), told(4, "shop", 100, 10), gateway.clone()], 20);
+    check(&[shop, gateway.clone(), told(5, "gateway", 0, 14)], 15);
+    // No more were struck than there are.
+    check(&[told(1, "shop", 12, 10), gateway], 12);
+}
+
 #[test]
 fn only_open_runs_are_counted() {
     let mut clients = clients(&[(striking(1, 1, 3), 0)]);

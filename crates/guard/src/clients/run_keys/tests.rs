@@ -70,6 +70,23 @@ fn a_key_counts_once_whoever_meets_it() {
     check(&[told(1, 1, vec![keys(Arm::Treated, 99, &[1], &[1])])], &[]);
 }
 
+/// An estimate that is too high would share harm out among too many.
+#[test]
+fn as_many_keys_were_struck_as_there_are_at_least() {
+    let check = |number: u64, lowered: bool| {
+        let mut row = keys(Arm::Treated, 0, &(0..number).collect::<Vec<_>>(), &[]);
+        row.keys.as_mut().unwrap().struck = row.keys.as_ref().unwrap().drawn.clone();
+        let clients = clients(&[Report { arms: vec![row], ..report(1, 1) }]);
+        let totals = clients.run(RUN).unwrap().key_stages()[&(0, Arm::Treated)];
+        assert!(totals.requests.abs_diff(number) * 10 <= number, "{totals:?}");
+        let expected = if lowered { totals.requests - totals.requests / 16 } else { number };
+        assert_eq!(totals.struck, expected, "{number}: {totals:?}");
+    };
+    check(0, false);
+    check(1_000, false);
+    check(4_000, true);
+}
+
 #[test]
 fn at_the_limit_the_counts_stand_still() {
     let mut clients = Clients::default();
