@@ -118,7 +118,7 @@ pub enum Event {
         /// What happened to the fault: `disabled`.
         reason: Option<String>,
     },
-    /// So many clients that had struck went silent: see [`Clients::lost`](crate::clients::Clients::lost).
+    /// So many clients that had struck, or treated requests, went silent: see [`Clients::lost`](crate::clients::Clients::lost).
     ClientsLost {
         /// How many.
         clients: usize,
@@ -234,9 +234,11 @@ impl Run {
             Event::Stop { actor, reason } => Some((Ended::Stopped, actor, reason)),
             Event::Halt { actor, reason } => aborted(Cause::Halted, actor, reason),
             Event::FaultRemoved { actor, reason } => aborted(Cause::FaultRemoved, actor, reason),
-            Event::ClientsLost { clients } => {
-                aborted(Cause::ClientsLost, None, Some(format!("{clients} clients that had struck went silent")))
-            }
+            Event::ClientsLost { clients } => aborted(
+                Cause::ClientsLost,
+                None,
+                Some(format!("{clients} clients that had struck, or treated requests, went silent")),
+            ),
             Event::Guard { cause, reason } => aborted(cause, None, Some(reason)),
             Event::Resilient => Some((Ended::Completed, None, Some("resilience was shown".to_owned()))),
             Event::BlastRadiusExceeded { reason } => aborted(Cause::BlastRadius, None, Some(reason)),

@@ -1,7 +1,7 @@
 //! Watching over an active run: what its counts, its budget and its people say, and whether that ends it.
 //!
-//! [`Watch::look`] is called at each tick, and when clients have reported. Whatever comes first ends the run, in the order of what is worst: harm is
-//! looked for before a lack of data is.
+//! [`Watch::look`] is called at each tick, and when clients have reported. A run that nobody tells of is ended before
+//! anything is read from its counts; then whatever comes first ends it, in the order of [`Watch::look`].
 
 mod sight;
 mod struck;
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::admission::RefusalCode;
 use crate::clients::LOST_CLIENTS_MAX;
+use crate::evidence::resilience::HarmBounds;
 use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes, Stage, harm, ratio, resilience};
 use crate::readable::e_value;
 use crate::run::{Event, Guarded, Run};
@@ -70,14 +71,15 @@ pub struct Moment {
 impl Watch {
     /// Takes a look. The event that ends the run, if there is one.
     pub fn look(&mut self, run: &Run, sight: &Sight) -> Option<Event> {
-        let (arms, requests) = (sight.arms(), sight.requests());
-        // Where nobody reports, what is open counts as bad everywhere: that is no evidence of harm.
+        let (feared, requests) = (sight.feared(), sight.requests());
+        // Where nobody reports, what is open is feared to be bad everywhere: that has spent nothing.
         let blind = blind(run, sight).or_else(|| half_blind(sight));
         if let Some((cause, reason)) = blind.filter(|_| run.guard.is_some()) {
             return Some(Event::Guard { cause, reason });
         }
-        let shown = self.evidence.look(arms);
-        self.note(run, arms, requests, sight.now);
+        // Nothing takes evidence back, so it is made of what was told alone.
+        let shown = self.evidence.look(sight.told());
+        self.note(run, feared, requests, sight.now);
         let guarded = run.guard.as_ref()?;
         let by_evidence = || shown.map(|cause| self.shown(run, cause));
         let by_spend = || spent(run, guarded, requests);
@@ -97,7 +99,11 @@ impl Watch {
     /// What the run shows so far.
     #[must_use]
     pub fn finding(&self, run: &Run, sight: &Sight) -> Finding {
-        let mut finding = self.evidence.finding(sight.arms(), run.tolerated());
+        let mut finding = self.evidence.finding(sight.feared(), run.tolerated());
+        // That there is harm is read from what was told, that there is none from what is feared.
+        let told = resilience::harm(sight.told(), resilience::ALPHA);
+        let both = |feared: HarmBounds| HarmBounds { upper: feared.upper, ..told.unwrap_or(feared) };
+        finding.harm = finding.harm.map(both);
         let (struck, bounds) = (finding.treated.outcomes.struck, finding.harm);
         if !sight.over {
             finding.harm = bounds.map(|bounds| self.struck.while_it_goes_on(run, bounds, struck, sight.now));
@@ -126,8 +132,8 @@ impl Watch {
 
     /// Takes a last look, at what counts after the run's end.
     pub fn look_last(&mut self, run: &Run, sight: &Sight) {
-        let _ = self.evidence.look(sight.arms());
-        self.timeline.push(self.moment(run, sight.arms(), sight.now));
+        let _ = self.evidence.look(sight.told());
+        self.timeline.push(self.moment(run, sight.feared(), sight.now));
     }
 
     fn note(&mut self, run: &Run, arms: &Arms, requests: &Arms, now: Timestamp) {

@@ -82,12 +82,15 @@ fn report(bytes: &[u8]) -> (Report, i64) {
 /// What must hold of what was counted.
 fn check(run: &RunCounts) {
     for (lost, over) in [(BTreeSet::new(), false), (run.clients().collect(), false), (BTreeSet::new(), true)] {
-        let stages = run.stages(&lost, over);
-        assert!(stages.values().all(|totals| totals.struck <= totals.requests), "{stages:?}");
-        assert!(!over || stages.values().all(|totals| totals.open() == 0), "{stages:?}");
+        let feared = run.feared(&lost, over);
+        let with_feared =
+            |(at, totals): (&(u32, Arm), &ArmTotals)| totals.with_feared(feared.get(at).copied().unwrap_or_default());
+        let stages: Vec<ArmTotals> = run.stages().iter().map(with_feared).collect();
+        assert!(stages.iter().all(|totals| totals.struck <= totals.requests), "{stages:?}");
+        assert!(!over || stages.iter().all(|totals| totals.open() == 0), "{stages:?}");
         let sane = |keys: &ArmTotals| keys.struck <= keys.requests && keys.error <= keys.requests;
-        let keys = run.key_stages(&lost, over);
-        assert!(keys.values().all(sane), "{keys:?}");
+        let keys: Vec<ArmTotals> = run.key_stages().iter().map(with_feared).collect();
+        assert!(keys.iter().all(sane), "{keys:?}");
     }
 }
 
@@ -134,7 +137,7 @@ fn reports_of_a_run() {
         check(&counted);
         let _ = (
             exceeding(&[(&run, &counted)], Percentage::FULL),
-            clients.lost(RUN, &clients.silent(now), now),
+            clients.lost(&run, &clients.silent(now), now),
             clients.is_through(RUN, now),
         );
         // All of them are duplicates by now, or were refused before.

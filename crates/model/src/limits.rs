@@ -49,7 +49,7 @@ pub const LEASE_MIN: Millis = Millis::from_secs(3);
 pub const LEASE_MAX: Millis = Millis::from_secs(30);
 /// The lease unless an operator chooses another.
 pub const LEASE_DEFAULT: Millis = Millis::from_secs(10);
-/// How often a client reports while a run is active.
+/// How often a client reports while a run is active, or its last requests are still counted.
 pub const REPORT_INTERVAL_ACTIVE: Millis = Millis::from_secs(2);
 /// How often a client reports while nothing runs.
 pub const REPORT_INTERVAL_IDLE: Millis = Millis::from_secs(10);

@@ -109,7 +109,7 @@ pub enum Cause {
     OutsideHours,
     /// Its fault was deleted or disabled.
     FaultRemoved,
-    /// Two clients that had struck went silent.
+    /// Two clients that had struck, or treated requests, went silent.
     ClientsLost,
     /// The struck share exceeded what was asked for, or the cap.
     BlastRadius,

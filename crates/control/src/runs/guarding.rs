@@ -151,11 +151,9 @@ pub(super) fn sight(
     (now, over): (Timestamp, bool),
 ) -> Sight {
     let mut sight = Sight::new(run, clients.run(run.id), silent, (now, over));
-    // Who struck until the end, and has been silent since, is lost as well.
-    let until = run.end.as_ref().map_or(now, |end| end.at.min(now));
     sight.lost = match over {
-        true => clients.lost(run.id, &clients.silent(now), until),
-        false => clients.lost(run.id, silent, until),
+        true => clients.lost(run, &clients.silent(now), now),
+        false => clients.lost(run, silent, now),
     };
     sight
 }

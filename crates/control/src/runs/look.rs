@@ -120,7 +120,7 @@ fn events(
     limit: Percentage,
     now: Timestamp,
 ) -> BTreeMap<RunId, Event> {
-    let lost = active.iter().map(|run| (run.id, clients.lost(run.id, silent, now)));
+    let lost = active.iter().map(|run| (run.id, clients.lost(run, silent, now)));
     let lost = lost.filter(|(_, lost)| *lost >= LOST_CLIENTS_MAX);
     let mut events: BTreeMap<_, _> = lost.map(|(run, clients)| (run, Event::ClientsLost { clients })).collect();
     let others = active.iter().filter(|run| !events.contains_key(&run.id));

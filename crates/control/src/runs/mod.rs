@@ -133,6 +133,11 @@ impl RunTable {
         self.active().chain(ended.map(|finished| &finished.run))
     }
 
+    /// Whether requests of any run are still counted.
+    fn is_counting(&self) -> bool {
+        self.counting().next().is_some()
+    }
+
     pub(crate) fn halted(&self) -> bool {
         self.halt.is_some()
     }

@@ -39,9 +39,9 @@ impl Control {
             inner.reported.notify_waiters();
         }
         let vitals = inner.vitals.lock().clone();
-        let (halted, active) = {
+        let (halted, active, counting) = {
             let runs = inner.runs.lock();
-            (runs.halted(), runs.active().cloned().collect::<Vec<_>>())
+            (runs.halted(), runs.active().cloned().collect::<Vec<_>>(), runs.is_counting())
         };
         if reported != Reported::Old {
             self.look_soon(report, &active);
@@ -59,7 +59,8 @@ impl Control {
             position: self.position(),
             now,
             lease: if may_grant.is_ok() { inner.options.lease } else { Millis::ZERO },
-            interval: if active.is_empty() { REPORT_INTERVAL_IDLE } else { REPORT_INTERVAL_ACTIVE },
+            // What is awaited of a run that has ended is told as soon as of one that goes on.
+            interval: if counting { REPORT_INTERVAL_ACTIVE } else { REPORT_INTERVAL_IDLE },
             halted,
             first: reported == Reported::First,
             runs: lease::grants(&conditions, known, report, now),

@@ -88,7 +88,7 @@ impl Asked {
 /// Each stage is held against its own share; and all together against what they asked for together, since a short stage
 /// treats too few to say anything by itself.
 fn more_than_asked(run: &Run, counts: &RunCounts) -> Option<String> {
-    let counted = counts.stages(&BTreeSet::new(), false);
+    let counted = counts.stages();
     let of = |stage: u32| {
         let arm = |arm| counted.get(&(stage, arm)).copied().unwrap_or_default();
         let (treated, control) = (arm(Arm::Treated), arm(Arm::Control));

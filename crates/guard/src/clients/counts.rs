@@ -126,11 +126,13 @@ impl ArmTotals {
         self.requests.saturating_sub(self.settled)
     }
 
-    /// The same, where what is open will not be heard of any more: it is bad.
+    /// The same, where so many more are feared to be bad. Which keys are open is not known, so in keys each open request
+    /// is one.
     #[must_use]
-    pub const fn given_up(self) -> Self {
-        let open = self.open();
-        Self { settled: self.settled + open, slow: self.slow.saturating_add(open), ..self }
+    pub fn with_feared(self, open: u64) -> Self {
+        let slow = self.slow.saturating_add(open);
+        let bad = self.error.saturating_add(slow).saturating_add(self.cancelled);
+        Self { requests: self.requests.max(bad), settled: self.settled.saturating_add(open), slow, ..self }
     }
 
     /// Both together.
@@ -173,40 +175,33 @@ impl RunCounts {
         own.fold(ArmTotals::default(), |sum, (_, stage)| sum.plus(stage.totals))
     }
 
-    /// Both arms by ramp stage, over all places. What is open at clients that are `lost`, or gone, counts as bad, as does all
-    /// that is open once the run is `over`.
+    /// Both arms by ramp stage, over all places: what was told of them.
     #[must_use]
-    pub fn stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
-        let mut stages: BTreeMap<_, _> = self.stages.iter().map(|(key, stage)| (*key, stage.totals())).collect();
-        if over {
-            stages.values_mut().for_each(|totals| *totals = totals.given_up());
-            return stages;
-        }
-        for part in lost.union(&self.gone).filter_map(|client| self.clients.get(client)) {
-            for (key, totals) in part.arms() {
-                if let Some(sum) = stages.get_mut(&(key.stage, key.arm)) {
-                    sum.settled = sum.settled.saturating_add(totals.open());
-                    sum.slow = sum.slow.saturating_add(totals.open());
-                }
-            }
-        }
-        stages
+    pub fn stages(&self) -> BTreeMap<(u32, Arm), ArmTotals> {
+        self.stages.iter().map(|(at, stage)| (*at, stage.totals())).collect()
     }
 
-    /// The same in keys, for a run that draws by an attribute. Which keys are open is not known, so each open request
-    /// that counts as bad is one.
+    /// The same in keys, for a run that draws by an attribute.
     #[must_use]
-    pub fn key_stages(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), ArmTotals> {
-        let mut stages: BTreeMap<_, _> = self.keys.totals().collect();
-        for (at, totals) in self.stages(lost, over) {
-            let slow = totals.slow.saturating_sub(self.stages.get(&at).map_or(0, |counted| counted.totals.slow));
-            if slow > 0 {
-                let keys = stages.entry(at).or_default();
-                keys.slow = keys.slow.saturating_add(slow);
-                keys.requests = keys.requests.max(keys.error.saturating_add(keys.slow).saturating_add(keys.cancelled));
+    pub fn key_stages(&self) -> BTreeMap<(u32, Arm), ArmTotals> {
+        self.keys.totals().collect()
+    }
+
+    /// How many requests are open of which nobody may ever tell what became of them, by ramp stage and arm: those of
+    /// clients that are `lost`, or gone; once the run is `over`, all.
+    #[must_use]
+    pub fn feared(&self, lost: &BTreeSet<InstanceId>, over: bool) -> BTreeMap<(u32, Arm), u64> {
+        if over {
+            return self.stages.iter().map(|(at, stage)| (*at, stage.totals.open())).collect();
+        }
+        let mut feared: BTreeMap<_, u64> = BTreeMap::new();
+        for part in lost.union(&self.gone).filter_map(|client| self.clients.get(client)) {
+            for (key, totals) in part.arms() {
+                let open = feared.entry((key.stage, key.arm)).or_default();
+                *open = open.saturating_add(totals.open());
             }
         }
-        stages
+        feared
     }
 
     /// Whether there are more bad keys than are counted.
@@ -228,10 +223,10 @@ impl RunCounts {
         self.latencies.get(&arm)
     }
 
-    /// The clients that counted anything: when they last told of it, and whether all of its requests are settled there.
-    pub(super) fn tellings(&self) -> impl Iterator<Item = (InstanceId, Option<Timestamp>, bool)> + '_ {
-        let settled = |part: &ClientPart| part.arms().all(|(_, totals)| totals.open() == 0);
-        self.clients.iter().map(move |(client, part)| (*client, part.last_told, settled(part)))
+    /// Whether all that a client counted has come, with nothing open; and came again after a time, where one is given.
+    pub(super) fn has_told_all(&self, client: InstanceId, after: Option<Timestamp>) -> bool {
+        let again = |part: &ClientPart| after.is_none_or(|after| part.last_told.is_some_and(|at| at > after));
+        self.clients.get(&client).is_none_or(|part| part.has_told_all() && again(part))
     }
 
     /// How many clients counted anything.
@@ -251,10 +246,14 @@ impl RunCounts {
         self.last_report
     }
 
-    /// How many clients reported a strike at this time or later, and are silent or gone.
-    pub(super) fn lost(&self, silent: &BTreeSet<InstanceId>, since: Timestamp) -> usize {
-        let parts = silent.union(&self.gone).filter_map(|client| self.clients.get(client));
-        parts.filter(|part| part.last_struck.is_some_and(|at| at >= since)).count()
+    /// The clients that reported strikes, or treated requests, at this time or later, and are silent or gone.
+    pub(super) fn lost<'a>(
+        &'a self,
+        silent: &'a BTreeSet<InstanceId>,
+        since: Timestamp,
+    ) -> impl Iterator<Item = InstanceId> + 'a {
+        let at_risk = move |part: &ClientPart| part.last_at_risk.is_some_and(|at| at >= since);
+        silent.union(&self.gone).copied().filter(move |client| self.clients.get(client).is_some_and(at_risk))
     }
 
     /// From now on nothing is known of a client that is silent without a goodbye: what it left open stays bad.
@@ -268,9 +267,7 @@ impl RunCounts {
     /// From now on nothing is known of a client that said goodbye. What it counted is in the sums; only where something of
     /// that is missing or open it is remembered which.
     pub(super) fn depart(&mut self, client: InstanceId) {
-        let has_told_all =
-            |part: &ClientPart| !part.told.is_incomplete() && part.arms().all(|(_, totals)| totals.open() == 0);
-        if self.clients.get(&client).is_some_and(has_told_all) {
+        if self.clients.get(&client).is_some_and(ClientPart::has_told_all) {
             self.clients.remove(&client);
             self.incomplete.remove(&client);
             self.departed += 1;
@@ -350,9 +347,13 @@ impl RunCounts {
             };
             service.requests = service.requests.saturating_add(grown.requests);
             service.struck = service.struck.saturating_add(grown.struck);
-            if grown.struck > 0 || grown.strikes > 0 {
-                part.last_struck = Some(now);
+            let struck = grown.struck > 0 || grown.strikes > 0;
+            if struck {
                 service.most = service.most.max(most);
+            }
+            // The root's request suffers what another service injects.
+            if struck || (key.arm == Arm::Treated && grown.requests > 0) {
+                part.last_at_risk = Some(now);
             }
             if grown.struck > 0
                 && let Some(place) = places.place(key.place)

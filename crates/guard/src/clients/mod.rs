@@ -7,6 +7,7 @@
 mod client;
 mod counts;
 mod evaluated;
+mod lost;
 mod missing;
 mod part;
 mod places;
@@ -16,7 +17,7 @@ mod run_keys;
 mod slos;
 mod through;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use daybreak_model::wire::{ArmCounts, Report, SketchWanted};
@@ -33,6 +34,7 @@ use point_keys::AllPointKeys;
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, RunCounts};
 pub use evaluated::Evaluated;
+pub use lost::{AT_RISK_WITHIN, LOST_AFTER, LOST_CLIENTS_MAX};
 pub use places::Place;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
@@ -42,12 +44,6 @@ pub use slos::{SloGrowth, SloTotals};
 pub const CLIENTS_MAX: usize = 20_000;
 /// How long a client that said goodbye, or went silent, is still shown.
 pub const SHOWN_AFTER_SILENCE: Millis = Millis::from_secs(10 * 60);
-/// A client that struck within this time, and is silent for [`LOST_AFTER`], is lost.
-pub const STRUCK_WITHIN: Millis = Millis::from_secs(60);
-/// How long a client that struck may be silent without a goodbye.
-pub const LOST_AFTER: Millis = Millis::from_secs(5);
-/// So many lost clients abort a run.
-pub const LOST_CLIENTS_MAX: usize = 2;
 /// Bytes of a service's name.
 pub const SERVICE_LENGTH_MAX: usize = 200;
 
@@ -189,13 +185,6 @@ impl Clients {
         std::mem::take(&mut self.evaluations)
     }
 
-    /// The clients that have been silent for [`LOST_AFTER`] without a goodbye.
-    #[must_use]
-    pub fn silent(&self, now: Timestamp) -> BTreeSet<InstanceId> {
-        let silent = |client: &&Client| !client.goodbye && silence(client, now) >= signed(LOST_AFTER);
-        self.iter().filter(silent).map(|client| client.client).collect()
-    }
-
     /// Begins to count a run's arms; what is reported of other runs is ignored.
     pub fn open_run(&mut self, run: RunId) {
         self.runs.entry(run).or_default();
@@ -259,14 +248,6 @@ impl Clients {
     /// The clients that are live.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Client> {
         self.iter().filter(move |client| client.is_live(now))
-    }
-
-    /// How many clients that struck for this run within [`STRUCK_WITHIN`] have been [`silent`](Self::silent) for
-    /// [`LOST_AFTER`] without a goodbye. [`LOST_CLIENTS_MAX`] of them abort it.
-    #[must_use]
-    pub fn lost(&self, run: RunId, silent: &BTreeSet<InstanceId>, now: Timestamp) -> usize {
-        let since = now.checked_sub(signed(STRUCK_WITHIN)).unwrap_or(Timestamp::MIN);
-        self.runs.get(&run).map_or(0, |run| run.lost(silent, since))
     }
 
     /// Forgets the clients that have been silent for [`SHOWN_AFTER_SILENCE`], and traffic that is too old. The runs that are

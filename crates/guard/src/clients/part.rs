@@ -28,7 +28,8 @@ pub(super) struct ClientPart {
     arms: Vec<ArmPart>,
     /// Arms whose latencies are kept.
     with_latencies: usize,
-    pub(super) last_struck: Option<Timestamp>,
+    /// When requests of it were last struck or treated: who falls silent then may be silent by the fault.
+    pub(super) last_at_risk: Option<Timestamp>,
     /// When arms of it last came.
     pub(super) last_told: Option<Timestamp>,
     pub(super) told: Told,
@@ -46,6 +47,11 @@ impl ClientPart {
     /// The arms that are known.
     pub(super) fn arms(&self) -> impl Iterator<Item = (ArmKey, ArmTotals)> + '_ {
         self.arms.iter().map(|part| (part.key, part.totals))
+    }
+
+    /// Whether all that it counted has come, and nothing of it is open.
+    pub(super) fn has_told_all(&self) -> bool {
+        !self.told.is_incomplete() && self.arms().all(|(_, totals)| totals.open() == 0)
     }
 
     pub(super) fn len(&self) -> usize {

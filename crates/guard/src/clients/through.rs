@@ -1,27 +1,36 @@
 //! Whether the last requests of a run that has ended are through, so that nothing more can be learned of it.
 
-use daybreak_model::RunId;
+use daybreak_model::{InstanceId, RunId};
 use jiff::Timestamp;
 
 use super::{Client, Clients};
 
 impl Clients {
-    /// Whether every client has told all that it ever will of a run that ended at this time: it has reported since,
-    /// without the run among those that it has; and where it counted anything of the run, that came again, with nothing
-    /// open. One that is silent without a goodbye may yet speak.
+    /// Whether every client has told all that it ever will of a run that ended at this time. One that is silent without a
+    /// goodbye may yet speak.
     #[must_use]
     pub fn is_through(&self, run: RunId, ended: Timestamp) -> bool {
-        let heard = |client: &Client| client.goodbye || (client.last_heard > ended && !client.runs.contains(&run));
-        let told = |client: &Client, at: Option<Timestamp>| client.goodbye || at.is_some_and(|at| at > ended);
-        // One that was forgotten tells nothing more.
-        let all_told = |(client, at, settled)| settled && self.get(client).is_some_and(|client| told(client, at));
-        let complete = self.run(run).is_none_or(|run| !run.is_incomplete() && run.tellings().all(all_told));
-        complete && self.iter().all(heard)
+        let has_told_all = |client| self.has_told_all(run, client, ended);
+        let counted = self.run(run).is_none_or(|run| !run.is_incomplete() && run.clients().all(has_told_all));
+        counted && self.iter().all(|client| has_heard(client, run, ended))
+    }
+
+    /// Whether a client has told all that it ever will of a run that ended at this time: it has reported since, without the
+    /// run among those that it has; and where it counted anything of the run, that came again, with nothing open. One that
+    /// was forgotten tells nothing more.
+    pub(super) fn has_told_all(&self, run: RunId, client: InstanceId, ended: Timestamp) -> bool {
+        let (Some(known), Some(counts)) = (self.get(client), self.run(run)) else { return false };
+        has_heard(known, run, ended) && counts.has_told_all(client, (!known.goodbye).then_some(ended))
     }
 }
 
+/// Whether a client knows that a run has ended.
+fn has_heard(client: &Client, run: RunId, ended: Timestamp) -> bool {
+    client.goodbye || (client.last_heard > ended && !client.runs.contains(&run))
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use daybreak_model::Arm;
     use daybreak_model::wire::{ArmCounts, Metric, Report};
 
@@ -31,7 +40,7 @@ mod tests {
     const ENDED: i64 = 100;
 
     /// A report of ten treated requests, so many of which are settled.
-    fn settled(client: u128, sequence: u64, settled: u64) -> Report {
+    pub(in crate::clients) fn settled(client: u128, sequence: u64, settled: u64) -> Report {
         let mut counts: ArmCounts = arm(Arm::Treated, 10, 10);
         counts.counts.insert(Metric::Settled, settled);
         Report { arms: vec![counts], ..report(client, sequence) }

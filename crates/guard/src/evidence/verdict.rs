@@ -48,7 +48,7 @@ pub enum Because {
     StickyRamp,
     /// More keys were bad than are counted.
     KeysFull,
-    /// Clients that had struck went silent: nobody knows what became of them.
+    /// Clients that had struck, or treated requests, went silent: nobody knows what became of them.
     ClientsLost,
     /// It was ended as reports went stale: nobody knows what became of what was not told.
     StaleReports,
@@ -199,7 +199,7 @@ impl fmt::Display for Because {
             ),
             Self::KeysFull => f.write_str("more keys had a bad outcome than are counted, so nothing rules harm out"),
             Self::ClientsLost => f.write_str(
-                "clients that had struck went silent; as long as nobody knows why, that may be the fault's doing",
+                "clients that had struck, or treated requests, went silent; as long as nobody knows why, that may be the fault's doing",
             ),
             Self::StaleReports => f.write_str(
                 "reports went stale, which ended it; as long as nobody knows why, that may be the fault's doing",

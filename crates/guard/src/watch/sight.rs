@@ -22,7 +22,7 @@ pub struct Sight {
     pub missing_since: Option<Timestamp>,
     /// Whether not all that clients counted of it has come.
     pub incomplete: bool,
-    /// How many clients that had struck are silent without a goodbye.
+    /// How many clients that had struck, or treated requests, are silent without a goodbye.
     pub lost: usize,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
@@ -30,8 +30,9 @@ pub struct Sight {
     pub pages: usize,
     /// Whether its last requests are through.
     pub over: bool,
-    arms: Arms,
-    /// None where they are the same.
+    told: Arms,
+    feared: Arms,
+    /// None where they are what is feared.
     requests: Option<Arms>,
 }
 
@@ -48,7 +49,7 @@ pub struct BudgetSight {
 
 impl Sight {
     /// What was reported of a run by now; nothing before the first report. What is open at clients that are `silent` without
-    /// a goodbye counts as bad, and once its last requests are through, and it is `over`, whatever is open still.
+    /// a goodbye is feared to be bad, and once its last requests are through, and it is `over`, whatever is open still.
     #[must_use]
     pub fn new(
         run: &Run,
@@ -56,16 +57,13 @@ impl Sight {
         silent: &BTreeSet<InstanceId>,
         (now, over): (Timestamp, bool),
     ) -> Self {
-        let counted = counts.map(|counts| counts.stages(silent, over)).unwrap_or_default();
-        let requests = arms(run, &counted);
-        let keys = || counts.map(|counts| counts.key_stages(silent, over)).unwrap_or_default();
-        let (arms, requests) = match run.spec.by.is_request() {
-            true => (requests, None),
-            false => {
-                let full = counts.is_some_and(RunCounts::are_keys_full);
-                (Arms { full, ..arms(run, &keys()) }, Some(requests))
-            }
-        };
+        let by_request = run.spec.by.is_request();
+        let requests = counts.map(RunCounts::stages).unwrap_or_default();
+        let told = if by_request { requests.clone() } else { counts.map(RunCounts::key_stages).unwrap_or_default() };
+        let open = counts.map(|counts| counts.feared(silent, over)).unwrap_or_default();
+        let full = !by_request && counts.is_some_and(RunCounts::are_keys_full);
+        let of = |stages: &Stages| Arms { full, ..arms(run, stages) };
+        let (told, feared) = (of(&told), of(&fearing(told, &open)));
         Self {
             now,
             last_report: counts.and_then(RunCounts::last_report),
@@ -75,26 +73,46 @@ impl Sight {
             budget: None,
             pages: 0,
             over,
-            arms,
-            requests,
+            told,
+            feared,
+            requests: (!by_request).then(|| arms(run, &fearing(requests, &open))),
         }
     }
 
-    /// Both arms in the units of the draw, stage by stage: what evidence is made of. Keys, where the run draws by an
-    /// attribute.
+    /// Both arms in the units of the draw, stage by stage, as clients told of them: what evidence of harm is made of. Keys,
+    /// where the run draws by an attribute.
     #[must_use]
-    pub const fn arms(&self) -> &Arms {
-        &self.arms
+    pub const fn told(&self) -> &Arms {
+        &self.told
     }
 
-    /// Both arms in requests, whatever is drawn: what is spent, and how much traffic there is.
+    /// The same, where what nobody may ever tell of is bad: what resilience is read from. A fault that makes requests take
+    /// longer has more of them open, so that this is no evidence of harm.
+    #[must_use]
+    pub const fn feared(&self) -> &Arms {
+        &self.feared
+    }
+
+    /// What is feared in requests, whatever is drawn: what is spent, and how much traffic there is.
     #[must_use]
     pub fn requests(&self) -> &Arms {
-        self.requests.as_ref().unwrap_or(&self.arms)
+        self.requests.as_ref().unwrap_or(&self.feared)
     }
 }
 
-fn arms(run: &Run, counted: &BTreeMap<(u32, Arm), ArmTotals>) -> Arms {
+/// Counts by ramp stage and arm.
+type Stages = BTreeMap<(u32, Arm), ArmTotals>;
+
+/// The same, where what is open is bad.
+fn fearing(mut stages: Stages, open: &BTreeMap<(u32, Arm), u64>) -> Stages {
+    for (at, open) in open.iter().filter(|(_, open)| **open > 0) {
+        let totals = stages.entry(*at).or_default();
+        *totals = totals.with_feared(*open);
+    }
+    stages
+}
+
+fn arms(run: &Run, counted: &Stages) -> Arms {
     let of = |number: u32, arm| counted.get(&(number, arm)).map(outcomes).unwrap_or_default();
     let stages =
         run.stages().map(|number| stage(run.percentage_of(number), of(number, Arm::Treated), of(number, Arm::Control)));

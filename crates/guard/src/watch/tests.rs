@@ -320,10 +320,59 @@ fn what_is_open_at_a_lost_client_counts_as_bad() {
     clients.report(&report, at(0)).unwrap();
     let slow = |second, over| {
         let silent = clients.silent(at(second));
-        Sight::new(&guarded(), clients.run(RUN), &silent, (at(second), over)).arms().treated().slow
+        Sight::new(&guarded(), clients.run(RUN), &silent, (at(second), over)).feared().treated().slow
     };
     assert_eq!((slow(4, false), slow(5, false), slow(4, true)), (0, 10, 10));
     assert_eq!(clients.silent(at(5)), BTreeSet::from([daybreak_model::InstanceId::new(1)]));
+}
+
+/// A fault that makes requests take longer has more of them open than control has, wherever a client falls silent. Only of
+/// what is told nothing is taken back.
+#[test]
+fn what_is_open_at_a_silent_client_is_feared_and_no_evidence_of_harm() {
+    let counted = |side, requests: u64, open: u64| {
+        let mut counts = arm(side, requests, if side == Arm::Treated { requests } else { 0 });
+        counts.counts.insert(Metric::Settled, requests.saturating_sub(open));
+        counts
+    };
+    let told = |client, second: i64, open| {
+        let requests = second.unsigned_abs();
+        let arms = vec![counted(Arm::Treated, 10 * requests, open), counted(Arm::Control, 90 * requests, 0)];
+        Report { runs: vec![RUN], arms, ..report(client, requests) }
+    };
+    // Until when the first client is silent that has 20 treated requests open, what may be spent, and what ends the run.
+    let cases = [(109, 50.0, None), (1_000, 50.0, None), (1_000, 15.0, Some((107, Cause::BudgetSpent)))];
+    for (silent_until, spend_max, expected) in cases {
+        let guard = guarded().guard.map(|guard| Guarded { spend_max, ..guard });
+        let (run, mut watch, mut clients) = (Run { guard, ..guarded() }, Watch::default(), Clients::default());
+        clients.open_run(RUN);
+        let mut ended = None;
+        for second in 1..=110 {
+            if !(103..silent_until).contains(&second) {
+                clients.report(&told(1, second, 20), at(second)).unwrap();
+            }
+            clients.report(&told(2, second, 0), at(second)).unwrap();
+            let silent = clients.silent(at(second));
+            let sight = Sight::new(&run, clients.run(RUN), &silent, (at(second), false));
+            let event = watch.look(&run, &sight);
+            let slow = if (107..silent_until).contains(&second) { 20 } else { 0 };
+            assert_eq!((sight.told().treated().slow, sight.feared().treated().slow), (0, slow), "at {second} s");
+            let is_resilient = watch.finding(&run, &sight).verdict == Verdict::Resilient;
+            assert!(second < 103 || is_resilient == (slow == 0), "at {second} s");
+            ended = ended.or(event.map(|event| (second, event)));
+        }
+        let ended = ended.map(|(second, event)| match event {
+            Event::Guard { cause, .. } => (second, cause),
+            event => panic!("{event:?}"),
+        });
+        assert_eq!(ended, expected);
+        // Nor is it one in the end, when nobody is waited for any more.
+        let sight = Sight::new(&run, clients.run(RUN), &BTreeSet::new(), (at(140), true));
+        watch.look_last(&run, &sight);
+        let finding = watch.finding(&run, &sight);
+        assert!(matches!(finding.because, Because::TooFewRequests { .. }), "{finding:?}");
+        assert!(finding.harm_ln_e < 1.0 && finding.harm.is_some_and(|harm| harm.lower <= 0.0), "{finding:?}");
+    }
 }
 
 #[test]
@@ -341,7 +390,7 @@ fn invariant_4_a_ramp_grows_by_time_and_each_stage_counts_by_its_own_share() {
     assert_eq!(stage(&mut run, 200), (2, "10%".to_owned(), true));
     assert_eq!(Run::planned(&ramp, percentage("5%"), at(0)).len(), 1, "no stage treats as much as the last");
     let sight_at = |stage: u32, percentage: &str| {
-        let stages = Sight::new(&run, None, &BTreeSet::new(), (at(0), false)).arms().stages.clone();
+        let stages = Sight::new(&run, None, &BTreeSet::new(), (at(0), false)).told().stages.clone();
         assert_eq!(stages[stage as usize].percentage.to_string(), percentage);
         stages.len()
     };

@@ -14,6 +14,7 @@ mod keyed;
 mod scenario;
 mod served;
 mod shadow;
+mod silent;
 mod told;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use crate::capped::{self, Capped, Seen};
 use crate::cell::{Cell, Simulation};
 use crate::keyed::{self, Keyed};
 use crate::shadow::{Broken, REQUESTS, seen_by};
+use crate::silent;
 use crate::told::RAMP;
 
 const FIVE: &[u32] = &[5_000];
@@ -45,7 +46,9 @@ pub(crate) fn served(simulation: &Simulation) -> Vec<Cell> {
         let seen = simulation.each(|seed| keyed::run(&keyed, tolerated, seed));
         cell(name, &seen)
     });
-    requests.chain(sticky).collect()
+    let held = "no harm, held for 2 s, a process is silent for 6 s now and then";
+    let held = cell(held, &simulation.each(|seed| silent::run(plain.base, 0.01, seed)));
+    requests.chain([held]).chain(sticky).collect()
 }
 
 fn cell(name: &str, seen: &[Seen]) -> Cell {

@@ -51,16 +51,24 @@ impl Server {
 
     /// Each process reports, and the guard looks. Whether that ends the run by its evidence.
     pub(crate) fn look(&mut self, arms: &[Vec<ArmCounts>; PROCESSES], rng: &mut impl Rng) -> bool {
+        arms.iter().enumerate().for_each(|(process, arms)| self.hear(process, arms, rng));
+        self.see()
+    }
+
+    /// A process reports: that may come late, twice, or not at all.
+    pub(crate) fn hear(&mut self, process: usize, arms: &[ArmCounts], rng: &mut impl Rng) {
         self.sequence += 1;
-        for (process, arms) in arms.iter().enumerate() {
-            let report = report(process, self.sequence, arms);
-            for _ in 0..1 + usize::from(rng.random_bool(0.3)) {
-                let late = if rng.random_bool(0.2) { rng.random_range(1..=3) } else { 0 };
-                if !rng.random_bool(0.1) {
-                    self.arriving.entry(self.looks + late).or_default().push(report.clone());
-                }
+        let report = report(process, self.sequence, arms);
+        for _ in 0..1 + usize::from(rng.random_bool(0.3)) {
+            let late = if rng.random_bool(0.2) { rng.random_range(1..=3) } else { 0 };
+            if !rng.random_bool(0.1) {
+                self.arriving.entry(self.looks + late).or_default().push(report.clone());
             }
         }
+    }
+
+    /// The guard looks at what has arrived. Whether that ends the run by its evidence.
+    pub(crate) fn see(&mut self) -> bool {
         let now = self.now();
         let _ = self.run.step(Event::Tick, now);
         let arrived = self.arriving.remove(&self.looks).unwrap_or_default();

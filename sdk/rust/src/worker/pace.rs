@@ -25,7 +25,7 @@ pub(super) struct Pace {
     pub(super) longest_pause: Duration,
     /// A report that is not answered by then is lost; the next one says the same and more.
     pub(super) report_timeout: Duration,
-    /// After a report that was lost.
+    /// From when a report was sent that was lost to the next one.
     pub(super) report_after_loss: Duration,
     /// The longest interval between reports.
     pub(super) report_at_least_every: Duration,

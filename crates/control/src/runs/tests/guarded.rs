@@ -228,6 +228,45 @@ async fn invariant_5_clients_lost_around_the_end_leave_no_resilience() {
     }
 }
 
+/// Two clients that struck hear of the end at once, and report of it. From then on they report as often as they are told,
+/// or no more.
+#[tokio::test(start_paused = true)]
+async fn clients_that_report_as_they_are_told_are_not_lost_at_the_end() {
+    // Requests of control that stay open at each of them, whether they report on, and what comes of it.
+    let cases = [
+        (0, true, "harm_ruled_out"),
+        (1, true, "harm_ruled_out"),
+        (0, false, "harm_ruled_out"),
+        (1, false, "clients_lost"),
+    ];
+    for (open, speak_on, expected) in cases {
+        let mut shop = Shop::open().await;
+        shop.shadow().await;
+        let run = shop.start(false).await.unwrap();
+        shop.serve(650, [1, 99], [0, 0]).await;
+        let mut others = [TestClient::new(2), TestClient::new(3)];
+        for client in &mut others {
+            client.report.arms = arms(&(run, [5, 495], [0, 0]));
+            client.report.arms[1].counts.insert(Metric::Settled, 495 - open);
+            client.report(shop.control());
+        }
+        shop.control().stop("guarded", Actor::default()).await.unwrap();
+        shop.bench.clock.advance(std::time::Duration::from_millis(10));
+        let mut due = 0;
+        for second in 0..31 {
+            if second * 1_000 >= due && (speak_on || second == 0) {
+                for client in &mut others {
+                    client.report.runs.clear();
+                    due = second * 1_000 + client.report(shop.control()).interval.get();
+                }
+            }
+            shop.serve(1, [0, 100], [0, 0]).await;
+        }
+        let evidence = shop.view(run).evidence.unwrap();
+        assert_eq!(evidence["because"]["code"], expected, "{open} {speak_on}: {evidence}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn invariant_1_a_harmful_run_is_aborted_and_its_verdict_outlives_the_server() {
     let mut shop = Shop::open().await;

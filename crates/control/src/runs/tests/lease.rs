@@ -90,6 +90,27 @@ async fn a_reply_that_was_lost_is_given_again() {
     }
 }
 
+/// What is open when a run ends is awaited, and told as soon as before.
+#[tokio::test]
+async fn reports_are_asked_for_as_often_until_a_run_is_concluded() {
+    let bench = Bench::new().await;
+    let mut client = TestClient::new(1);
+    client.report(&bench.control);
+    let run = bench.start("gateway-slow").await.unwrap().run.id;
+    client.report(&bench.control);
+    bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
+    let mut intervals = Vec::new();
+    for _ in 0..10 {
+        let reply = client.report(&bench.control);
+        intervals.push((reply.interval, bench.control.run(run).unwrap().verdict.is_some()));
+        bench.pass(1, &mut []).await;
+    }
+    assert_eq!(intervals.first(), Some(&(REPORT_INTERVAL_ACTIVE, false)));
+    assert_eq!(intervals.last(), Some(&(REPORT_INTERVAL_IDLE, true)));
+    let alike = |(interval, concluded)| concluded == (interval == REPORT_INTERVAL_IDLE);
+    assert!(intervals.iter().copied().all(alike), "{intervals:?}");
+}
+
 #[tokio::test]
 async fn nothing_runs_nothing_is_listed() {
     let bench = Bench::new().await;

@@ -71,6 +71,19 @@ fn one_bad_request_does_not_page() {
     }
 }
 
+/// A burn rate of just the factor spends just what may be spent.
+#[test]
+fn an_alert_fires_above_its_factor_and_not_at_it() {
+    // Both are exactly 1 here.
+    let mut simulation = Simulation::new("50%", days(1), "2026-11-01T00:00:00Z");
+    simulation.flow(2 * 3_600, 60, 10, 10);
+    let status = simulation.status();
+    assert!(status.alerts.iter().all(|alert| alert.long.rate == Some(alert.factor)), "{status:?}");
+    assert!(!status.is_burning() && !simulation.fast_burn(), "{status:?}");
+    simulation.add(0, 1);
+    assert!(simulation.status().is_burning() && simulation.fast_burn());
+}
+
 #[test]
 fn an_alert_ends_with_its_short_window() {
     let mut simulation = Simulation::new("99.9%", days(30), "2026-11-01T00:00:00Z");

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_model::limits::BAD_KEYS_OF_CLIENT_MAX;
-use daybreak_model::wire::Report;
-use daybreak_model::{Arm, KeyHashes};
+use daybreak_model::wire::{Report, RunSpec};
+use daybreak_model::{Arm, DrawBy, KeyHashes};
 use proptest::prelude::*;
 
 use super::*;
 use crate::clients::{Clients, RunCounts};
-use crate::fixtures::{RUN, arm, at, report};
+use crate::fixtures::{RUN, arm, at, report, run};
+use crate::run::Run;
+use crate::watch::Sight;
 
 /// Keys that were drawn in an arm of a stage, and those of them that were bad.
 type Row = ((u32, Arm), (u64, u64));
@@ -39,7 +41,7 @@ fn clients(reports: &[Report]) -> Clients {
 }
 
 fn stages(clients: &Clients) -> BTreeMap<(u32, Arm), (u64, u64)> {
-    let stages = clients.run(RUN).map(|run| run.key_stages(&BTreeSet::new(), false)).unwrap_or_default();
+    let stages = clients.run(RUN).map(RunCounts::key_stages).unwrap_or_default();
     stages.into_iter().map(|(at, totals)| (at, (totals.requests, totals.error))).collect()
 }
 
@@ -68,6 +70,23 @@ fn a_key_counts_once_whoever_meets_it() {
     check(&[told(1, 1, vec![keys(Arm::Treated, 99, &[1], &[1])])], &[]);
 }
 
+/// An estimate that is too high would share harm out among too many.
+#[test]
+fn as_many_keys_were_struck_as_there_are_at_least() {
+    let check = |number: u64, lowered: bool| {
+        let mut row = keys(Arm::Treated, 0, &(0..number).collect::<Vec<_>>(), &[]);
+        row.keys.as_mut().unwrap().struck = row.keys.as_ref().unwrap().drawn.clone();
+        let clients = clients(&[Report { arms: vec![row], ..report(1, 1) }]);
+        let totals = clients.run(RUN).unwrap().key_stages()[&(0, Arm::Treated)];
+        assert!(totals.requests.abs_diff(number) * 10 <= number, "{totals:?}");
+        let expected = if lowered { totals.requests - totals.requests / 16 } else { number };
+        assert_eq!(totals.struck, expected, "{number}: {totals:?}");
+    };
+    check(0, false);
+    check(1_000, false);
+    check(4_000, true);
+}
+
 #[test]
 fn at_the_limit_the_counts_stand_still() {
     let mut clients = Clients::default();
@@ -87,12 +106,16 @@ fn at_the_limit_the_counts_stand_still() {
 }
 
 #[test]
-fn what_is_open_at_the_end_is_bad() {
+fn what_is_open_at_the_end_is_feared_to_be_bad() {
     let open = ArmCounts { keys: None, ..arm(Arm::Treated, 5, 5) };
     let clients = clients(&[Report { arms: vec![open], ..report(1, 1) }]);
-    let run = clients.run(RUN).unwrap();
-    assert_eq!(run.key_stages(&BTreeSet::new(), false), BTreeMap::new());
-    assert_eq!(run.key_stages(&BTreeSet::new(), true)[&(0, Arm::Treated)].slow, 5);
+    let sight = |over| {
+        let sticky = Run { spec: RunSpec { by: DrawBy::Attribute("tenant".into()), ..run().spec }, ..run() };
+        let sight = Sight::new(&sticky, clients.run(RUN), &BTreeSet::new(), (at(1), over));
+        [sight.told(), sight.feared()].map(|arms| (arms.treated().requests, arms.treated().slow))
+    };
+    assert_eq!(sight(false), [(0, 0), (0, 0)]);
+    assert_eq!(sight(true), [(0, 0), (5, 5)], "which keys are open nobody knows");
 }
 
 proptest! {

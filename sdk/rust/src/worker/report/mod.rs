@@ -45,11 +45,13 @@ impl Reports {
     /// Reports for ever: as often as the server asks, and at once where something is new.
     pub(super) async fn keep_up(&self, core: &Core, http: &reqwest::Client, pace: Pace) {
         loop {
-            let interval = match self.tell(core, http, Says::Everything, pace).await {
-                Some(interval) => interval,
-                None => pace.report_after_loss,
+            let sent = Instant::now();
+            let due = match self.tell(core, http, Says::Everything, pace).await {
+                Some(interval) => Instant::now() + interval,
+                // The server has waited for as long as we have.
+                None => sent + pace.report_after_loss,
             };
-            self.rest(core, http, Instant::now() + interval, pace).await;
+            self.rest(core, http, due, pace).await;
         }
     }
 
@@ -148,5 +150,25 @@ impl Reports {
             core.faults.fill(&mut report);
         }
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::worker::http;
+    use crate::worker::tests::core;
+
+    /// Who reports more rarely is taken for lost. The server here takes connections, and answers nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_report_that_times_out_is_made_good_two_seconds_after_it_was_sent() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let core = core(&format!("http://{}", server.local_addr().unwrap()), None);
+        let (reports, http) = (Reports::default(), http::client(&core.settings).unwrap());
+        let kept_up = reports.keep_up(&core, &http, Pace::default());
+        let _ = tokio::time::timeout(Duration::from_secs(21), kept_up).await;
+        assert_eq!(reports.sequence.load(Ordering::Relaxed), 11, "in 21 seconds");
     }
 }

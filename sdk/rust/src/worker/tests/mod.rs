@@ -45,7 +45,7 @@ fn quick() -> Pace {
     }
 }
 
-fn core(url: &str, environment: Option<&str>) -> Arc<Core> {
+pub(super) fn core(url: &str, environment: Option<&str>) -> Arc<Core> {
     let settings = Settings {
         url: url.to_owned(),
         environment: environment.map(str::to_owned),
