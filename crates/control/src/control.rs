@@ -26,7 +26,7 @@ use tracing::Instrument;
 use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
 use crate::delivery::Deliveries;
-use crate::events::{Recorder, RefusedStarts};
+use crate::events::{self, Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
@@ -95,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) confirming: AtomicBool,
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
+    /// The last event of a server before.
+    pub(crate) recorded_before: u64,
     /// Told of whatever brings events.
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
     pub(crate) recorder: Recorder,
@@ -155,6 +157,7 @@ impl Control {
     ) -> Result<Self, OpenError> {
         options.check()?;
         let contents = store.load().await?;
+        let recorded_before = events::last_event(&*store).await?;
         let halt = store.halt().await?;
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
@@ -192,6 +195,7 @@ impl Control {
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),
             files: Mutex::new(None),
+            recorded_before,
             recorded: tokio::sync::watch::Sender::new(()),
             recorder: Recorder::default(),
             refused: Mutex::default(),
