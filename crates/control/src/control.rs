@@ -158,7 +158,6 @@ impl Control {
         options.check()?;
         let contents = store.load().await?;
         let recorded_before = events::last_event(&*store).await?;
-        let halt = store.halt().await?;
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
         let pages = Pages::open(&*store).await?;
@@ -169,8 +168,7 @@ impl Control {
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
-        let mut runs = RunTable::new(halt);
-        load_runs(&mut runs, &contents, evidence, clock.now())?;
+        let runs = load_runs(RunTable::new(store.halt().await?), &contents, evidence, clock.now())?;
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
         let inner = Inner {
@@ -352,16 +350,16 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value)
 
 /// Loads the runs that a store holds, each with what it kept of their evidence.
 fn load_runs(
-    runs: &mut RunTable,
+    mut runs: RunTable,
     contents: &Contents,
     mut evidence: BTreeMap<RunId, serde_json::Value>,
     now: Timestamp,
-) -> Result<(), OpenError> {
+) -> Result<RunTable, OpenError> {
     for run in read_runs(contents)? {
         let kept = evidence.remove(&run.id);
         runs.load(run, kept, now);
     }
-    Ok(())
+    Ok(runs)
 }
 
 /// The runs that a store holds, the first to start first.
