@@ -39,7 +39,7 @@ pub struct FaultPointView {
 }
 
 impl Control {
-    /// All clients, silent ones too for some minutes.
+    /// All clients, silent ones too for some minutes: in the order of their ids.
     #[must_use]
     pub fn clients(&self) -> Vec<ClientView> {
         let (now, position) = (self.inner.clock.now(), self.position());
@@ -52,6 +52,13 @@ impl Control {
             client,
         };
         clients.into_iter().map(view).collect()
+    }
+
+    /// How often clients struck for runs that were over, or never were, since the server started: always to be 0. What is told
+    /// late of strikes before does not count.
+    #[must_use]
+    pub fn stray_strikes(&self) -> u64 {
+        self.inner.clients.lock().stray_strikes()
     }
 
     /// All fault points that live clients know, or faults name.

@@ -26,7 +26,7 @@ use tracing::Instrument;
 use crate::budgets::{self, BudgetTable};
 use crate::clock::Clock;
 use crate::delivery::Deliveries;
-use crate::events::{Recorder, RefusedStarts};
+use crate::events::{self, Recorder, RefusedStarts};
 use crate::files::{self, FilesStatus};
 use crate::health::Vitals;
 use crate::hub::Hub;
@@ -95,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) confirming: AtomicBool,
     pub(crate) vitals: Mutex<Vitals>,
     pub(crate) files: Mutex<Option<FilesStatus>>,
+    /// The last event of a server before.
+    pub(crate) recorded_before: u64,
     /// Told of whatever brings events.
     pub(crate) recorded: tokio::sync::watch::Sender<()>,
     pub(crate) recorder: Recorder,
@@ -155,7 +157,7 @@ impl Control {
     ) -> Result<Self, OpenError> {
         options.check()?;
         let contents = store.load().await?;
-        let halt = store.halt().await?;
+        let recorded_before = events::last_event(&*store).await?;
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
         let pages = Pages::open(&*store).await?;
@@ -166,8 +168,7 @@ impl Control {
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
-        let mut runs = RunTable::new(halt);
-        load_runs(&mut runs, &contents, evidence, clock.now())?;
+        let runs = load_runs(RunTable::new(store.halt().await?), &contents, evidence, clock.now())?;
         let environment: Arc<str> = options.environment.as_str().into();
         let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
         let inner = Inner {
@@ -192,6 +193,7 @@ impl Control {
             confirming: AtomicBool::new(false),
             vitals: Mutex::default(),
             files: Mutex::new(None),
+            recorded_before,
             recorded: tokio::sync::watch::Sender::new(()),
             recorder: Recorder::default(),
             refused: Mutex::default(),
@@ -348,16 +350,16 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value)
 
 /// Loads the runs that a store holds, each with what it kept of their evidence.
 fn load_runs(
-    runs: &mut RunTable,
+    mut runs: RunTable,
     contents: &Contents,
     mut evidence: BTreeMap<RunId, serde_json::Value>,
     now: Timestamp,
-) -> Result<(), OpenError> {
+) -> Result<RunTable, OpenError> {
     for run in read_runs(contents)? {
         let kept = evidence.remove(&run.id);
         runs.load(run, kept, now);
     }
-    Ok(())
+    Ok(runs)
 }
 
 /// The runs that a store holds, the first to start first.

@@ -25,6 +25,18 @@ pub struct Effect {
     pub abort: bool,
 }
 
+impl Effect {
+    /// The names of its parts, in the order in which they are done.
+    pub const PARTS: [&str; 5] = ["latency", "hang", "data", "error", "abort"];
+
+    /// The name of what does these of its parts: `latency+error`.
+    #[must_use]
+    pub fn name_of(does: impl Fn(&str) -> bool) -> String {
+        let parts: Vec<_> = Self::PARTS.into_iter().filter(|part| does(part)).collect();
+        parts.join("+")
+    }
+}
+
 /// An injected latency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {

@@ -140,6 +140,22 @@ pub enum Verdict {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::ServerRestarted,
+        Self::Halted,
+        Self::OutsideHours,
+        Self::FaultRemoved,
+        Self::ClientsLost,
+        Self::BlastRadius,
+        Self::Harm,
+        Self::BudgetSpent,
+        Self::Burning,
+        Self::Paged,
+        Self::InstrumentationBroken,
+        Self::StaleReports,
+    ];
+
     /// The word that events, metrics and answers use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -167,5 +183,16 @@ impl fmt::Display for Ended {
             Self::Stopped => f.write_str("stopped"),
             Self::Aborted(cause) => write!(f, "aborted: {}", cause.as_str()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_listed_once() {
+        let numbers: Vec<_> = Cause::ALL.iter().map(|cause| *cause as usize).collect();
+        assert_eq!(numbers, (0..=Cause::StaleReports as usize).collect::<Vec<_>>());
     }
 }

@@ -21,7 +21,7 @@ use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::roles;
 use crate::routes::Routes;
-use crate::telemetry::Asked;
+use crate::telemetry::{Asked, facts};
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
@@ -59,6 +59,7 @@ pub async fn pass<B: MessageBody + 'static>(
         (Ok(_), Some(answer)) => request.into_response(answer).map_into_right_body(),
         (Ok(admitted), None) => {
             let usage = usage(&request, &admitted);
+            facts::note(|facts| facts.caller = Some(admitted.caller.clone()));
             request.extensions_mut().insert(admitted.caller);
             let response = mend(next.call(request).await?, head);
             let response = if openfeature { tell_openfeature(response) } else { response };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::http::KeepAlive;
 use daybreak_model::Millis;
+use tokio::sync::oneshot;
 
 use crate::app::{Shared, app};
 use crate::limits;
@@ -17,6 +18,8 @@ use crate::tls::Tls;
 const RECONNECT_JITTER: Millis = Millis::from_secs(5);
 /// The time for which the farewell may be on its way before connections are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// How long the store may take to tell of the last events.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 /// Serves on a listener until `shutdown` is ready, in the clear or with TLS; then tells clients to connect elsewhere,
 /// and ends.
@@ -39,7 +42,9 @@ pub async fn serve(
     };
     let telemetry = shared.telemetry().clone();
     telemetry.metrics().begin(shared.control());
-    let follow = tokio::spawn(telemetry::follow(shared.control().clone(), telemetry));
+    let (serving, ended) = oneshot::channel::<()>();
+    let follow = telemetry::follow(shared.control().clone(), telemetry, async { _ = ended.await });
+    let mut follow = tokio::spawn(follow);
     let rates = shared.rates();
     let sweep = tokio::spawn(async move { rates.sweep().await });
     let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
@@ -59,7 +64,10 @@ pub async fn serve(
     };
     let served = server.run().await;
     sweep.abort();
-    follow.abort();
+    drop(serving);
+    if tokio::time::timeout(LAST_EVENTS, &mut follow).await.is_err() {
+        follow.abort();
+    }
     watch.iter().for_each(tokio::task::JoinHandle::abort);
     served
 }

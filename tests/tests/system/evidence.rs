@@ -77,6 +77,22 @@ fn shows_what_was_kept(server: &Server, id: &str) -> Result<u64> {
     Ok(treated(&after))
 }
 
+/// A server that has just started tells once of the run that its start ended; where it ended none, it tells of none.
+fn tells_once(server: &mut Server, id: &str, expected: usize) -> Result<()> {
+    // What it recorded as it opened comes before that it started.
+    let counted = eventually("what the server recorded", || {
+        let text = server.get("/metrics")?.expect_status(200)?.body;
+        if text.contains("daybreak_events_total{kind=\"server.started\"} 1\n") { Ok(text) } else { Err(anyhow!(text)) }
+    })?;
+    let ended = format!("daybreak_runs_ended_total{{ended=\"aborted\",cause=\"server_restarted\"}} {expected}\n");
+    ensure!(counted.contains(&ended), "{counted}");
+    eventually("its lines", || {
+        let output = server.process().output();
+        let lines = output.lines().filter(|line| line.contains("a run is over") && line.contains(id)).count();
+        if lines == expected { Ok(()) } else { Err(anyhow!("{lines} lines of the run {id}: {output}")) }
+    })
+}
+
 #[test]
 fn the_evidence_of_a_run_outlives_kill_and_restart() -> Result<()> {
     let mut server = Server::with(DOCUMENT, &["--max-blast-radius", "50%"])?;
@@ -86,6 +102,7 @@ fn the_evidence_of_a_run_outlives_kill_and_restart() -> Result<()> {
     let killed = start(&server)?;
     let before = treated(&served(&server, &killed, 20, 3)?);
     server.restart()?;
+    tells_once(&mut server, &killed, 1)?;
     let kept = shows_what_was_kept(&server, &killed)?;
     ensure!(kept > 0, "nothing was kept of {before} treated requests");
 
@@ -99,6 +116,7 @@ fn the_evidence_of_a_run_outlives_kill_and_restart() -> Result<()> {
 
     // It is on record by now.
     server.restart()?;
+    tells_once(&mut server, &stopped, 0)?;
     ensure!(shows_what_was_kept(&server, &stopped)? == kept, "another restart changed it");
     Ok(())
 }

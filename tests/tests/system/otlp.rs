@@ -19,6 +19,23 @@ const FLAGS: &str = "flags: { feature: { default: on } }";
 /// The trace that a caller is part of, and its span, as W3C writes them.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
+/// A fault that breaks what its SLO promises.
+const GUARDED: &str = r#"
+flags:
+  feature: { default: on }
+hours:
+  always: { time_zone: UTC, weekdays: mon..sun, times: ['00:00-24:00'] }
+slos:
+  front: { objective: 95%, window: 28d, sli: { operation: "GET /", good: { status: "<500" } } }
+faults:
+  broken:
+    point: payment.gateway
+    percentage: 50%
+    effect: { latency: 1ms, error: { status: 503 } }
+    hours: always
+    guard: { slo: front, min_budget: 0%, max_spend: 50%, harm: 5% }
+    max_duration: 10m
+"#;
 /// Longer than the 30 s in which a run's last requests are counted.
 const CONCLUDED_WITHIN: Duration = Duration::from_secs(120);
 
@@ -387,5 +404,39 @@ fn a_run_is_told_of_once_it_is_concluded() -> Result<()> {
     ensure!(wide["target"] == "daybreak::run" && fields["run"] == id && fields["fault"] == "broken", "{wide:#}");
     ensure!(fields["ended"] == "stopped" && fields["struck"] == run["counts"]["struck"], "{wide:#}");
     ensure!(fields["duration_s"].as_f64() > Some(0.0) && fields["harm_ln_e"].is_number(), "{wide:#}");
+    Ok(())
+}
+
+/// What a guard adds: what the run may spend, what it spent, and why it was aborted.
+#[test]
+fn a_guarded_run_tells_what_it_spent_and_why_it_was_aborted() -> Result<()> {
+    let collector = Collector::start()?;
+    let mut server = server(GUARDED, collector.url(), &["--max-blast-radius", "100%"], &[])?;
+    let application = Application::start(&server.url(""))?;
+    application.wait_for("the flags", |pass| pass.feature)?;
+    // Once it has run its course, the one that strikes may start.
+    start(&server, r#"{"shadow": true, "duration": "1s"}"#)?;
+    start(&server, "")?;
+    let told = within(CONCLUDED_WITHIN, "the run that struck", || {
+        let struck = |told: &Told| told.span.name == "run" && told.attribute("daybreak.run.shadow") == "false";
+        collector.spans().into_iter().find(struck).ok_or("it is not over")
+    })?;
+    let run = server.get(&format!("/api/v1/runs/{}", told.attribute("daybreak.run.id")))?.json()?;
+    let cause = told.attribute("daybreak.run.cause");
+    ensure!(!cause.is_empty() && run["ended"] == format!("aborted: {cause}"), "{told:#?} of {run:#}");
+    let (spent, because) = (&run["evidence"]["spent"], &run["evidence"]["because"]["code"]);
+    ensure!(told.attribute("daybreak.fault.effect") == "latency+error", "{told:#?}");
+    ensure!(told.attribute("daybreak.slo.key") == "front", "{told:#?}");
+    ensure!(*because == told.attribute("daybreak.run.because"), "{told:#?} of {run:#}");
+    ensure!(spent["bad"].as_u64() > Some(0), "{run:#}");
+    ensure!(spent["bad"].as_u64() == told.attribute("daybreak.run.spent.bad").parse().ok(), "{told:#?} of {run:#}");
+    ensure!(spent["max"].as_f64() == told.attribute("daybreak.run.spent.max").parse().ok(), "{told:#?} of {run:#}");
+    let wide = eventually("its line", || {
+        let of_run = |line: &Value| line["fields"]["run"] == run["id"];
+        lines(&mut server, "a run is over").into_iter().find(of_run).ok_or("no such line")
+    })?;
+    let fields = &wide["fields"];
+    ensure!(fields["cause"] == *cause && fields["because"] == *because && fields["slo"] == "front", "{wide:#}");
+    ensure!(fields["spent_bad"] == spent["bad"] && fields["spent_max"] == spent["max"], "{wide:#} of {run:#}");
     Ok(())
 }

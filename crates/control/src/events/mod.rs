@@ -6,7 +6,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use daybreak_store::{Event, EventFilter, EventOrder, EventPage, RecordedEvent};
+use daybreak_store::{Event, EventFilter, EventOrder, EventPage, RecordedEvent, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::{Control, EVENTS_PAGE_MAX, Refusal};
@@ -23,7 +23,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// The next events: those that are there, or else those that come next.
+    /// The next events: those that are there, or else those that come next. Nothing is lost where it is dropped before.
     ///
     /// # Errors
     /// When the store fails.
@@ -31,18 +31,27 @@ impl Follower {
         loop {
             // Before reading: what is recorded while it reads wakes it.
             self.recorded.mark_unchanged();
-            let latest = self.control.last_event().await?;
-            let EventPage { events, .. } = self.control.events(self.filter.clone(), EVENTS_PAGE_MAX).await?;
-            if let Some(last) = events.last() {
-                self.filter.after = Some(last.id);
+            let events = self.next_there().await?;
+            if !events.is_empty() {
                 return Ok(events);
             }
-            // What is not wanted is not looked at again.
-            self.filter.after = self.filter.after.max(Some(latest));
             if self.recorded.changed().await.is_err() {
                 return Err(Refusal::ShuttingDown);
             }
         }
+    }
+
+    /// The next events that are there; none where there are none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn next_there(&mut self) -> Result<Vec<RecordedEvent>, Refusal> {
+        let latest = self.control.last_event().await?;
+        let EventPage { events, .. } = self.control.events(self.filter.clone(), EVENTS_PAGE_MAX).await?;
+        // What is not wanted is not looked at again.
+        let read_to = events.last().map_or(latest, |last| last.id);
+        self.filter.after = self.filter.after.max(Some(read_to));
+        Ok(events)
     }
 
     /// The number of the last event that it has looked at.
@@ -50,6 +59,12 @@ impl Follower {
     pub fn read_to(&self) -> Option<u64> {
         self.filter.after
     }
+}
+
+/// The number of the latest event that a store has; 0 where there is none.
+pub(crate) async fn last_event(store: &dyn Store) -> Result<u64, StoreError> {
+    let page = store.events(EventFilter::default(), 1).await?;
+    Ok(page.events.first().map_or(0, |last| last.id))
 }
 
 impl Control {
@@ -67,10 +82,16 @@ impl Control {
         Ok(Follower { control: self.clone(), filter, recorded })
     }
 
+    /// The number of the last event that was recorded before this server opened its store; 0 where there was none. What it
+    /// has recorded itself comes after: also the ends of runs that it found active.
+    #[must_use]
+    pub fn recorded_before(&self) -> u64 {
+        self.inner.recorded_before
+    }
+
     /// The number of the latest event; 0 where there is none.
     pub(crate) async fn last_event(&self) -> Result<u64, Refusal> {
-        let page = self.events(EventFilter::default(), 1).await?;
-        Ok(page.events.first().map_or(0, |last| last.id))
+        Ok(last_event(&*self.inner.store).await?)
     }
 
     /// Appends an event that comes with no change.

@@ -1,7 +1,7 @@
 use daybreak_store::{Event, EventFilter};
 use serde_json::Value;
 
-use crate::testing::Bench;
+use crate::testing::{Bench, TestClient};
 use crate::{Actor, EVENTS_PAGE_MAX, Precondition};
 use daybreak_model::{EventKind, Kind};
 
@@ -46,6 +46,23 @@ async fn a_follower_reads_each_event_once() {
     appending.await.unwrap();
     let expected: Vec<_> = (0..2 * EVENTS_PAGE_MAX).map(|number| format!("n/{number}")).collect();
     read.iter().for_each(|read| assert!(*read == expected, "{} events", read.len()));
+}
+
+/// Who follows from there on misses no end of a run.
+#[tokio::test]
+async fn what_a_server_records_as_it_opens_is_not_of_before() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.control.recorded_before(), 0);
+    TestClient::new(1).report(&bench.control);
+    bench.start("gateway-slow").await.unwrap();
+    let before = bench.control.last_event().await.unwrap();
+    let bench = bench.restarted().await;
+    assert_eq!(bench.control.recorded_before(), before);
+    let after = EventFilter { after: Some(before), ..EventFilter::default() };
+    let mut follower = bench.control.follow(after).await.unwrap();
+    let kinds: Vec<_> = follower.next().await.unwrap().into_iter().map(|recorded| recorded.event.kind).collect();
+    assert_eq!(kinds, ["run.ended", "run.concluded"]);
+    assert!(follower.next_there().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Reports, and the leases that they are answered with.
 
-use daybreak_guard::clients::{Client, Reported};
+use daybreak_guard::clients::{Client, Reported, Stray};
 use daybreak_guard::lease::{self, Conditions};
 use daybreak_model::Millis;
 use daybreak_model::limits::{REPORT_INTERVAL_ACTIVE, REPORT_INTERVAL_IDLE};
@@ -25,13 +25,14 @@ impl Control {
         }
         let state = self.state();
         let sketches = state.sketches(&inner.holder);
-        let (reported, grown, evaluated, from_its_start) = {
+        let (reported, grown, evaluated, strays, from_its_start) = {
             let mut clients = inner.clients.lock();
             clients.want_keys(&sketches);
             let reported = clients.report(report, now).map_err(Refusal::NotCounted)?;
             let from_its_start = clients.get(report.client).is_some_and(Client::is_known_from_its_start);
-            (reported, clients.take_slos(), clients.take_evaluations(), from_its_start)
+            (reported, clients.take_slos(), clients.take_evaluations(), clients.take_strays(), from_its_start)
         };
+        strays.iter().for_each(log_stray);
         self.count_outcomes(&grown);
         if reported != Reported::Old {
             self.acknowledged(report, elapsed);
@@ -69,6 +70,11 @@ impl Control {
             sketches,
         })
     }
+}
+
+fn log_stray(stray: &Stray) {
+    let Stray { client, service, run, strikes } = stray;
+    tracing::error!(%client, service, %run, strikes, "a client struck for a run that is not open: it is told once of each run");
 }
 
 /// A moment on the clock that never goes back, as what the wall clock would have shown then, had nobody set it.

@@ -15,6 +15,7 @@ mod point_keys;
 mod points;
 mod run_keys;
 mod slos;
+mod strays;
 mod through;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use client::Growth;
 use evaluated::AllEvaluated;
 use places::Places;
 use point_keys::AllPointKeys;
+use strays::Strays;
 
 pub use client::{Client, EVALUATED_VARIANTS_MAX, EVALUATIONS_MAX, EvaluationGrowth, OPERATION_LENGTH_MAX, OTHER};
 pub use counts::{ArmTotals, Latencies, RunCounts};
@@ -39,6 +41,7 @@ pub use places::Place;
 pub use point_keys::KeysSeen;
 pub use points::{FaultPoint, PointInService, fault_point, fault_points};
 pub use slos::{SloGrowth, SloTotals};
+pub use strays::Stray;
 
 /// Clients that are kept.
 pub const CLIENTS_MAX: usize = 20_000;
@@ -62,6 +65,7 @@ pub struct Clients {
     evaluations: Vec<EvaluationGrowth>,
     keys: AllPointKeys,
     evaluated: AllEvaluated,
+    strays: Strays,
 }
 
 /// What became of a report.
@@ -125,6 +129,7 @@ impl Clients {
         self.count_slos(&grown, now);
         self.count(&client, &grown, now);
         self.count_runs(&client, report, &grown, now);
+        self.count_strays(&client, report, now);
         if reported == Reported::First {
             self.runs.values_mut().for_each(|run| run.find(report.client));
         }
@@ -175,6 +180,24 @@ impl Clients {
         }
     }
 
+    /// Counts what was struck for runs that are not open.
+    fn count_strays(&mut self, client: &Client, report: &Report, now: Timestamp) {
+        let Self { runs, strays, .. } = self;
+        let closed = report.arms.iter().filter(|arm| !runs.contains_key(&arm.run));
+        strays.take_in(client.client, &client.service, closed, now);
+    }
+
+    /// How often clients struck for runs that were not open, as far as that is known, since this began to count.
+    #[must_use]
+    pub const fn stray_strikes(&self) -> u64 {
+        self.strays.strikes()
+    }
+
+    /// Takes those that were found to strike without a run since the last time: the first of each run.
+    pub fn take_strays(&mut self) -> Vec<Stray> {
+        self.strays.take()
+    }
+
     /// Takes what SLOs counted since the last time.
     pub fn take_slos(&mut self) -> Vec<SloGrowth> {
         std::mem::take(&mut self.slos)
@@ -185,7 +208,7 @@ impl Clients {
         std::mem::take(&mut self.evaluations)
     }
 
-    /// Begins to count a run's arms; what is reported of other runs is ignored.
+    /// Begins to count a run's arms. Of what is reported of other runs only [stray strikes](Self::stray_strikes) count.
     pub fn open_run(&mut self, run: RunId) {
         self.runs.entry(run).or_default();
     }
@@ -258,6 +281,7 @@ impl Clients {
         forgotten.into_iter().for_each(|client| self.forget(client));
         self.traffic.sweep(now);
         self.keys.sweep(now);
+        self.strays.sweep(now);
     }
 
     fn make_room(&mut self, now: Timestamp) -> Result<(), ReportRefusal> {

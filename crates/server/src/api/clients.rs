@@ -1,17 +1,21 @@
 //! Who is connected, and where faults could strike.
 
 use actix_web::{HttpResponse, get, web};
-use daybreak_control::Control;
+use daybreak_control::{ClientView, Control};
+use daybreak_model::InstanceId;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use super::events::page;
 use super::{NoQuery, switch};
 use crate::offload::Offload;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 #[derive(Serialize)]
 struct Clients<T> {
     clients: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<InstanceId>,
 }
 
 #[derive(Serialize)]
@@ -28,6 +32,11 @@ pub struct ClientsQuery {
     #[param(default = false)]
     #[serde(deserialize_with = "switch")]
     summary: bool,
+    /// Only those whose id is above this one: the `next` of the page before. Not with `summary`.
+    #[param(value_type = Option<String>)]
+    after: Option<InstanceId>,
+    /// How many on a page at most: 100 unless said, 1,000 at most. Not with `summary`, which tells of all.
+    limit: Option<usize>,
 }
 
 /// The clients that report, and what each of them has.
@@ -42,10 +51,25 @@ pub(crate) async fn clients(
     query: web::Query<ClientsQuery>,
     offload: web::Data<Offload>,
 ) -> Result<HttpResponse, Problem> {
-    match query.summary {
-        true => offload.ok(move || Clients { clients: control.client_summaries() }).await,
-        false => offload.ok(move || Clients { clients: control.clients() }).await,
+    let ClientsQuery { summary, after, limit } = query.into_inner();
+    if !summary {
+        let limit = page(limit)?;
+        return offload.ok(move || page_of(control.clients(), after, limit)).await;
     }
+    if after.is_some() || limit.is_some() {
+        let detail = "`summary` tells of all clients at once: leave out `after` and `limit`";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    offload.ok(move || Clients { clients: control.client_summaries(), next: None }).await
+}
+
+/// A page of clients, which come in the order of their ids.
+fn page_of(mut all: Vec<ClientView>, after: Option<InstanceId>, limit: usize) -> Clients<Vec<ClientView>> {
+    all.retain(|view| after.is_none_or(|after| view.client.client > after));
+    let more = all.len() > limit;
+    all.truncate(limit);
+    let next = all.last().filter(|_| more).map(|last| last.client.client);
+    Clients { clients: all, next }
 }
 
 /// The fault points that clients know, with their traffic.

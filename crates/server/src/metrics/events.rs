@@ -1,7 +1,7 @@
 //! What the log of events tells: halts, starts that were refused, how runs ended and what they showed.
 
 use daybreak_control::{Event, RefusalCode};
-use daybreak_model::EventKind;
+use daybreak_model::{Cause, Ended, EventKind};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,6 +27,14 @@ struct Refusal {
 struct End {
     ended: String,
     cause: String,
+}
+
+impl End {
+    /// Reads `aborted: harm`.
+    fn read(text: &str) -> Self {
+        let (ended, cause) = text.split_once(": ").unwrap_or((text, ""));
+        Self { ended: ended.to_owned(), cause: cause.to_owned() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,8 +81,10 @@ impl EventMetrics {
         for verdict in ["resilient", "harmful", "inconclusive"] {
             drop(self.concluded.get_or_create_owned(&Verdict { verdict: verdict.to_owned() }));
         }
-        for (ended, cause) in [("completed", ""), ("stopped", ""), ("aborted", "harm")] {
-            drop(self.ended.get_or_create_owned(&End { ended: ended.to_owned(), cause: cause.to_owned() }));
+        let ends = Cause::ALL.map(Ended::Aborted).into_iter().chain([Ended::Completed, Ended::Stopped]);
+        ends.for_each(|ended| drop(self.ended.get_or_create_owned(&End::read(&ended.to_string()))));
+        for kind in EventKind::all() {
+            drop(self.events.get_or_create_owned(&Kind { kind: kind.to_string() }));
         }
     }
 
@@ -95,9 +105,7 @@ impl EventMetrics {
             Some(EventKind::HaltSet) => _ = self.halts.inc(),
             Some(EventKind::RunStarted) => _ = self.started.inc(),
             Some(EventKind::RunEnded) => {
-                let ended = text("ended");
-                let (ended, cause) = ended.split_once(": ").unwrap_or((&ended, ""));
-                self.ended.get_or_create(&End { ended: ended.to_owned(), cause: cause.to_owned() }).inc();
+                self.ended.get_or_create(&End::read(&text("ended"))).inc();
             }
             Some(EventKind::RunConcluded) => {
                 self.concluded.get_or_create(&Verdict { verdict: text("verdict") }).inc();
@@ -114,5 +122,39 @@ impl EventMetrics {
             let known = RefusalCode::ALL.iter().map(|code| code.as_str()).find(|known| *known == code);
             self.refusals.get_or_create(&Refusal { code: known.unwrap_or(MISSED) }).inc();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use prometheus_client::encoding::prometheus_text;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_not_happened_is_zero_and_what_happens_adds_no_series() {
+        let mut registry = Registry::default();
+        let metrics = EventMetrics::new(&mut registry);
+        let series = || {
+            let mut text = String::new();
+            prometheus_text::encode(&mut text, &registry).unwrap();
+            let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
+            let (ended, events): (Vec<_>, Vec<_>) = (of("daybreak_runs_ended_total{"), of("daybreak_events_total{"));
+            (ended, events)
+        };
+        let (ended, events) = series();
+        assert!(ended.iter().chain(&events).all(|line| line.ends_with(" 0")), "{ended:#?} {events:#?}");
+        assert_eq!((ended.len(), events.len()), (Cause::ALL.len() + 2, EventKind::all().count()));
+        assert!(ended.len() < 20 && events.len() < 60, "as the page says");
+        for cause in Cause::ALL {
+            let data = json!({ "ended": Ended::Aborted(cause).to_string() });
+            let (at, kind) = (Timestamp::UNIX_EPOCH, EventKind::RunEnded.into());
+            metrics.happened(&Event { at, kind, subject: None, actor: None, reason: None, data });
+        }
+        let (after, _) = series();
+        let counted = after.iter().filter(|line| line.contains("ended=\"aborted\"") && line.ends_with(" 1")).count();
+        assert_eq!((after.len(), counted), (ended.len(), Cause::ALL.len()), "{after:#?}");
     }
 }

@@ -75,10 +75,4 @@ impl HttpMetrics {
         let seconds = answered.took.as_secs_f64();
         self.durations.get_or_create(&labels).observe(seconds, exemplar.map(|span| Trace::of(&span)), None);
     }
-
-    /// Counts an answer that never came to be.
-    pub fn failed(&self, method: &Method, row: Option<&'static Row>, took: Duration) {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.answered(&Answered { method, row, status, took }, None);
-    }
 }

@@ -1,9 +1,10 @@
 //! One wide event of each change that somebody asks for over the API, in the log: who, what, why, and what came of it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_web::HttpMessage;
-use actix_web::dev::ServiceResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::{Method, StatusCode};
 use opentelemetry::trace::SpanContext;
 
 use super::facts::Facts;
@@ -39,8 +40,8 @@ impl Outcome {
         }
     }
 
-    fn of<B>(answer: &ServiceResponse<B>, facts: &Facts) -> Self {
-        match answer.status() {
+    fn of(status: StatusCode, facts: &Facts) -> Self {
+        match status {
             status if status.is_server_error() => Self::Failed,
             status if status.is_client_error() => Self::Refused,
             _ if facts.dry_run => Self::Tried,
@@ -49,33 +50,48 @@ impl Outcome {
     }
 }
 
+/// How a change was asked for.
+#[derive(Debug)]
+pub(super) struct Question {
+    method: Method,
+    path: String,
+    address: Option<IpAddr>,
+}
+
+impl From<&ServiceRequest> for Question {
+    fn from(request: &ServiceRequest) -> Self {
+        let address = request.peer_addr().map(|peer| peer.ip());
+        Self { method: request.method().clone(), path: cut(request.path()), address }
+    }
+}
+
 /// Tells of a change; what came of it. Whoever was not let in is counted, but fills no log: that could be anybody, at any rate.
 /// So could whoever was refused on a route that is public.
-pub(super) fn tell<B>(
-    answer: &ServiceResponse<B>,
+pub(super) fn tell(
+    question: &Question,
+    status: StatusCode,
     row: Option<&'static Row>,
     facts: &Facts,
     took: Duration,
     trace: &SpanContext,
 ) -> Outcome {
-    let (request, outcome) = (answer.request(), Outcome::of(answer, facts));
-    let extensions = request.extensions();
-    let Some(caller) = extensions.get::<Caller>().filter(|caller| is_told_of(caller, outcome)) else { return outcome };
+    let outcome = Outcome::of(status, facts);
+    let Some(caller) = facts.caller.as_ref().filter(|caller| is_told_of(caller, outcome)) else { return outcome };
     let token = caller.token();
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     let texts = |ids: &[daybreak_model::RunId]| words(ids.iter().map(ToString::to_string).collect());
     tracing::info!(
         target: "daybreak::change",
         outcome = outcome.as_str(),
-        method = request.method().as_str(),
+        method = question.method.as_str(),
         route = row.map(Row::route),
-        path = cut(request.path()),
-        status = answer.status().as_u16(),
+        path = question.path,
+        status = status.as_u16(),
         subjects = words(facts.subjects.clone()),
         actor = token.map(|token| token.name()),
         token = token.map(|token| tracing::field::display(token.id())),
         role = token.map(|token| tracing::field::display(token.role())),
-        address = request.peer_addr().map(|peer| tracing::field::display(peer.ip())),
+        address = question.address.map(tracing::field::display),
         reason = facts.reason.as_deref(),
         override_reason = facts.override_reason.as_deref(),
         position = facts.position.map(tracing::field::display),

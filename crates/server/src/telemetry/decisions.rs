@@ -24,25 +24,41 @@ const DECISIONS: [EventKind; 6] = [
     EventKind::HaltLifted,
 ];
 
-/// Tells of events as they are recorded, for ever.
-pub async fn follow(control: Control, telemetry: Telemetry) {
-    let mut after = None;
+/// Tells of events as they are recorded, also of what the server recorded when it opened: until `ended` is ready, and then of
+/// what is there.
+pub async fn follow(control: Control, telemetry: Telemetry, ended: impl Future<Output = ()>) {
+    let mut told_to = control.recorded_before();
+    tokio::select! {
+        biased;
+        () = ended => {}
+        () = go_on(&control, &telemetry, &mut told_to) => {}
+    }
+    let Ok(mut follower) = control.follow(after(told_to)).await else { return };
+    while let Ok(events) = follower.next_there().await
+        && !events.is_empty()
+    {
+        events.iter().for_each(|recorded| telemetry.happened(&control, recorded));
+    }
+}
+
+/// Tells of events for ever. `told_to` is the number of the last one.
+async fn go_on(control: &Control, telemetry: &Telemetry, told_to: &mut u64) {
     loop {
-        let filter = EventFilter { after, ..EventFilter::default() };
-        let mut follower = match control.follow(filter).await {
-            Ok(follower) => follower,
-            Err(error) => {
-                tracing::debug!(%error, "the log cannot be followed; it is tried on");
-                tokio::time::sleep(STORE_WAIT).await;
-                continue;
+        match control.follow(after(*told_to)).await {
+            Ok(mut follower) => {
+                while let Ok(events) = follower.next().await {
+                    events.iter().for_each(|recorded| telemetry.happened(control, recorded));
+                    *told_to = follower.read_to().unwrap_or(*told_to);
+                }
             }
-        };
-        while let Ok(events) = follower.next().await {
-            events.iter().for_each(|recorded| telemetry.happened(&control, recorded));
+            Err(error) => tracing::debug!(%error, "the log cannot be followed; it is tried on"),
         }
-        after = follower.read_to();
         tokio::time::sleep(STORE_WAIT).await;
     }
+}
+
+fn after(event: u64) -> EventFilter {
+    EventFilter { after: Some(event), ..EventFilter::default() }
 }
 
 impl Telemetry {
@@ -97,4 +113,27 @@ impl Telemetry {
 /// The run that an event happened to.
 fn run_of(recorded: &RecordedEvent) -> Option<RunId> {
     recorded.event.subject.as_deref()?.strip_prefix("runs/")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use daybreak_control::Event;
+
+    use super::*;
+    use crate::metrics::Form;
+    use crate::telemetry::testing;
+
+    #[tokio::test]
+    async fn what_was_recorded_before_the_end_is_told_of() {
+        let (control, telemetry) = testing::open().await;
+        for number in 0..3 {
+            let at = "2026-11-23T09:30:00Z".parse().unwrap();
+            let (kind, subject) = (EventKind::PageReceived.into(), Some(format!("n/{number}")));
+            let event = Event { at, kind, subject, actor: None, reason: None, data: Json::Null };
+            control.note_event(event).await.unwrap();
+        }
+        follow(control.clone(), telemetry.clone(), std::future::ready(())).await;
+        let text = telemetry.metrics.write(&control, None, Form::Prometheus).unwrap();
+        assert!(text.contains("daybreak_events_total{kind=\"page.received\"} 3\n"), "{text}");
+    }
 }

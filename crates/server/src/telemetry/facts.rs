@@ -8,6 +8,7 @@ use daybreak_document::Difference;
 use daybreak_model::RunId;
 use daybreak_model::wire::Position;
 
+use crate::caller::Caller;
 use crate::problem::Code;
 
 /// Resources that are named of one change.
@@ -16,6 +17,8 @@ const SUBJECTS_MAX: usize = 20;
 /// What is known of a change.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// Who asked for it; none where they were not let in.
+    pub caller: Option<Caller>,
     /// Why it was asked for.
     pub reason: Option<String>,
     /// Why a freeze was overridden.

@@ -9,6 +9,8 @@ pub mod facts;
 mod request;
 mod run;
 mod span;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

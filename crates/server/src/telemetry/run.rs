@@ -4,6 +4,7 @@
 use std::time::SystemTime;
 
 use daybreak_control::RunView;
+use daybreak_model::Effect;
 use opentelemetry::trace::{Link, Span, SpanContext, SpanKind, Tracer};
 use opentelemetry::{Context, KeyValue, Value, global};
 use serde_json::Value as Json;
@@ -85,7 +86,8 @@ impl Told {
 
     fn trace(&self, run: &RunView, start: Option<SpanContext>) {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let effect = run.effect.as_object().and_then(|effect| effect.keys().next());
+        // In the words of the SDK's own spans.
+        let effect = Effect::name_of(|part| run.effect.get(part).is_some());
         let mut attributes = vec![
             KeyValue::new("daybreak.run.id", run.id.to_string()),
             KeyValue::new("daybreak.fault.key", run.fault.to_string()),
@@ -103,7 +105,7 @@ impl Told {
             attributes.extend(value.map(|value| KeyValue::new(name, value)));
         };
         let text = |text: Option<&str>| text.map(|text| Value::from(cut(text)));
-        say("daybreak.fault.effect", text(effect.map(String::as_str)));
+        say("daybreak.fault.effect", text(Some(&effect)));
         say("daybreak.run.hypothesis", text(run.hypothesis.as_deref()));
         say("daybreak.run.started_by", text(run.started_by.as_deref()));
         say("daybreak.run.ended_by", text(run.ended_by.as_deref()));

@@ -1,9 +1,8 @@
 //! The span of a request, by OpenTelemetry's conventions for HTTP servers.
 
-use actix_web::HttpMessage;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, USER_AGENT};
-use actix_web::http::{Method, Version};
+use actix_web::http::{Method, StatusCode, Version};
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value, global};
@@ -75,8 +74,8 @@ impl RequestSpan {
     }
 
     /// Ends it with its answer.
-    pub(super) fn end<B>(self, answer: &ServiceResponse<B>, facts: &Facts) {
-        let (span, status) = (self.0.span(), answer.status());
+    pub(super) fn end(self, status: StatusCode, caller: Option<&Caller>, facts: &Facts) {
+        let span = self.0.span();
         if !span.is_recording() {
             return;
         }
@@ -86,7 +85,7 @@ impl RequestSpan {
             span.set_attribute(KeyValue::new("error.type", status.as_str().to_owned()));
             span.set_status(Status::error(""));
         }
-        if let Some(token) = answer.request().extensions().get::<Caller>().and_then(Caller::token) {
+        if let Some(token) = caller.and_then(Caller::token) {
             span.set_attribute(KeyValue::new("daybreak.token.name", token.name().to_owned()));
             span.set_attribute(KeyValue::new("daybreak.token.role", token.role().to_string()));
         }

@@ -1,5 +1,7 @@
 //! Faults: start, stop, halt, and the refusals, over HTTP.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use crate::harness::Server;
@@ -54,6 +56,42 @@ async fn a_run_from_start_to_stop() {
     let again = server.shared.control().position();
     server.post("/api/v1/faults/slow/stop", "").await.expect(200);
     assert_eq!(server.shared.control().position(), again, "what changes nothing makes no revision");
+}
+
+/// What is told late of a run is no stray strike; what is struck when it is over is one, and a number that an alert looks at.
+#[actix_web::test]
+async fn strikes_after_a_conclusion_are_told_as_stray() {
+    let server = Server::start().await;
+    for sequence in 1..=2 {
+        server.post("/api/v1/reports", &report(sequence).to_string()).await.expect(200);
+    }
+    let started = server.post("/api/v1/faults/slow/start", "").await.expect(201).json();
+    let id = started["run"]["id"].clone();
+    let strikes = async |sequence: u64, strikes: u64| {
+        let mut report = report(sequence);
+        let counts = json!({"requests": strikes, "settled": strikes, "struck": strikes, "strikes": strikes});
+        report["arms"] = json!([{
+            "run": id, "stage": 0, "arm": "treated", "operation": "POST /checkout", "counts": counts}]);
+        server.post("/api/v1/reports", &report.to_string()).await.expect(200);
+    };
+    let pass = async |seconds: u64| {
+        server.clock.advance(Duration::from_secs(seconds));
+        server.shared.control().tick().await;
+    };
+    strikes(3, 5).await;
+    server.post("/api/v1/faults/slow/stop", "").await.expect(200);
+    pass(31).await;
+    let run = server.get(&format!("/api/v1/runs/{}", id.as_str().unwrap())).await.expect(200).json();
+    assert!(run["verdict"].is_string(), "{run}");
+    // How many it has told by then, after so many seconds; and how many of them are stray.
+    let cases = [(0, 6, 0), (41, 6, 0), (2, 6, 0), (2, 8, 2), (2, 11, 5)];
+    for (sequence, (seconds, told, stray)) in (4..).zip(cases) {
+        pass(seconds).await;
+        strikes(sequence, told).await;
+        let text = server.get("/metrics").await.expect(200).text;
+        assert!(text.contains(&format!("\ndaybreak_injections_stray_total {stray}\n")), "{told}, not {stray}: {text}");
+        assert!(text.contains("\ndaybreak_injections_total{fault=\"slow\"} 5\n"), "{text}");
+    }
 }
 
 #[actix_web::test]

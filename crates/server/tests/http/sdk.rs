@@ -94,3 +94,27 @@ async fn a_client_of_another_environment_is_refused() {
     let refused = server.post("/api/v1/reports", &report.to_string()).await;
     refused.expect_problem(409, "other_environment", "check the URL");
 }
+
+/// Counters of many clients are long, so they come page by page.
+#[actix_web::test]
+async fn clients_come_page_by_page() {
+    let server = Server::start().await;
+    let ids = ["a", "b", "c"].map(|digit| digit.repeat(32));
+    for id in &ids {
+        let mut report = crate::runs::report(1);
+        report["client"] = json!(id);
+        server.post("/api/v1/reports", &report.to_string()).await.expect(200);
+    }
+    let read = async |query: String| {
+        let answer = server.get(&format!("/api/v1/clients?{query}")).await.expect(200).json();
+        let clients = answer["clients"].as_array().unwrap().iter().map(|client| client["client"].clone());
+        (clients.collect::<Vec<_>>(), answer["next"].clone())
+    };
+    let [a, b, c] = ids.map(|id| json!(id));
+    assert_eq!(read(String::new()).await, (vec![a.clone(), b.clone(), c.clone()], json!(null)));
+    assert_eq!(read("limit=3".to_owned()).await.1, json!(null), "there are no more");
+    assert_eq!(read("limit=2".to_owned()).await, (vec![a.clone(), b.clone()], b.clone()));
+    let after = format!("limit=2&after={}", b.as_str().unwrap());
+    assert_eq!(read(after).await, (vec![c.clone()], json!(null)));
+    assert_eq!(read("summary".to_owned()).await, (vec![a, b, c], json!(null)));
+}

@@ -170,10 +170,9 @@ fn compile(id: RunId, spec: &Enveloped) -> Result<Run, String> {
 }
 
 fn unknown_effect(spec: &Enveloped) -> Option<String> {
-    const KNOWN: [&str; 5] = ["latency", "hang", "data", "error", "abort"];
     let json: serde_json::Value = spec.decode().ok()?;
     let names = json.get("effect")?.as_object()?.keys();
-    names.into_iter().find(|name| !KNOWN.contains(&name.as_str())).cloned()
+    names.into_iter().find(|name| !Effect::PARTS.contains(&name.as_str())).cloned()
 }
 
 impl Faults {

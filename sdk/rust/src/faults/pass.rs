@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_engine::{self as engine, Failure};
+use daybreak_model::Effect;
 use daybreak_model::wire::RunSpec;
 use serde::de::DeserializeOwned;
 
@@ -152,14 +153,16 @@ impl Faults {
     }
 }
 
-/// What a strike does, in the order in which it does it: `latency+error`.
+/// What a strike does: `latency+error`.
 fn effect(strike: &engine::Strike<'_>) -> String {
-    let then = strike.then.map(|failure| match failure {
-        Failure::Error(_) => "error",
-        Failure::Abort => "abort",
-    });
-    let parts = [strike.latency.map(|_| "latency"), strike.hang.map(|_| "hang"), strike.data.map(|_| "data"), then];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("+")
+    Effect::name_of(|part| match part {
+        "latency" => strike.latency.is_some(),
+        "hang" => strike.hang.is_some(),
+        "data" => strike.data.is_some(),
+        "error" => matches!(strike.then, Some(Failure::Error(_))),
+        "abort" => matches!(strike.then, Some(Failure::Abort)),
+        _ => false,
+    })
 }
 
 fn told<'s>(run: &'s ActiveRun, effect: &'s str, latency: Option<Duration>) -> StrikeTold<'s> {

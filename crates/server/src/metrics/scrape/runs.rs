@@ -47,5 +47,7 @@ fn injections(control: &Control, totals: &Totals, metrics: &mut Metrics) -> Vec<
     metrics.counters("daybreak_injections", help, series(|injected| injected.strikes));
     let help = "Passes that were drawn, but spared by the cap on faults in flight, by fault";
     metrics.counters("daybreak_injections_spared", help, series(|injected| injected.spared));
+    let help = "Faults that clients reported as injected when their run was over, or never was: always to be 0";
+    metrics.counter("daybreak_injections_stray", help, control.stray_strikes());
     runs
 }
