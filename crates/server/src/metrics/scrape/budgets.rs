@@ -39,6 +39,12 @@ pub(super) fn read(control: &Control, metrics: &mut Metrics) {
         "1 for the state that an error budget is in, 0 for the others",
         states.collect(),
     );
+    let help = "1 while an error budget burns too fast in a long and its short window, also where it is spent already";
+    metrics.gauges(
+        "daybreak_budget_firing",
+        help,
+        each(&|budget| Some(f64::from(u8::from(budget.status.is_burning())))),
+    );
     burns(&budgets, metrics);
     people(control, metrics);
 }
