@@ -204,6 +204,7 @@ impl Core {
             error_code,
             message,
             rule: answer.rule().map(ToString::to_string),
+            prerequisite: answer.prerequisite().map(ToString::to_string),
             revision: answer.flag().map(|_| answer.revision()),
             metadata: answer.metadata().cloned().unwrap_or_default(),
         }
