@@ -30,6 +30,8 @@ pub(crate) struct Core {
     /// The generation of what is served, for handles.
     pub(crate) generation: AtomicU32,
     pub(crate) usage: Arc<Usage>,
+    #[cfg(feature = "metrics")]
+    pub(crate) series: crate::metrics::Series,
     pub(crate) reports: Reported,
     pub(crate) faults: Faults,
     pub(crate) settings: Settings,
@@ -84,6 +86,8 @@ impl Core {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
             usage: Arc::default(),
+            #[cfg(feature = "metrics")]
+            series: crate::metrics::Series::default(),
             reports: Reported::default(),
             faults,
             heard: settings.on_evaluation.is_some() || settings.telemetry.is_some(),

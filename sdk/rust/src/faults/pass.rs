@@ -14,7 +14,7 @@ use super::points::PointState;
 use super::run::ActiveRun;
 use super::{Faults, InjectedFault};
 use crate::scope::Scope;
-use crate::telemetry::{DrawTold, StrikeTold, millis};
+use crate::telemetry::{DrawTold, RequestTrace, StrikeTold, millis};
 
 /// A pass that goes on. It may carry data that a fault hands to the application.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +105,7 @@ impl Faults {
             return None;
         };
         run.count_strike(scope, stage);
-        self.count_injection(run.compiled().spec().fault.as_str());
+        self.count_injection(run.compiled().spec().fault.as_str(), scope.trace().and_then(RequestTrace::exemplar));
         if let Some(trace) = scope.trace() {
             let latency = strike.latency.map(|wait| wait.min(self.0.settings.wait_max));
             trace.struck(&told(&run, &effect(&strike), latency));

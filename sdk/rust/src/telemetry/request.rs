@@ -75,6 +75,11 @@ impl RequestTrace {
         });
     }
 
+    /// The id of its trace, where it is known and kept: for numbers that lead to an example.
+    pub(crate) fn exemplar(&self) -> Option<u128> {
+        tell("a strike", || self.span.lock().as_ref().and_then(Span::kept_trace)).flatten()
+    }
+
     /// The request is over.
     pub(crate) fn finish(&self) {
         let span = self.span.lock().take();

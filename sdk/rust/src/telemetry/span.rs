@@ -60,6 +60,16 @@ impl Span {
         }
     }
 
+    /// The same, where the trace is sampled: others are recorded, perhaps, and kept nowhere.
+    pub(super) fn kept_trace(&self) -> Option<u128> {
+        let sampled = match self {
+            Self::Tracing(_) => false,
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => context.span().span_context().is_sampled(),
+        };
+        if sampled { self.trace() } else { None }
+    }
+
     /// Tells of an evaluation, as an event.
     pub(super) fn evaluated(&self, evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) {
         match self {

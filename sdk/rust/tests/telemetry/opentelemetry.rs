@@ -231,6 +231,32 @@ fn a_strike_that_is_cut_short_says_so() {
     }
 }
 
+/// What leads from the number of injections to one of them.
+#[cfg(feature = "metrics")]
+#[test]
+fn injections_have_the_last_sampled_trace_as_an_exemplar() {
+    let client = client(Telemetry::opentelemetry());
+    grant(client.faults(), &[(1, true)], &effect());
+    let counted = || {
+        let text = client.metrics();
+        let line = text.lines().find(|line| line.starts_with("daybreak_sdk_injections_total"));
+        line.map(str::to_owned).unwrap()
+    };
+    for (sampler, sampled) in [(Sampler::AlwaysOff, false), (Sampler::AlwaysOn, true)] {
+        let (ended, tracer) = Ended::tracer(sampler);
+        pass(&client, &tracer, root());
+        let count = if sampled { 4 } else { 2 };
+        let wanted = match sampled {
+            true => {
+                let trace = ended.of("pay").span_context.trace_id();
+                format!("daybreak_sdk_injections_total{{fault=\"fault-1\"}} {count} # {{trace_id=\"{trace}\"}} 1.0 ")
+            }
+            false => format!("daybreak_sdk_injections_total{{fault=\"fault-1\"}} {count}"),
+        };
+        assert!(counted().starts_with(&wanted) && counted().contains('#') == sampled, "{wanted}: {}", counted());
+    }
+}
+
 /// What the root drew is told by a service that has no such point, and by one that strikes.
 #[test]
 fn a_service_downstream_tells_what_its_root_drew() {
