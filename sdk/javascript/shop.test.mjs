@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 
 import { OFREPProvider } from '@openfeature/ofrep-provider';
-import { OpenFeature } from '@openfeature/server-sdk';
+import { createEvaluationEvent, OpenFeature } from '@openfeature/server-sdk';
 
 import { operate, token, url } from './daybreak.mjs';
 import { catalogue, checkout, connect, shop } from './shop.mjs';
@@ -52,9 +52,22 @@ describe('the published provider', () => {
       assert.deepEqual([detail.value, detail.reason, detail.errorCode], [value, reason, undefined], key);
     }
     const { flagMetadata } = await client.getBooleanDetails('ofrep-boolean', false, ada);
-    const { revision, ...own } = flagMetadata;
+    const { revision, version, flagSetId, ...own } = flagMetadata;
     assert.deepEqual(own, { team: 'conformance', priority: 1, legacy: false });
     assert.ok(revision > 0);
+    assert.equal(version, String(revision));
+    assert.ok(flagSetId);
+  });
+
+  it('has what the hooks for OpenTelemetry tell', async () => {
+    const client = await flags();
+    let told;
+    const hook = { finally: (context, detail) => { told = createEvaluationEvent(context, detail); } };
+    const { flagMetadata } = await client.getBooleanDetails('ofrep-boolean', false, ada, { hooks: [hook] });
+    assert.equal(told.name, 'feature_flag.evaluation');
+    assert.equal(told.attributes['feature_flag.version'], flagMetadata.version);
+    assert.equal(told.attributes['feature_flag.set.id'], flagMetadata.flagSetId);
+    assert.ok(flagMetadata.version && flagMetadata.flagSetId);
   });
 
   it('leaves the default where something is wrong', async () => {

@@ -77,7 +77,10 @@ class Provider(unittest.TestCase):
         detail = flags().get_boolean_details("ofrep-boolean", False, ADA)
         for name, value in {"team": "conformance", "priority": 1, "legacy": False}.items():
             self.assertEqual(detail.flag_metadata[name], value)
-        self.assertGreater(detail.flag_metadata["revision"], 0)
+        revision = detail.flag_metadata["revision"]
+        self.assertGreater(revision, 0)
+        self.assertEqual(detail.flag_metadata["version"], str(revision))
+        self.assertTrue(detail.flag_metadata["flagSetId"])
 
     def test_errors_leave_the_default(self):
         client = flags()

@@ -148,15 +148,20 @@ pub(crate) fn report(sent: Option<&Sent>, dry_run: bool) -> anyhow::Result<()> {
 /// How far a change has come, and who does not have it; nothing where nobody waited.
 pub(crate) fn reached(reached: &Value) -> String {
     let Some(summary) = reached["summary"].as_str() else { return String::new() };
-    let mut text = format!("{summary}\n");
-    let missing = reached["missing"].as_array().map_or(&[][..], Vec::as_slice);
+    let count = |name: &str| reached[name].as_u64().unwrap_or_default();
+    format!("{summary}\n") + &lacking(&reached["missing"], count("clients").saturating_sub(count("having")))
+}
+
+/// The clients that have not told yet, of so many in all.
+pub(crate) fn lacking(named: &Value, all: u64) -> String {
+    let named = named.as_array().map_or(&[][..], Vec::as_slice);
     let word = |value: &Value| shown_name(value.as_str().unwrap_or("?")).into_owned();
-    for client in missing {
+    let mut text = String::new();
+    for client in named {
         let (service, id, state) = (word(&client["service"]), word(&client["client"]), word(&client["state"]));
         text += &format!("  {service} {id} ({state}) has not\n");
     }
-    let count = |name: &str| reached[name].as_u64().unwrap_or_default();
-    let others = count("clients").saturating_sub(count("having")).saturating_sub(missing.len() as u64);
+    let others = all.saturating_sub(named.len() as u64);
     if others > 0 {
         text += &format!("  and {others} more: daybreak clients\n");
     }

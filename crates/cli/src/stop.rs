@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::check::counted;
 use crate::out;
 use crate::remote::{Remote, Target, block_on};
-use crate::served::reached;
+use crate::served::{lacking, reached};
 use crate::style::printable;
 
 /// What to stop.
@@ -39,6 +39,9 @@ pub(crate) struct Halt {
     /// Why, for the audit log; and for everybody who asks why nothing starts.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Wait until every live client has confirmed, for so long at most, 30s: and print who has not.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<Millis>,
     #[command(flatten)]
     target: Target,
 }
@@ -71,10 +74,15 @@ pub(crate) fn halt(options: &Halt) -> anyhow::Result<ExitCode> {
     let method = if options.lift { Method::DELETE } else { Method::PUT };
     let answer = block_on(async {
         let remote = Remote::new(&options.target)?;
-        let said = Said { reason: options.reason.as_deref(), wait: None };
+        let said = Said { reason: options.reason.as_deref(), wait: options.wait };
         told(&remote, ask(&remote, method, "/api/v1/halt", said).await?).await
     })?;
-    out::print(&if options.lift { lifted(&answer) } else { halted(&answer) })?;
+    let text = if options.lift {
+        lifted(&answer) + &reached(&answer["reached"])
+    } else {
+        halted(&answer, options.wait.is_some())
+    };
+    out::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,25 +115,30 @@ fn stopped(what: &str, answer: &Value) -> String {
     }
 }
 
-fn halted(answer: &Value) -> String {
+fn halted(answer: &Value, waited: bool) -> String {
     let ended = ended(answer);
     let ended = if ended.is_empty() { "no run was active".to_owned() } else { format!("ended: {ended}") };
     let number = |name: &str| answer[name].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
     let (confirmed, clients) = (number("confirmed"), number("clients"));
     let others = if confirmed < clients { "; the others stop with their lease" } else { "" };
+    let lacking = match waited {
+        true => lacking(&answer["unconfirmed"], clients.saturating_sub(confirmed) as u64),
+        false => String::new(),
+    };
     format!(
-        "everything is halted; {ended}\n{confirmed} of {} confirmed{others}\n\
+        "everything is halted; {ended}\n{confirmed} of {} confirmed{others}\n{lacking}\
          nothing starts until `daybreak halt --lift`\n",
         counted(clients, "client")
     )
 }
 
 fn lifted(answer: &Value) -> String {
-    match (answer["changed"].as_bool(), answer["halted"].as_bool()) {
-        (_, Some(true)) => "somebody has halted everything anew\n".to_owned(),
-        (Some(false), _) => "nothing was halted; nothing is changed\n".to_owned(),
-        _ => "the halt is lifted; runs may start, and those that it ended stay ended\n".to_owned(),
-    }
+    let said = match (answer["changed"].as_bool(), answer["halted"].as_bool()) {
+        (_, Some(true)) => "somebody has halted everything anew\n",
+        (Some(false), _) => "nothing was halted; nothing is changed\n",
+        _ => "the halt is lifted; runs may start, and those that it ended stay ended\n",
+    };
+    said.to_owned()
 }
 
 /// The runs that it ended.
@@ -189,7 +202,12 @@ mod tests {
         for (said, expected) in cases {
             assert_eq!(said, expected);
         }
-        let said = halted(&json!({ "ended": ["1"], "confirmed": 2, "clients": 3 }));
-        assert!(said.starts_with("everything is halted; ended: run 1\n2 of 3 clients confirmed; the others"), "{said}");
+        let shop = json!({ "service": "shop", "client": "00c0ffee", "state": "polling" });
+        let answer = json!({ "ended": ["1"], "confirmed": 1, "clients": 3, "unconfirmed": [shop] });
+        let said = "everything is halted; ended: run 1\n1 of 3 clients confirmed; the others stop with their lease\n";
+        let named = "  shop 00c0ffee (polling) has not\n  and 1 more: daybreak clients\n";
+        let last = "nothing starts until `daybreak halt --lift`\n";
+        assert_eq!(halted(&answer, false), format!("{said}{last}"));
+        assert_eq!(halted(&answer, true), format!("{said}{named}{last}"));
     }
 }

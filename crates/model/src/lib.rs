@@ -23,6 +23,7 @@ mod hours;
 mod key;
 mod keys;
 pub mod limits;
+pub mod metadata;
 mod millis;
 mod pattern;
 mod percentage;

@@ -46,6 +46,8 @@ pub struct Evaluation<'e> {
     pub rule: Option<&'e str>,
     /// What went wrong.
     pub error_code: Option<ErrorCode>,
+    /// The same in words.
+    pub message: Option<&'e str>,
 }
 
 /// How a client stands.

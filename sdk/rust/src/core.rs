@@ -21,7 +21,7 @@ use crate::flag::FlagType;
 use crate::listeners::Listeners;
 use crate::reported::Reported;
 use crate::served::{Documents, Served};
-use crate::telemetry::{Ruleset, Telemetry};
+use crate::telemetry::{Ruleset, Telemetry, tell};
 use crate::usage::Usage;
 
 /// What the clients of one server and the thread behind them share.
@@ -30,6 +30,8 @@ pub(crate) struct Core {
     /// The generation of what is served, for handles.
     pub(crate) generation: AtomicU32,
     pub(crate) usage: Arc<Usage>,
+    #[cfg(feature = "metrics")]
+    pub(crate) series: crate::metrics::Series,
     pub(crate) reports: Reported,
     pub(crate) faults: Faults,
     pub(crate) settings: Settings,
@@ -84,6 +86,8 @@ impl Core {
             served: ArcSwap::default(),
             generation: AtomicU32::new(0),
             usage: Arc::default(),
+            #[cfg(feature = "metrics")]
+            series: crate::metrics::Series::default(),
             reports: Reported::default(),
             faults,
             heard: settings.on_evaluation.is_some() || settings.telemetry.is_some(),
@@ -168,6 +172,7 @@ impl Core {
             return;
         }
         let reason = if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) };
+        let message = message(answer, error_code);
         let evaluation = Evaluation {
             flag: key,
             variant: answer.variant().filter(|_| error_code.is_none()).map(Key::as_str),
@@ -175,8 +180,9 @@ impl Core {
             age: self.age(reason),
             rule: answer.rule().map(Key::as_str),
             error_code,
+            message: message.as_deref(),
         };
-        let tell = || {
+        tell("an evaluation", || {
             if let Some(hook) = &self.settings.on_evaluation {
                 hook(&evaluation);
             }
@@ -184,10 +190,7 @@ impl Core {
                 let version = answer.flag().map(|_| answer.revision());
                 telemetry.evaluated(&evaluation, Ruleset { set: served.environment.as_deref(), version });
             }
-        };
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell)).is_err() {
-            tracing::error!("who was told of an evaluation panicked");
-        }
+        });
     }
 
     /// The answer of a flag, counted, with why.
@@ -204,11 +207,6 @@ impl Core {
         self.count(&served, key, &answer, value.is_some());
         let error_code = error_code(&served, &answer, value.is_some());
         self.tell_of_evaluation(&served, key, &answer, error_code);
-        let message = match error_code {
-            Some(ErrorCode::TypeMismatch) => Some("the flag is of another type than asked for".to_owned()),
-            Some(ErrorCode::ProviderNotReady) => Some("no flags have come from the server yet".to_owned()),
-            _ => answer.message(),
-        };
         let reason = if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason()) };
         Detail {
             reason,
@@ -216,8 +214,9 @@ impl Core {
             variant: answer.variant().filter(|_| value.is_some()).map(ToString::to_string),
             value: value.unwrap_or(default),
             error_code,
-            message,
+            message: message(&answer, error_code),
             rule: answer.rule().map(ToString::to_string),
+            prerequisite: answer.prerequisite().map(ToString::to_string),
             revision: answer.flag().map(|_| answer.revision()),
             metadata: answer.metadata().cloned().unwrap_or_default(),
         }
@@ -381,6 +380,15 @@ fn error_code(served: &Served, answer: &daybreak_engine::Detail<'_>, has_value: 
         }
         None if !has_value => Some(ErrorCode::TypeMismatch),
         other => other,
+    }
+}
+
+/// The same in words.
+fn message(answer: &daybreak_engine::Detail<'_>, error_code: Option<ErrorCode>) -> Option<String> {
+    match error_code {
+        Some(ErrorCode::TypeMismatch) => Some("the flag is of another type than asked for".to_owned()),
+        Some(ErrorCode::ProviderNotReady) => Some("no flags have come from the server yet".to_owned()),
+        _ => answer.message(),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Detail<T> {
     pub message: Option<String>,
     /// The rule that matched.
     pub rule: Option<String>,
+    /// The prerequisite that failed.
+    pub prerequisite: Option<String>,
     /// The revision that last changed the flag.
     pub revision: Option<u64>,
     /// The flag's own metadata.

@@ -2,24 +2,29 @@
 //!
 //! Nothing is counted for it that is not counted anyway: an evaluation costs the same with it and without.
 
+use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use daybreak_model::wire::ClientState;
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::CounterWithExemplar;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use rustc_hash::FxHashSet;
 
 use crate::core::Core;
 
 /// The content type of [`Client::metrics`](crate::Client::metrics).
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Series of evaluations; flags beyond count as [`OTHER`].
+/// Series of evaluations, and of those that failed; what is beyond counts as [`OTHER`].
 pub(crate) const SERIES_MAX: usize = 2_000;
-/// What is counted together.
-const OTHER: &str = "other";
+/// What is counted together. No key begins like this.
+const OTHER: &str = "_other";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfVariant {
@@ -47,6 +52,28 @@ struct OfOutcome {
     outcome: &'static str,
 }
 
+/// What leads from a count to a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTrace {
+    trace_id: String,
+}
+
+/// Who has a series: who came first keeps it, since a counter that moved would seem to begin anew.
+#[derive(Debug, Default)]
+pub(crate) struct Series {
+    served: Mutex<FxHashSet<OfVariant>>,
+    failed: Mutex<FxHashSet<OfFlag>>,
+}
+
+/// These labels, if they have a series or there is room for one more; else those of what is counted together.
+fn in_series<L: Clone + Eq + Hash>(known: &mut FxHashSet<L>, labels: L, others: &L) -> L {
+    if known.contains(&labels) || known.len() < SERIES_MAX && known.insert(labels.clone()) {
+        labels
+    } else {
+        others.clone()
+    }
+}
+
 const STATES: [(&str, ClientState); 4] = [
     ("starting", ClientState::Starting),
     ("streaming", ClientState::Streaming),
@@ -68,17 +95,16 @@ pub(crate) fn write(core: &Core) -> String {
 
 fn evaluations(core: &Core, registry: &mut Registry) {
     let (served, failed) = (Family::<OfVariant, Counter>::default(), Family::<OfFlag, Counter>::default());
-    let mut series = 0;
+    let (others, other) = (OfVariant { flag: OTHER.into(), variant: OTHER.into() }, OfFlag { flag: OTHER.into() });
+    let (mut serving, mut failing) = (core.series.served.lock(), core.series.failed.lock());
     for (flag, counted) in core.usage.sums() {
-        series += counted.variants.len() + 1;
-        let known = series <= SERIES_MAX;
-        let name = |key: &str| if known { key.to_owned() } else { OTHER.to_owned() };
         for (variant, count) in &counted.variants {
-            let labels = OfVariant { flag: name(flag.as_str()), variant: name(variant.as_str()) };
-            served.get_or_create(&labels).inc_by(*count);
+            let labels = OfVariant { flag: flag.to_string(), variant: variant.to_string() };
+            served.get_or_create(&in_series(&mut serving, labels, &others)).inc_by(*count);
         }
         if counted.errors > 0 {
-            failed.get_or_create(&OfFlag { flag: name(flag.as_str()) }).inc_by(counted.errors);
+            let labels = OfFlag { flag: flag.to_string() };
+            failed.get_or_create(&in_series(&mut failing, labels, &other)).inc_by(counted.errors);
         }
     }
     registry.register("evaluations", "Evaluations, by the variant that was served", served);
@@ -86,9 +112,14 @@ fn evaluations(core: &Core, registry: &mut Registry) {
 }
 
 fn faults(core: &Core, registry: &mut Registry) {
-    let injections = Family::<OfFault, Counter>::default();
-    for (fault, count) in core.faults.injected() {
-        injections.get_or_create(&OfFault { fault }).inc_by(count);
+    let injections = Family::<OfFault, CounterWithExemplar<OfTrace>>::default();
+    for (fault, injected) in core.faults.injected() {
+        let counter = injections.get_or_create_owned(&OfFault { fault });
+        counter.inc_by(injected.count.saturating_sub(1), None, None);
+        // The last one alone is the example: it counts one.
+        let (trace, at) = injected.example.unzip();
+        let trace = trace.map(|trace| OfTrace { trace_id: format!("{trace:032x}") });
+        counter.inc_by(1, trace, at.map(SystemTime::from));
     }
     registry.register("injections", "Faults that were injected in this process", injections);
     let gauges = [
@@ -133,6 +164,8 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::faults::FAULTS_MAX;
     use crate::{Context, TestClient};
@@ -144,7 +177,7 @@ mod tests {
         let context = Context::default();
         (0..3).for_each(|_| assert!(client.bool("new-checkout", &context, false)));
         assert_eq!(client.string("new-checkout", &context, "x"), "x");
-        client.faults().count_injection("gateway-slow");
+        client.faults().count_injection("gateway-slow", None);
         client.core().reports.count(true);
         client.core().reports.count(false);
         let text = client.metrics();
@@ -170,20 +203,71 @@ mod tests {
 
     #[test]
     fn labels_are_bounded_and_no_count_is_lost() {
-        const FLAGS: usize = SERIES_MAX;
+        const FLAGS: usize = SERIES_MAX + 10;
         let client = TestClient::new();
         let context = Context::default();
         let keys: Vec<_> = (0..FLAGS).map(|number| format!("flag-{number}")).collect();
         client.set_all(keys.iter().map(|key| (key.as_str(), true))).unwrap();
         keys.iter().for_each(|key| assert!(client.bool(key, &context, false)));
-        (0..FAULTS_MAX + 10).for_each(|number| client.faults().count_injection(&format!("fault-{number}")));
+        (0..FAULTS_MAX + 10).for_each(|number| client.faults().count_injection(&format!("fault-{number}"), None));
         let text = client.metrics();
         let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect::<Vec<_>>();
         let sum = |lines: &[String]| -> usize {
             lines.iter().filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
         };
         let (evaluations, injections) = (of("daybreak_sdk_evaluations_total"), of("daybreak_sdk_injections_total"));
-        assert_eq!((evaluations.len(), sum(&evaluations)), (SERIES_MAX / 2 + 1, FLAGS));
+        assert_eq!((evaluations.len(), sum(&evaluations)), (SERIES_MAX + 1, FLAGS));
         assert_eq!((injections.len(), sum(&injections)), (FAULTS_MAX + 1, FAULTS_MAX + 10));
+    }
+
+    /// A flag named `other` is one like any other, and what is counted together is none.
+    #[test]
+    fn no_flag_and_no_fault_is_called_as_the_others_are() {
+        assert!(daybreak_model::Key::new(OTHER).is_err());
+        let client = TestClient::new();
+        let keys: Vec<_> = (0..=SERIES_MAX).map(|number| format!("flag-{number}")).collect();
+        client.set_all(keys.iter().map(String::as_str).chain(["other"]).map(|key| (key, true))).unwrap();
+        let context = Context::default();
+        assert!(client.bool("other", &context, false));
+        let _ = client.metrics();
+        keys.iter().for_each(|key| assert!(client.bool(key, &context, false)));
+        client.faults().count_injection("other", None);
+        (0..FAULTS_MAX).for_each(|number| client.faults().count_injection(&format!("fault-{number}"), None));
+        let text = client.metrics();
+        let lines = [
+            r#"daybreak_sdk_evaluations_total{flag="other",variant="set"} 1"#,
+            r#"daybreak_sdk_evaluations_total{flag="_other",variant="_other"} 2"#,
+            r#"daybreak_sdk_injections_total{fault="other"} 1"#,
+            r#"daybreak_sdk_injections_total{fault="_other"} 1"#,
+        ];
+        for line in lines {
+            assert!(text.lines().any(|one| one == line), "no `{line}` in\n{text}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_series_keeps_it() {
+        let client = TestClient::new();
+        let keys: Vec<_> = (0..SERIES_MAX).map(|number| format!("flag-{number}")).collect();
+        client.set_all(keys.iter().map(String::as_str).chain(["a-new-one"]).map(|key| (key, true))).unwrap();
+        let context = Context::default();
+        keys.iter().for_each(|key| {
+            assert!(client.bool(key, &context, false));
+            assert!(client.string(key, &context, "x") == "x");
+        });
+        let series = |text: &str| -> BTreeSet<String> {
+            text.lines().filter(|line| line.contains("flag=")).map(str::to_owned).collect()
+        };
+        let before = series(&client.metrics());
+        assert_eq!(before.len(), SERIES_MAX * 2);
+        // The first of all by its name.
+        assert!(client.bool("a-new-one", &context, false) && client.string("a-new-one", &context, "x") == "x");
+        let after = series(&client.metrics());
+        let new: Vec<_> = after.difference(&before).map(String::as_str).collect();
+        let others = [
+            r#"daybreak_sdk_evaluation_errors_total{flag="_other"} 1"#,
+            r#"daybreak_sdk_evaluations_total{flag="_other",variant="_other"} 1"#,
+        ];
+        assert_eq!((new.as_slice(), after.len()), (&others[..], before.len() + 2));
     }
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use daybreak_engine::ValueRef;
 use daybreak_model::wire::ClientState;
-use daybreak_model::{Context, ContextValue, ErrorCode, Reason, Scalar};
+use daybreak_model::{Context, ContextValue, ErrorCode, Reason, Scalar, metadata};
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, ResolutionDetails};
 use open_feature::{
     EvaluationContext, EvaluationContextFieldValue, EvaluationError, EvaluationErrorCode, EvaluationReason,
@@ -71,8 +71,9 @@ impl DaybreakProvider {
         context: &EvaluationContext,
         read: impl FnOnce(ValueRef<'_>) -> Option<T>,
     ) -> EvaluationResult<ResolutionDetails<T>> {
-        let detail = self.client.core().detail(key, &to_context(context), None, |value| read(value).map(Some));
-        resolution(detail)
+        let core = self.client.core();
+        let detail = core.detail(key, &to_context(context), None, |value| read(value).map(Some));
+        resolution(detail, core.served.load().environment.as_deref())
     }
 }
 
@@ -212,8 +213,8 @@ fn from_value(value: &Json) -> Option<Value> {
     })
 }
 
-fn resolution<T>(detail: Detail<Option<T>>) -> EvaluationResult<ResolutionDetails<T>> {
-    let flag_metadata = flag_metadata(&detail);
+fn resolution<T>(detail: Detail<Option<T>>, environment: Option<&str>) -> EvaluationResult<ResolutionDetails<T>> {
+    let flag_metadata = flag_metadata(&detail, environment);
     match detail.value {
         Some(value) => Ok(ResolutionDetails {
             value,
@@ -228,26 +229,40 @@ fn resolution<T>(detail: Detail<Option<T>>) -> EvaluationResult<ResolutionDetail
     }
 }
 
-/// The flag's own, and what OFREP adds too: the revision that last changed it, and the rule that matched.
-fn flag_metadata<T>(detail: &Detail<T>) -> FlagMetadata {
-    let mut metadata = FlagMetadata::default();
-    for (name, scalar) in &detail.metadata {
+/// The flag's own, and what the server adds by OFREP; and how old a stale answer may be.
+fn flag_metadata<T>(detail: &Detail<T>, environment: Option<&str>) -> FlagMetadata {
+    let mut told = FlagMetadata::default();
+    for (name, scalar) in detail.metadata.iter().filter(|(name, _)| !metadata::is_own(name)) {
         match scalar {
-            Scalar::Boolean(boolean) => metadata.add_value(name, *boolean),
+            Scalar::Boolean(boolean) => told.add_value(name, *boolean),
             Scalar::Number(number) => match integer(*number) {
-                Some(integer) => metadata.add_value(name, integer),
-                None => metadata.add_value(name, *number),
+                Some(integer) => told.add_value(name, integer),
+                None => told.add_value(name, *number),
             },
-            Scalar::Text(text) => metadata.add_value(name, &**text),
+            Scalar::Text(text) => told.add_value(name, &**text),
         }
     }
-    if let Some(revision) = detail.revision.and_then(|revision| i64::try_from(revision).ok()) {
-        metadata.add_value("revision", revision);
+    if let Some(revision) = detail.revision {
+        if let Ok(revision) = i64::try_from(revision) {
+            told.add_value(metadata::REVISION, revision);
+        }
+        told.add_value(metadata::VERSION, revision.to_string());
     }
-    if let Some(rule) = &detail.rule {
-        metadata.add_value("rule", rule.as_str());
+    let age = detail.age.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    if let Some(age) = age {
+        told.add_value(metadata::AGE_MS, age);
     }
-    metadata
+    let texts = [
+        (metadata::FLAG_SET_ID, environment),
+        (metadata::RULE, detail.rule.as_deref()),
+        (metadata::PREREQUISITE, detail.prerequisite.as_deref()),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            told.add_value(name, text);
+        }
+    }
+    told
 }
 
 /// A whole number as one.
@@ -281,6 +296,33 @@ fn error_code(code: ErrorCode, message: Option<&str>) -> EvaluationErrorCode {
         ErrorCode::InvalidContext => EvaluationErrorCode::InvalidContext,
         ErrorCode::ProviderFatal | ErrorCode::General => {
             EvaluationErrorCode::General(message.unwrap_or(code.as_str()).to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use open_feature::FlagMetadataValue;
+
+    use super::*;
+
+    #[test]
+    fn a_stale_answer_says_how_old_it_may_be() {
+        let detail = |age| Detail {
+            value: Some(true),
+            variant: Some("on".to_owned()),
+            reason: Reason::Stale,
+            age,
+            error_code: None,
+            message: None,
+            rule: None,
+            prerequisite: None,
+            revision: Some(7),
+            metadata: Default::default(),
+        };
+        for (age, told) in [(None, None), (Some(Duration::from_millis(11_500)), Some(FlagMetadataValue::Int(11_500)))] {
+            let details = resolution(detail(age), None).unwrap();
+            assert_eq!(details.flag_metadata.unwrap().values.get(metadata::AGE_MS), told.as_ref());
         }
     }
 }

@@ -33,6 +33,12 @@ const SNAPSHOT: &str = r#"{
             "variants": {"off": false, "on": true}, "default": "off",
             "rules": [{"name": "ours", "when": WHEN, "serve": "on"}]
         }},
+        "greedy": {"level": 1, "revision": 5, "resource": {
+            "variants": {"off": false, "on": true}, "default": "on", "off": "off", "prerequisites": {"ruled": "on"},
+            "metadata": {
+                "revision": "mine", "version": "mine", "flagSetId": "mine", "rule": "mine", "prerequisite": "mine", "age_ms": 1
+            }
+        }},
         "split": {"level": 1, "revision": 7, "resource": {
             "variants": {"off": false, "on": true}, "default": "off",
             "rules": [{"name": "half", "rollout": {"off": 50000, "on": 50000}}]
@@ -47,7 +53,8 @@ fn provider(attribute: &str, test: &serde_json::Value) -> DaybreakProvider {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bootstrap.json");
     std::fs::write(&file, SNAPSHOT.replace("WHEN", &when.to_string())).unwrap();
-    let client = Client::builder("http://127.0.0.1:9").service("test").bootstrap_file(file).build().unwrap();
+    let builder = Client::builder("http://127.0.0.1:9").service("test").environment("test");
+    let client = builder.bootstrap_file(file).build().unwrap();
     DaybreakProvider::new(client).ready_within(Duration::from_millis(1))
 }
 
@@ -86,14 +93,28 @@ async fn details_tell_why() {
         ("share", FlagMetadataValue::Float(0.5)),
         ("legacy", FlagMetadataValue::Bool(false)),
         ("revision", FlagMetadataValue::Int(3)),
+        ("version", FlagMetadataValue::String("3".to_owned())),
+        ("flagSetId", FlagMetadataValue::String("test".to_owned())),
     ];
-    assert_eq!(metadata.len(), expected.len(), "{metadata:?}");
-    for (name, value) in expected {
-        assert_eq!(metadata.get(name), Some(&value), "{name}");
-    }
+    assert_eq!(metadata, expected.map(|(name, value)| (name.to_owned(), value)).into());
     let ruled = provider.resolve_bool_value("ruled", &user().with_custom_field("plan", "pro")).await.unwrap();
     let rule = FlagMetadataValue::String("ours".to_owned());
     assert_eq!((ruled.value, ruled.flag_metadata.unwrap().values.get("rule")), (true, Some(&rule)));
+}
+
+/// As by OFREP: the same names, none of which is the flag's own to take.
+#[tokio::test]
+async fn invariant_7_metadata_are_those_of_ofrep() {
+    let detail = provider("plan", &json!({"equals": "pro"})).resolve_bool_value("greedy", &user()).await.unwrap();
+    assert!(!detail.value, "its prerequisite does not hold");
+    let expected = [
+        ("revision", FlagMetadataValue::Int(5)),
+        ("version", FlagMetadataValue::String("5".to_owned())),
+        ("flagSetId", FlagMetadataValue::String("test".to_owned())),
+        ("prerequisite", FlagMetadataValue::String("ruled".to_owned())),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value)).into();
+    assert_eq!(detail.flag_metadata.unwrap().values, expected);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ const SUCCESS: &str = "openapi.yaml · evaluateFlag · 200";
 const BAD: &str = "openapi.yaml · evaluateFlag · 400";
 const ABSENT: &str = "openapi.yaml · evaluateFlag · 404";
 const CONTEXT: &str = "openapi.yaml · schemas · context";
+const TELEMETRY: &str = "OpenFeature · Appendix D · flag metadata";
 
 pub(crate) async fn run(target: &Target, report: &mut Report) {
     let expected = [
@@ -44,6 +45,11 @@ pub(crate) async fn run(target: &Target, report: &mut Report) {
         keyless(target).await,
     );
     report.should(CONTEXT, "what is not known beside it is ignored", unknown_member(target).await);
+    report.should(
+        TELEMETRY,
+        "the flag set and its version are named, as text: hooks hand them on to traces",
+        names_version(target).await,
+    );
 }
 
 /// The context of somebody.
@@ -105,6 +111,15 @@ async fn has_metadata(target: &Target) -> Result<()> {
         let got = &item["metadata"][name];
         let same = if value.is_number() { got.as_f64() == value.as_f64() } else { got == value };
         ensure!(same, "`{name}` is not {value}: {item}");
+    }
+    Ok(())
+}
+
+async fn names_version(target: &Target) -> Result<()> {
+    let item = evaluate(target, "ofrep-boolean", &of("ada")).await?;
+    for name in ["flagSetId", "version"] {
+        let got = item["metadata"][name].as_str();
+        ensure!(got.is_some_and(|text| !text.is_empty()), "`{name}` is no text: {item}");
     }
     Ok(())
 }

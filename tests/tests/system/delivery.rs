@@ -185,9 +185,19 @@ faults:
     assert_eq!(reached(&lifted), (json!(1), json!(1)), "{lifted:#}");
     let other = Server::start("flags: { promoted: { default: on } }")?;
     let promote = ["promote", "promoted", "--from", &other.url(""), "--to", &server.url(""), "--wait", "30s"];
-    for arguments in [&["apply", "--watched", "--wait", "30s"][..], &promote] {
+    for arguments in [
+        &["stop", "slow", "--wait", "30s"][..],
+        &["halt", "--lift", "--wait", "30s"],
+        &["apply", "--watched", "--wait", "30s"],
+        &promote,
+    ] {
         let (text, status) = daybreak(&server, arguments)?;
         ensure!(status == Some(0) && text.contains("the one client has it, after "), "{arguments:?}: {text}");
+    }
+    // Also where everything is halted already.
+    for _ in 0..2 {
+        let (text, status) = daybreak(&server, &["halt", "--wait", "30s"])?;
+        ensure!(status == Some(0) && text.contains("\n1 of 1 client confirmed\n"), "{text}");
     }
     Ok(())
 }

@@ -49,6 +49,8 @@ const LEFT_OUT: [&str; 9] = [
     "http.route",
     "error.type",
 ];
+/// The same, of names that end with a run.
+const OF_RUNS: [&str; 2] = ["daybreak.run.arm.", "daybreak.run.effect."];
 
 /// An order of this trace: spans by their parent.
 struct Trace(Vec<Told>);
@@ -94,7 +96,8 @@ enum Part<'t> {
 }
 
 fn line(picture: &mut String, depth: usize, what: &str, attributes: &Attributes) {
-    let shown = attributes.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+    let left_out = |name: &str| LEFT_OUT.contains(&name) || OF_RUNS.iter().any(|prefix| name.starts_with(prefix));
+    let shown = attributes.iter().filter(|(name, _)| !left_out(name));
     let shown: Vec<String> = shown.map(|(name, value)| format!("{name}={value}")).collect();
     let margin = "    ".repeat(depth);
     picture.push_str(format!("{margin}{what}\n").as_str());
@@ -156,6 +159,7 @@ fn one_trace_has_flags_fault_and_fall_back_over_two_services() -> Result<()> {
         ("daybreak.flag.variant.new-checkout", "on"),
         ("daybreak.run.id", &run),
         ("daybreak.run.arm", "treated"),
+        (&format!("daybreak.run.arm.{run}"), "treated"),
         ("daybreak.fault.key", "charge-fails"),
         ("daybreak.fault.point", "gateway.charge"),
         ("daybreak.treated", "true"),
@@ -189,6 +193,8 @@ fn one_trace_has_flags_fault_and_fall_back_over_two_services() -> Result<()> {
         injected.extend(expected(&[
             ("daybreak.treated", "true"),
             ("daybreak.struck", "true"),
+            (&format!("daybreak.run.arm.{run}"), "treated"),
+            (&format!("daybreak.run.effect.{run}"), "latency+error"),
             ("http.request.method", "POST"),
             ("http.route", "/charges"),
             ("http.response.status_code", "503"),

@@ -50,6 +50,8 @@ impl Control {
             if !starting && !state.resources().faults.contains_key(fault) {
                 return Err(not_found(state.resources(), Kind::Fault, fault));
             }
+            // Nothing is recorded, but what comes with the reason counts: whether somebody waits.
+            let _ = reason.await;
             return Ok(Stopped { position: state.position(), changed: starting, ended });
         }
         tracing::info!(fault, actor = actor.name, "stopped");
@@ -73,6 +75,7 @@ impl Control {
             if !self.inner.runs.lock().ended.iter().any(|finished| finished.run.id == id) {
                 return Err(Refusal::NotFound { noun: "run", key: id.to_string(), nearest: None });
             }
+            let _ = reason.await;
             return Ok(Stopped { position: self.position(), changed: false, ended });
         }
         tracing::info!(run = %id, actor = actor.name, "stopped");

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::{Asked, Control, Tally};
+use daybreak_control::{Asked, Control, State, Tally};
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -73,7 +73,7 @@ pub(crate) async fn evaluate_flags(
     let evaluate = move || {
         let tally = RefCell::new(control.tally(&state, Asked::All));
         answer::line(&Bulk {
-            flags: Flags { snapshot: state.snapshot(), context: &context, sees_all, tally },
+            flags: Flags { state: &state, context: &context, sees_all, tally },
             event_streams: [EventStream::new(version, ticket.as_deref())],
         })
     };
@@ -83,9 +83,9 @@ pub(crate) async fn evaluate_flags(
     Ok(response.content_type("application/json").body(text))
 }
 
-/// Covers the flags with their rules and metadata; the context as sent, as one written otherwise costs an answer, never a
-/// wrong 304; and the ticket: a client that is told that nothing has changed stays with the one it has, so that must be one
-/// that still opens.
+/// Covers the flags with their rules and metadata, and the environment, both by the version; the context as sent, as one
+/// written otherwise costs an answer, never a wrong 304; and the ticket: a client that is told that nothing has changed
+/// stays with the one it has, so that must be one that still opens.
 fn tag(version: Version, body: &[u8], ticket: Option<&str>) -> String {
     let mut hash = Xxh3::new();
     hash.update(ticket.unwrap_or_default().as_bytes());
@@ -102,7 +102,7 @@ struct Bulk<'a> {
 }
 
 struct Flags<'a> {
-    snapshot: &'a daybreak_engine::Snapshot,
+    state: &'a State,
     context: &'a daybreak_model::Context,
     sees_all: bool,
     tally: RefCell<Tally<'a>>,
@@ -111,10 +111,12 @@ struct Flags<'a> {
 impl Serialize for Flags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut items = serializer.serialize_seq(None)?;
-        for flag in self.snapshot.flags().filter(|flag| self.sees_all || flag.client) {
-            let detail = self.snapshot.evaluate_at(flag.index, self.context);
+        let (snapshot, environment) = (self.state.snapshot(), self.state.environment());
+        for flag in snapshot.flags().filter(|flag| self.sees_all || flag.client) {
+            let detail = snapshot.evaluate_at(flag.index, self.context);
             self.tally.borrow_mut().count(&detail);
-            items.serialize_element(&Evaluation { key: flag.key.as_str(), detail: &detail, tells: self.sees_all })?;
+            let (key, tells) = (flag.key.as_str(), self.sees_all);
+            items.serialize_element(&Evaluation { key, detail: &detail, environment, tells })?;
         }
         items.end()
     }

@@ -1,7 +1,7 @@
 //! One flag's answer: a success, or a failure that is an item like any other.
 
 use daybreak_engine::Detail;
-use daybreak_model::ErrorCode;
+use daybreak_model::{ErrorCode, metadata};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -12,6 +12,8 @@ pub(super) struct Evaluation<'a> {
     pub(super) key: &'a str,
     /// What the engine answered.
     pub(super) detail: &'a Detail<'a>,
+    /// The server's environment.
+    pub(super) environment: &'a str,
     /// Whether rules and prerequisites may be named.
     pub(super) tells: bool,
 }
@@ -46,33 +48,29 @@ impl Serialize for Evaluation<'_> {
             }
         }
         if detail.error() != Some(ErrorCode::FlagNotFound) {
-            map.serialize_entry("metadata", &Metadata { detail, tells: self.tells })?;
+            map.serialize_entry("metadata", &Metadata(self))?;
         }
         map.end()
     }
 }
 
-struct Metadata<'a> {
-    detail: &'a Detail<'a>,
-    tells: bool,
-}
-
-/// Names of our own; a flag's metadata cannot take them.
-const OWN: [&str; 3] = ["revision", "rule", "prerequisite"];
+struct Metadata<'a>(&'a Evaluation<'a>);
 
 impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { detail, tells } = self;
+        let Evaluation { detail, environment, tells, .. } = *self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(OWN[0], &detail.revision())?;
-        if let Some(rule) = detail.rule().filter(|_| *tells) {
-            map.serialize_entry(OWN[1], rule.as_str())?;
+        map.serialize_entry(metadata::REVISION, &detail.revision())?;
+        // The same for OpenFeature's hooks, which want text.
+        map.serialize_entry(metadata::VERSION, &format_args!("{}", detail.revision()))?;
+        map.serialize_entry(metadata::FLAG_SET_ID, environment)?;
+        if let Some(rule) = detail.rule().filter(|_| tells) {
+            map.serialize_entry(metadata::RULE, rule.as_str())?;
         }
-        if let Some(prerequisite) = detail.prerequisite().filter(|_| *tells) {
-            map.serialize_entry(OWN[2], prerequisite.as_str())?;
+        if let Some(prerequisite) = detail.prerequisite().filter(|_| tells) {
+            map.serialize_entry(metadata::PREREQUISITE, prerequisite.as_str())?;
         }
-        for (name, scalar) in detail.metadata().into_iter().flatten().filter(|(name, _)| !OWN.contains(&name.as_str()))
-        {
+        for (name, scalar) in detail.metadata().into_iter().flatten().filter(|(name, _)| !metadata::is_own(name)) {
             map.serialize_entry(name, scalar)?;
         }
         map.end()

@@ -47,7 +47,7 @@ pub(crate) async fn evaluate_flag(
     }
     let detail = state.snapshot().evaluate(&key, &context);
     control.tally(&state, Asked::Flag).count(&detail);
-    let evaluation = Evaluation { key: &key, detail: &detail, tells };
+    let evaluation = Evaluation { key: &key, detail: &detail, environment: state.environment(), tells };
     let status = match evaluation.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => {

@@ -12,12 +12,14 @@ use daybreak_control::State;
 use daybreak_model::wire::{Position, StoreId};
 use daybreak_model::{Key, Kind};
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What a caller sees, by its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     store: StoreId,
+    /// A hash of the environment, which answers name: a store may be served under another one.
+    environment: u32,
     of: Of,
 }
 
@@ -31,9 +33,10 @@ enum Of {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:08x}-", self.store, self.environment)?;
         match self.of {
-            Of::All(revision) => write!(f, "{}-{revision}", self.store),
-            Of::Clients(hash) => write!(f, "{}-c{hash:016x}", self.store),
+            Of::All(revision) => write!(f, "{revision}"),
+            Of::Clients(hash) => write!(f, "c{hash:016x}"),
         }
     }
 }
@@ -47,7 +50,9 @@ impl Versions {
     pub(crate) fn of(&self, state: &State, sees_all: bool) -> Version {
         let at = flags_position(state);
         let of = if sees_all { Of::All(at.revision) } else { Of::Clients(self.clients(state, at)) };
-        Version { store: at.store, of }
+        #[expect(clippy::cast_possible_truncation, reason = "half of the hash tells environments apart")]
+        let environment = xxh3_64(state.environment().as_bytes()) as u32;
+        Version { store: at.store, environment, of }
     }
 
     fn clients(&self, state: &State, at: Position) -> u64 {

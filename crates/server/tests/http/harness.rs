@@ -72,9 +72,14 @@ pub(crate) struct Answer {
 impl Server {
     /// A server of [`DOCUMENT`], on a Monday morning in Berlin.
     pub(crate) async fn start() -> Self {
+        Self::of("test").await
+    }
+
+    /// The same, in the environment of this name.
+    pub(crate) async fn of(environment: &str) -> Self {
         let store = MemoryStore::open(MemoryOptions::new(StoreId::new(7))).unwrap();
         let clock = Arc::new(ManualClock::new("2026-11-23T09:30:00Z".parse().unwrap()));
-        let (options, moves) = (Options::new("test"), Arc::<ManualClock>::clone(&clock));
+        let (options, moves) = (Options::new(environment), Arc::<ManualClock>::clone(&clock));
         let control = Control::open(options, Arc::new(store), moves, [7; 32]).await.unwrap();
         let sources = vec![Source::new("fixture.yaml", DOCUMENT)];
         control.apply(sources, ApplyOptions::default(), Actor::named("fixture")).await.unwrap();

@@ -60,9 +60,36 @@ async fn metadata_are_scalars() {
     let context = r#"{"context": {"email": "ada@shop.example"}}"#;
     let answer = server.post(&format!("{ONE}/new-checkout"), context).await.expect(200).json();
     assert!(contains(&answer["metadata"], &json!({"team": "payments", "rule": "staff"})), "{answer}");
-    assert!(answer["metadata"]["revision"].is_u64(), "{answer}");
+    let revision = answer["metadata"]["revision"].as_u64().unwrap();
+    let wanted = json!({"version": revision.to_string(), "flagSetId": "test"});
+    assert!(contains(&answer["metadata"], &wanted), "{answer}");
     let answer = server.post(&format!("{ONE}/dependent"), "{}").await.expect(200).json();
     assert_eq!(answer["metadata"]["prerequisite"], json!("retired"), "{answer}");
+}
+
+#[actix_web::test]
+async fn a_flag_of_its_own_takes_none_of_the_servers_names() {
+    let server = Server::start().await;
+    let names = ["revision", "version", "flagSetId", "rule", "prerequisite", "age_ms"];
+    let metadata: Vec<_> = names.iter().map(|name| format!("{name}: mine")).collect();
+    let document = format!("{{default: on, metadata: {{team: payments, {}}}}}", metadata.join(", "));
+    server.send("PUT", "/api/v1/flags/greedy", &[], document).await.expect(201);
+    let answer = server.post(&format!("{ONE}/greedy"), "{}").await.expect(200).json();
+    let revision = server.shared.control().position().revision;
+    let wanted =
+        json!({"revision": revision, "version": revision.to_string(), "flagSetId": "test", "team": "payments"});
+    assert_eq!(answer["metadata"], wanted);
+}
+
+/// What is answered names the environment, so that a store which is served under another name is no longer the same.
+#[actix_web::test]
+async fn another_environment_is_another_answer() {
+    let (one, other) = (Server::start().await, Server::of("other").await);
+    assert_eq!(one.shared.control().position(), other.shared.control().position(), "the same store");
+    let tag = one.post(ONE, "{}").await.expect(200).header("etag").to_owned();
+    let answer = other.send("POST", ONE, &[("if-none-match", &tag)], "{}").await.expect(200).json();
+    let sets: Vec<_> = answer["flags"].as_array().unwrap().iter().map(|flag| &flag["metadata"]["flagSetId"]).collect();
+    assert_eq!(sets, [&json!("other"); 7]);
 }
 
 #[actix_web::test]

@@ -58,6 +58,28 @@ async fn a_run_from_start_to_stop() {
     assert_eq!(server.shared.control().position(), again, "what changes nothing makes no revision");
 }
 
+/// Also a stop of nothing is waited for, and tells what its request had wrong.
+#[actix_web::test]
+async fn a_stop_of_nothing_is_answered_as_any_other() {
+    let server = Server::start().await;
+    for sequence in 1..=2 {
+        server.post("/api/v1/reports", &report(sequence).to_string()).await.expect(200);
+    }
+    let started = server.post("/api/v1/faults/slow/start", r#"{"percentage": "1%"}"#).await.expect(201);
+    server.post("/api/v1/faults/slow/stop", "").await.expect(200);
+    let mut has_it = report(3);
+    has_it["position"] = json!(server.shared.control().position());
+    server.post("/api/v1/reports", &has_it.to_string()).await.expect(200);
+    for path in ["/api/v1/faults/slow", started.header("location")] {
+        let again = server.post(&format!("{path}/stop?wait=30s"), "").await.expect(200).json();
+        assert_eq!((&again["changed"], &again["ended"]), (&json!(false), &json!([])), "{again}");
+        let reached = &again["reached"];
+        assert_eq!((&reached["clients"], &reached["having"]), (&json!(1), &json!(1)), "{again}");
+        let again = server.post(&format!("{path}/stop?wait=soon"), "").await.expect(200).json();
+        assert_eq!((again["warnings"].as_array().map(Vec::len), &again["reached"]), (Some(1), &Json::Null), "{again}");
+    }
+}
+
 /// What is told late of a run is no stray strike; what is struck when it is over is one, and a number that an alert looks at.
 #[actix_web::test]
 async fn strikes_after_a_conclusion_are_told_as_stray() {

@@ -11,6 +11,10 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A client with the flag `f`, as old as the cache that it was kept in.
 fn core(stale_after: Option<Duration>) -> (Arc<TestClock>, Core) {
+    core_with(stale_after, None)
+}
+
+fn core_with(stale_after: Option<Duration>, telemetry: Option<Telemetry>) -> (Arc<TestClock>, Core) {
     let clock = Arc::new(TestClock::new());
     let settings = Settings {
         url: "http://test".to_owned(),
@@ -21,7 +25,7 @@ fn core(stale_after: Option<Duration>) -> (Arc<TestClock>, Core) {
         instance: InstanceId::new(0),
         stale_after,
         on_evaluation: None,
-        telemetry: None,
+        telemetry,
     };
     let faults = Faults::with_clock(faults::Settings::default(), Arc::<TestClock>::clone(&clock));
     let core = Core::new(settings, faults, Listeners::at_once());
@@ -89,6 +93,39 @@ fn the_server_tells_what_is_tolerated_unless_the_builder_does() {
     serve(&core, 2);
     core.tolerate(Some(30 * SECOND));
     assert_eq!(after(&clock, &core, 11), (Reason::Stale, Some(11)));
+}
+
+/// The ages that events tell.
+#[derive(Clone, Default)]
+struct Ages(Arc<Mutex<Vec<u64>>>);
+
+impl tracing::field::Visit for Ages {
+    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+
+    fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+        if field.name() == "daybreak.flag.age_ms" {
+            self.0.lock().push(value);
+        }
+    }
+}
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Ages {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        event.record(&mut self.clone());
+    }
+}
+
+#[test]
+fn an_event_of_an_evaluation_tells_how_old_a_stale_answer_may_be() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let ages = Ages::default();
+    let (clock, core) = core_with(Some(10 * SECOND), Some(Telemetry::tracing()));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(ages.clone()), || {
+        assert_eq!(after(&clock, &core, 10), (Reason::Cached, None));
+        assert_eq!(after(&clock, &core, 1), (Reason::Stale, Some(11)));
+    });
+    assert_eq!(*ages.0.lock(), [11_000]);
 }
 
 #[test]

@@ -8,27 +8,36 @@ use super::Faults;
 
 /// Faults that are counted by name; further ones count together.
 pub(crate) const FAULTS_MAX: usize = 200;
-const OTHER: &str = "other";
+/// No key begins like this.
+const OTHER: &str = "_other";
 
 /// Injections by fault.
 #[derive(Debug, Default)]
-pub(super) struct Injections(Mutex<BTreeMap<String, u64>>);
+pub(super) struct Injections(Mutex<BTreeMap<String, Injected>>);
+
+/// What was injected of a fault.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Injected {
+    pub(crate) count: u64,
+    /// The trace of the last one whose trace is kept, and when that was.
+    pub(crate) example: Option<(u128, jiff::Timestamp)>,
+}
 
 impl Faults {
-    /// A fault strikes a pass.
-    pub(crate) fn count_injection(&self, fault: &str) {
+    /// A fault strikes a pass, in this trace.
+    pub(crate) fn count_injection(&self, fault: &str, trace: Option<u128>) {
+        let example = trace.map(|trace| (trace, self.now().wall));
         let mut counts = self.0.injections.0.lock();
-        if let Some(count) = counts.get_mut(fault) {
-            *count += 1;
-            return;
+        let name = if counts.contains_key(fault) || counts.len() < FAULTS_MAX { fault } else { OTHER };
+        match counts.get_mut(name) {
+            Some(injected) => injected.add(example),
+            None => counts.entry(name.to_owned()).or_default().add(example),
         }
-        let name = if counts.len() < FAULTS_MAX { fault } else { OTHER };
-        *counts.entry(name.to_owned()).or_default() += 1;
     }
 
     /// Injections by fault.
     #[cfg(feature = "metrics")]
-    pub(crate) fn injected(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn injected(&self) -> BTreeMap<String, Injected> {
         self.0.injections.0.lock().clone()
     }
 
@@ -36,5 +45,12 @@ impl Faults {
     #[cfg(feature = "metrics")]
     pub(crate) fn in_flight(&self) -> u32 {
         self.0.in_flight.count()
+    }
+}
+
+impl Injected {
+    fn add(&mut self, example: Option<(u128, jiff::Timestamp)>) {
+        self.count += 1;
+        self.example = example.or(self.example);
     }
 }

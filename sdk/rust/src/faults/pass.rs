@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_engine::{self as engine, Failure};
-use daybreak_model::Effect;
+use daybreak_model::{Arm, Effect};
 use daybreak_model::wire::RunSpec;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +14,7 @@ use super::points::PointState;
 use super::run::ActiveRun;
 use super::{Faults, InjectedFault};
 use crate::scope::Scope;
-use crate::telemetry::StrikeTold;
+use crate::telemetry::{DrawTold, RequestTrace, StrikeTold, millis};
 
 /// A pass that goes on. It may carry data that a fault hands to the application.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +105,7 @@ impl Faults {
             return None;
         };
         run.count_strike(scope, stage);
-        self.count_injection(run.compiled().spec().fault.as_str());
+        self.count_injection(run.compiled().spec().fault.as_str(), scope.trace().and_then(RequestTrace::exemplar));
         if let Some(trace) = scope.trace() {
             let latency = strike.latency.map(|wait| wait.min(self.0.settings.wait_max));
             trace.struck(&told(&run, &effect(&strike), latency));
@@ -129,7 +129,7 @@ impl Faults {
             for wait in hit.waits(&mut budget) {
                 going_on = going_on && self.wait(&hit.run, wait).await;
             }
-            hit.struck.cut_short = !going_on;
+            hit.waited(going_on);
             if going_on {
                 hit.land(&mut pass)?;
             }
@@ -144,7 +144,7 @@ impl Faults {
         for (run, stage) in runs {
             let Some(mut hit) = self.hit(run, stage, &scope) else { continue };
             let going_on = hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait));
-            hit.struck.cut_short = !going_on;
+            hit.waited(going_on);
             if going_on {
                 hit.land(&mut pass)?;
             }
@@ -167,8 +167,7 @@ fn effect(strike: &engine::Strike<'_>) -> String {
 
 fn told<'s>(run: &'s ActiveRun, effect: &'s str, latency: Option<Duration>) -> StrikeTold<'s> {
     let RunSpec { fault, point, .. } = run.compiled().spec();
-    let latency_ms = latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
-    StrikeTold { run: run.id(), fault: fault.as_str(), point: point.as_str(), effect, latency_ms }
+    StrikeTold { run: run.id(), fault: fault.as_str(), point: point.as_str(), effect, latency_ms: latency.map(millis) }
 }
 
 impl Hit {
@@ -181,6 +180,16 @@ impl Hit {
         };
         let waits = self.waits.into_iter().flatten().map(&mut within_budget);
         waits.filter(|wait| !wait.is_zero()).collect()
+    }
+
+    /// The waits are over. Where the run did not go on until then, the strike is cut short.
+    fn waited(&mut self, going_on: bool) {
+        self.struck.cut_short = !going_on;
+        if let (false, Some(trace)) = (going_on, self.struck.scope.trace()) {
+            let RunSpec { fault, point, .. } = self.run.compiled().spec();
+            let (fault, point) = (fault.as_str(), point.as_str());
+            trace.cut_short(&DrawTold { run: self.run.id(), fault, point, arm: Arm::Treated });
+        }
     }
 
     /// What comes after the waits, where the run goes on still.

@@ -18,9 +18,12 @@ mod request;
 mod span;
 mod told;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use daybreak_model::{Arm, RunId};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+pub(crate) use names::millis;
 pub(crate) use request::RequestTrace;
 use span::Span;
 use told::Told;
@@ -112,12 +115,13 @@ impl Telemetry {
         span.evaluated(evaluation, ruleset);
         let Some(id) = span.id() else { return };
         // Conventions know one flag: the span's first. The others have an attribute each.
-        let [first, flag] = Told::here(|told| [told.is_new(id, names::KEY), told.is_new(id, evaluation.flag)]);
+        let own = (names::FLAG_PREFIX, evaluation.flag);
+        let [first, flag] = Told::here(|told| [told.is_new(id, names::KEY), told.is_new(id, &own)]);
         if first {
             span.set_all(&names::of_evaluation(evaluation, ruleset));
         }
         if let (true, Some(variant)) = (flag, evaluation.variant) {
-            span.set_variant(evaluation.flag, variant);
+            span.set_of(own, variant);
         }
     }
 
@@ -135,6 +139,16 @@ impl Telemetry {
 
     /// What a request that begins now keeps of its trace; `None` where that is not recorded.
     pub(crate) fn begin(&self) -> Option<RequestTrace> {
-        Span::current(self.through).map(RequestTrace::new)
+        tell("a request", || Span::current(self.through)).flatten().map(RequestTrace::new)
     }
+}
+
+/// Has the application's own code told of something. Its panics end here: the SDK never hurts its host.
+pub(crate) fn tell<T>(what: &str, telling: impl FnOnce() -> T) -> Option<T> {
+    let told = catch_unwind(AssertUnwindSafe(telling));
+    if told.is_err() {
+        // Who panicked may be who writes the log.
+        let _ = catch_unwind(|| tracing::error!("who was told of {what} panicked"));
+    }
+    told.ok()
 }

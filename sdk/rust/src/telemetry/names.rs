@@ -1,6 +1,8 @@
 //! What attributes are called, and what they say: OpenTelemetry's conventions for feature flags, and Daybreak's own words
 //! for faults, which no convention knows.
 
+use std::time::Duration;
+
 use daybreak_model::{Arm, ErrorCode, Reason, RunId};
 
 use super::{DrawTold, Ruleset, StrikeTold};
@@ -15,6 +17,9 @@ pub(super) const DRAW: &str = "daybreak.draw";
 /// The event of a strike.
 #[cfg(feature = "opentelemetry")]
 pub(super) const INJECTION: &str = "daybreak.injection";
+/// The event of a strike that its run's end cut short.
+#[cfg(feature = "opentelemetry")]
+pub(super) const CUT_SHORT_EVENT: &str = "daybreak.cut_short";
 
 pub(super) const PROVIDER: &str = "daybreak";
 
@@ -26,9 +31,13 @@ pub(super) const SET: &str = "feature_flag.set.id";
 pub(super) const VERSION: &str = "feature_flag.version";
 #[cfg(feature = "opentelemetry")]
 pub(super) const ERROR: &str = "error.type";
-pub(super) const RULE: &str = "daybreak.flag.rule";
-/// With the flag's key behind it: the variant.
 #[cfg(feature = "opentelemetry")]
+pub(super) const ERROR_MESSAGE: &str = "feature_flag.error.message";
+pub(super) const RULE: &str = "daybreak.flag.rule";
+/// How long ago the server was heard, where the answer is stale.
+#[cfg(feature = "opentelemetry")]
+pub(super) const AGE: &str = "daybreak.flag.age_ms";
+/// With the flag's key behind it: the variant.
 pub(super) const FLAG_PREFIX: &str = "daybreak.flag.variant.";
 
 pub(super) const FAULT: &str = "daybreak.fault.key";
@@ -37,10 +46,16 @@ pub(super) const EFFECT: &str = "daybreak.fault.effect";
 pub(super) const LATENCY: &str = "daybreak.fault.latency_ms";
 pub(super) const RUN: &str = "daybreak.run.id";
 pub(super) const ARM: &str = "daybreak.run.arm";
+/// With the run behind it: the arm.
+pub(super) const ARM_PREFIX: &str = "daybreak.run.arm.";
+/// With the run behind it: what it did.
+pub(super) const EFFECT_PREFIX: &str = "daybreak.run.effect.";
 /// Some run treats the request.
 pub(super) const TREATED: &str = "daybreak.treated";
 /// Some run struck the request in this service.
 pub(super) const STRUCK: &str = "daybreak.struck";
+/// Some strike was cut short.
+pub(super) const CUT_SHORT: &str = "daybreak.fault.cut_short";
 
 /// What an attribute says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +84,17 @@ pub(super) fn of_evaluation(evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) -
     always.into_iter().chain(sometimes.into_iter().flatten()).collect()
 }
 
+/// Of the event of an evaluation: also what went wrong, and how old the answer may be.
+#[cfg(feature = "opentelemetry")]
+pub(super) fn of_evaluation_event(evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) -> Vec<Attribute> {
+    let more = [
+        evaluation.error_code.map(|code| text(ERROR, error(code))),
+        evaluation.message.map(|message| text(ERROR_MESSAGE, message)),
+        evaluation.age.map(|age| (AGE, Value::Number(millis(age)))),
+    ];
+    of_evaluation(evaluation, ruleset).into_iter().chain(more.into_iter().flatten()).collect()
+}
+
 pub(super) fn of_draw(draw: &DrawTold<'_>) -> Vec<Attribute> {
     let [run, arm] = of_arm(draw.run, draw.arm);
     vec![run, arm, text(FAULT, draw.fault), text(POINT, draw.point)]
@@ -83,6 +109,10 @@ pub(super) fn of_strike(strike: &StrikeTold<'_>) -> Vec<Attribute> {
     let [run, arm] = of_arm(strike.run, Arm::Treated);
     let always = [run, arm, text(FAULT, strike.fault), text(POINT, strike.point), text(EFFECT, strike.effect)];
     always.into_iter().chain(strike.latency_ms.map(|millis| (LATENCY, Value::Number(millis)))).collect()
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) const fn arm(arm: Arm) -> &'static str {
@@ -118,5 +148,27 @@ pub(super) const fn error(code: ErrorCode) -> &'static str {
         ErrorCode::TargetingKeyMissing => "targeting_key_missing",
         ErrorCode::InvalidContext => "invalid_context",
         ErrorCode::General => "general",
+    }
+}
+
+#[cfg(all(test, feature = "opentelemetry"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_of_an_evaluation_says_more_than_the_span() {
+        let evaluation = Evaluation {
+            flag: "new-checkout",
+            variant: Some("on"),
+            reason: Reason::Stale,
+            age: Some(Duration::from_secs(11)),
+            rule: None,
+            error_code: None,
+            message: None,
+        };
+        let ruleset = Ruleset { set: None, version: None };
+        let event = of_evaluation_event(&evaluation, ruleset);
+        assert!(event.contains(&(AGE, Value::Number(11_000))), "{event:?}");
+        assert!(of_evaluation(&evaluation, ruleset).iter().all(|(name, _)| *name != AGE));
     }
 }

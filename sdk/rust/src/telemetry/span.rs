@@ -70,9 +70,18 @@ impl Span {
         }
     }
 
+    /// The same, where the trace is sampled: others are recorded, perhaps, and kept nowhere.
+    pub(super) fn kept_trace(&self) -> Option<u128> {
+        let sampled = match self {
+            Self::Tracing(_) => false,
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => context.span().span_context().is_sampled(),
+        };
+        if sampled { self.trace() } else { None }
+    }
+
     /// Tells of an evaluation, as an event.
     pub(super) fn evaluated(&self, evaluation: &Evaluation<'_>, ruleset: Ruleset<'_>) {
-        let error = evaluation.error_code.map(names::error);
         match self {
             Self::Tracing(_) => tracing::event!(
                 name: "feature_flag.evaluation",
@@ -85,13 +94,14 @@ impl Span {
                 feature_flag.set.id = ruleset.set,
                 feature_flag.version = ruleset.version.map(tracing::field::display),
                 daybreak.flag.rule = evaluation.rule,
-                error.type = error,
+                daybreak.flag.age_ms = evaluation.age.map(names::millis),
+                error.type = evaluation.error_code.map(names::error),
+                feature_flag.error.message = evaluation.message,
             ),
             #[cfg(feature = "opentelemetry")]
             Self::OpenTelemetry(context) => {
-                let error = error.map(|error| KeyValue::new(names::ERROR, error));
-                let attributes = names::of_evaluation(evaluation, ruleset).into_iter().map(key_value).chain(error);
-                context.span().add_event(names::EVALUATION, attributes.collect());
+                let attributes = names::of_evaluation_event(evaluation, ruleset);
+                context.span().add_event(names::EVALUATION, attributes.into_iter().map(key_value).collect());
             }
         }
     }
@@ -138,6 +148,26 @@ impl Span {
         }
     }
 
+    /// Tells of a strike that is cut short, as an event.
+    pub(super) fn cut_short(&self, strike: &DrawTold<'_>) {
+        match self {
+            Self::Tracing(_) => tracing::event!(
+                name: "daybreak.cut_short",
+                target: "daybreak::fault",
+                tracing::Level::INFO,
+                daybreak.run.id = %strike.run,
+                daybreak.run.arm = names::arm(strike.arm),
+                daybreak.fault.key = strike.fault,
+                daybreak.fault.point = strike.point,
+            ),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(context) => {
+                let attributes = names::of_draw(strike).into_iter().map(key_value).collect();
+                context.span().add_event(names::CUT_SHORT_EVENT, attributes);
+            }
+        }
+    }
+
     /// Sets attributes; of `tracing`, the fields of these names that the span declares.
     pub(super) fn set_all(&self, attributes: &[Attribute]) {
         match self {
@@ -153,16 +183,16 @@ impl Span {
         }
     }
 
-    /// Sets the variant of one flag of many. Spans of `tracing` declare their fields, and none has this one.
-    pub(super) fn set_variant(&self, flag: &str, variant: &str) {
+    /// Sets the attribute of one flag, or one run, of many: its name is a prefix with a key behind it. Spans of `tracing`
+    /// declare their fields, and none has this one.
+    pub(super) fn set_of(&self, (prefix, key): (&str, &str), text: &str) {
         match self {
             Self::Tracing(_) => {
-                let _ = (flag, variant);
+                let _ = (prefix, key, text);
             }
             #[cfg(feature = "opentelemetry")]
             Self::OpenTelemetry(context) => {
-                let name = format!("{}{flag}", names::FLAG_PREFIX);
-                context.span().set_attribute(KeyValue::new(name, variant.to_owned()));
+                context.span().set_attribute(KeyValue::new(format!("{prefix}{key}"), text.to_owned()));
             }
         }
     }

@@ -34,7 +34,7 @@ impl Told {
     }
 
     /// Whether a span is not known to have this attribute; it has, from now on.
-    pub(super) fn is_new(&mut self, span: u64, name: &str) -> bool {
+    pub(super) fn is_new(&mut self, span: u64, name: &(impl Hash + ?Sized)) -> bool {
         if self.0.len() >= TOLD_MAX {
             // A span that is still there after so many may be told something twice.
             self.0.clear();

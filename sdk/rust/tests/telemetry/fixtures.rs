@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use daybreak_model::wire::{Enveloped, Position, Reply, RunGrant, RunSpec, StoreId};
 use daybreak_model::{Millis, Percentage, RunId};
+use daybreak_sdk::TestClient;
 use daybreak_sdk::faults::Faults;
 
 pub(crate) type Attributes = BTreeMap<String, String>;
@@ -21,6 +22,20 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("nothing waits here"),
     }
+}
+
+/// An effect that waits for longer than any test.
+pub(crate) fn endless() -> serde_json::Value {
+    serde_json::json!({ "latency": { "distribution": { "fixed": 30_000 }, "max": 30_000 }, "error": {} })
+}
+
+/// Passes the point, and has all faults halted while the strike waits.
+pub(crate) fn cut_short(client: &TestClient) {
+    let mut passing = pin!(client.fault_point("payment.gateway"));
+    let mut poll = || passing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll().is_pending(), "it waits");
+    client.halt_faults();
+    assert!(matches!(poll(), Poll::Ready(Ok(_))), "it goes on, and is not failed");
 }
 
 /// Grants runs of these ids, each of a fault of its own at `payment.gateway` with this effect, which treat everybody or

@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, SpanData, 
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::fixtures::{Attributes, attributes, grant, ready};
+use crate::fixtures::{Attributes, attributes, cut_short, endless, grant, ready};
 
 /// Spans that have ended.
 #[derive(Clone, Debug, Default)]
@@ -109,20 +109,24 @@ fn what_went_wrong_is_told_and_is_no_error_of_the_span() {
         assert!(client.bool("nowhere", &context, true) && client.bool("limit", &context, true));
     });
     let span = ended.of("request");
-    let failed = |key, error, more: &[(&str, &str)]| {
+    let failed = |key, error, message, more: &[(&str, &str)]| {
         let always = [
             ("feature_flag.key", key),
             ("feature_flag.provider.name", "daybreak"),
             ("feature_flag.result.reason", "error"),
             ("feature_flag.set.id", "test"),
             ("error.type", error),
+            ("feature_flag.error.message", message),
         ];
         evaluated(with(attributes(&always), more))
     };
-    let wanted =
-        [failed("nowhere", "flag_not_found", &[]), failed("limit", "type_mismatch", &[("feature_flag.version", "2")])];
+    let of_type = "the flag is of another type than asked for";
+    let wanted = [
+        failed("nowhere", "flag_not_found", "there is no such flag", &[]),
+        failed("limit", "type_mismatch", of_type, &[("feature_flag.version", "2")]),
+    ];
     assert_eq!(events(&span), wanted);
-    assert!(!read(&span.attributes).contains_key("error.type"), "{span:#?}");
+    assert!(read(&span.attributes).keys().all(|name| !name.contains("error")), "{span:#?}");
 }
 
 const RUN: (&str, &str) = ("daybreak.run.id", "0000000000000001");
@@ -131,6 +135,9 @@ const POINT: (&str, &str) = ("daybreak.fault.point", "payment.gateway");
 const TREATED: (&str, &str) = ("daybreak.run.arm", "treated");
 const CONTROL: (&str, &str) = ("daybreak.run.arm", "control");
 const STRIKE: [(&str, &str); 2] = [("daybreak.fault.effect", "latency+error"), ("daybreak.fault.latency_ms", "0")];
+const OWN_ARM: (&str, &str) = ("daybreak.run.arm.0000000000000001", "treated");
+const OWN_CONTROL: (&str, &str) = ("daybreak.run.arm.0000000000000001", "control");
+const OWN_EFFECT: (&str, &str) = ("daybreak.run.effect.0000000000000001", "latency+error");
 const MARKS: [(&str, &str); 2] = [("daybreak.treated", "true"), ("daybreak.struck", "true")];
 
 /// Passes the point in a span within that of the request, as an application would.
@@ -167,7 +174,7 @@ fn a_strike_is_told_where_it_happens_and_its_arm_on_the_requests_span() {
     let injected = || ("daybreak.injection".to_owned(), strike.clone());
     assert_eq!(events(&inner), [("daybreak.draw".to_owned(), drawn), injected(), injected()], "two passes, one draw");
     assert_eq!(read(&inner.attributes), strike);
-    assert_eq!(read(&request.attributes), with(strike, &MARKS));
+    assert_eq!(read(&request.attributes), with(with(strike, &MARKS), &[OWN_ARM, OWN_EFFECT]));
     assert!(events(&request).is_empty(), "events are where they happened: {request:#?}");
     assert_eq!(ended.all().len(), 2, "no span is kept open or made");
 }
@@ -179,12 +186,12 @@ fn a_request_in_the_control_arm_says_so() {
     grant(client.faults(), &[(1, false)], &effect());
     pass(&client, &tracer, root());
     let drawn = attributes(&[RUN, CONTROL, FAULT, POINT]);
-    assert_eq!(read(&ended.of("POST /checkout").attributes), drawn);
+    assert_eq!(read(&ended.of("POST /checkout").attributes), with(drawn.clone(), &[OWN_CONTROL]));
     assert_eq!(events(&ended.of("pay")), [("daybreak.draw".to_owned(), drawn)]);
     assert!(ended.of("pay").attributes.is_empty());
 }
 
-/// A span has one run's attributes; that another one treats it shows all the same.
+/// A span has one run's attributes by the names without a run; by those with one, of all.
 #[test]
 fn two_runs_that_draw_a_request_are_not_mixed() {
     let (ended, tracer) = Ended::tracer(Sampler::AlwaysOn);
@@ -197,6 +204,59 @@ fn two_runs_that_draw_a_request_are_not_mixed() {
     let first = [("fault-1", "control"), ("fault-2", "treated")];
     assert!(first.contains(&(own["daybreak.fault.key"].as_str(), own["daybreak.run.arm"].as_str())), "{own:#?}");
     assert_eq!((own["daybreak.treated"].as_str(), own["daybreak.struck"].as_str()), ("true", "true"));
+    let of_runs: Attributes = own.into_iter().filter(|(name, _)| name.contains(".000000000000000")).collect();
+    let wanted = [
+        OWN_CONTROL,
+        ("daybreak.run.arm.0000000000000002", "treated"),
+        ("daybreak.run.effect.0000000000000002", "latency+error"),
+    ];
+    assert_eq!(of_runs, attributes(&wanted), "each of the runs");
+}
+
+/// Its run's end is no effect of the fault.
+#[test]
+fn a_strike_that_is_cut_short_says_so() {
+    let (ended, tracer) = Ended::tracer(Sampler::AlwaysOn);
+    let client = client(Telemetry::opentelemetry());
+    grant(client.faults(), &[(1, true)], &endless());
+    tracer.in_span("POST /checkout", |_| {
+        let open = client.faults().open(root);
+        open.scope().enter(|| tracer.in_span("pay", |_| cut_short(&client)));
+    });
+    let (request, inner) = (ended.of("POST /checkout"), ended.of("pay"));
+    let drawn = attributes(&[RUN, TREATED, FAULT, POINT]);
+    let names: Vec<_> = events(&inner).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["daybreak.draw", "daybreak.injection", "daybreak.cut_short"]);
+    assert_eq!(events(&inner)[2].1, drawn);
+    for span in [&request, &inner] {
+        assert_eq!(read(&span.attributes)["daybreak.fault.cut_short"], "true", "{span:#?}");
+    }
+}
+
+/// What leads from the number of injections to one of them.
+#[cfg(feature = "metrics")]
+#[test]
+fn injections_have_the_last_sampled_trace_as_an_exemplar() {
+    let client = client(Telemetry::opentelemetry());
+    grant(client.faults(), &[(1, true)], &effect());
+    let counted = || {
+        let text = client.metrics();
+        let line = text.lines().find(|line| line.starts_with("daybreak_sdk_injections_total"));
+        line.map(str::to_owned).unwrap()
+    };
+    for (sampler, sampled) in [(Sampler::AlwaysOff, false), (Sampler::AlwaysOn, true)] {
+        let (ended, tracer) = Ended::tracer(sampler);
+        pass(&client, &tracer, root());
+        let count = if sampled { 4 } else { 2 };
+        let wanted = match sampled {
+            true => {
+                let trace = ended.of("pay").span_context.trace_id();
+                format!("daybreak_sdk_injections_total{{fault=\"fault-1\"}} {count} # {{trace_id=\"{trace}\"}} 1.0 ")
+            }
+            false => format!("daybreak_sdk_injections_total{{fault=\"fault-1\"}} {count}"),
+        };
+        assert!(counted().starts_with(&wanted) && counted().contains('#') == sampled, "{wanted}: {}", counted());
+    }
 }
 
 /// What the root drew is told by a service that has no such point, and by one that strikes.
@@ -215,9 +275,12 @@ fn a_service_downstream_tells_what_its_root_drew() {
         pass(&client, &tracer, root().arriving(&trusting, "/checkout", values));
         let own = read(&ended.of("POST /checkout").attributes);
         let wanted = match (granted, arm) {
-            (true, _) => with(with(attributes(&[RUN, TREATED, FAULT, POINT]), &STRIKE), &MARKS),
-            (false, Arm::Treated) => attributes(&[RUN, TREATED, ("daybreak.treated", "true")]),
-            (false, Arm::Control) => attributes(&[RUN, CONTROL]),
+            (true, _) => {
+                let struck = [&STRIKE[..], &MARKS, &[OWN_ARM, OWN_EFFECT]].concat();
+                with(attributes(&[RUN, TREATED, FAULT, POINT]), &struck)
+            }
+            (false, Arm::Treated) => attributes(&[RUN, TREATED, OWN_ARM, ("daybreak.treated", "true")]),
+            (false, Arm::Control) => attributes(&[RUN, CONTROL, OWN_CONTROL]),
         };
         assert_eq!(own, wanted, "granted: {granted}, {arm:?}");
     }

@@ -13,7 +13,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{self, SubscriberExt};
 
-use crate::fixtures::{Attributes, attributes, grant, ready};
+use crate::fixtures::{Attributes, attributes, cut_short, endless, grant, ready};
 
 /// An event's name, its target and its fields.
 type Heard = (&'static str, String, Attributes);
@@ -95,6 +95,7 @@ fn evaluations_draws_and_strikes_are_events_and_fields_of_spans_that_declare_the
         ("feature_flag.result.reason", "error"),
         ("feature_flag.set.id", "test"),
         ("error.type", "flag_not_found"),
+        ("feature_flag.error.message", "there is no such flag"),
     ];
     let draw = [
         ("daybreak.run.id", "0000000000000001"),
@@ -120,6 +121,68 @@ fn evaluations_draws_and_strikes_are_events_and_fields_of_spans_that_declare_the
     ];
     let recorded = recorded.map(|(name, value)| (name.to_owned(), (1, value.to_owned())));
     assert_eq!(*told.records.lock().unwrap(), BTreeMap::from(recorded), "each once");
+}
+
+#[test]
+fn a_strike_that_is_cut_short_is_an_event() {
+    let told = Told::default();
+    let client = TestClient::with_telemetry(Telemetry::tracing());
+    grant(client.faults(), &[(1, true)], &endless());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(told.clone()), || {
+        let span = tracing::info_span!("request", daybreak.fault.cut_short = Empty);
+        let _entered = span.enter();
+        let request = client.faults().open(|| RootRequest::new("POST /checkout", Context::default()));
+        request.scope().enter(|| cut_short(&client));
+    });
+    let events: Vec<_> = told.events.lock().unwrap().iter().map(|(name, ..)| *name).collect();
+    assert_eq!(events, ["daybreak.draw", "daybreak.injection", "daybreak.cut_short"]);
+    let recorded = [("daybreak.fault.cut_short".to_owned(), (1, "true".to_owned()))];
+    assert_eq!(*told.records.lock().unwrap(), BTreeMap::from(recorded));
+}
+
+/// What panics whenever it is told of something that is not the test's own.
+struct Panics;
+
+impl<S: Subscriber> Layer<S> for Panics {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        panic!("an event: {}", event.metadata().name());
+    }
+
+    fn on_record(&self, _: &Id, _: &Record<'_>, _: layer::Context<'_, S>) {
+        panic!("a record");
+    }
+
+    fn on_close(&self, _: Id, _: layer::Context<'_, S>) {
+        panic!("the end of a span");
+    }
+}
+
+/// Neither evaluations nor draws nor strikes, and not the end of a request.
+#[test]
+fn invariant_6_who_is_told_and_panics_hurts_nobody() {
+    let client = TestClient::with_telemetry(Telemetry::tracing());
+    client.set("new-checkout", true).unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(Panics), || {
+        for (run, effect) in [(1, json!({ "error": {} })), (2, endless())] {
+            grant(client.faults(), &[(run, true)], &effect);
+            let span = tracing::info_span!("request", daybreak.run.arm = Empty, daybreak.struck = Empty);
+            let request = span.in_scope(|| {
+                let request = client.faults().open(|| RootRequest::new("POST /checkout", Context::default()));
+                request.scope().enter(|| {
+                    assert!(client.bool("new-checkout", &Context::default(), false));
+                    if run == 1 {
+                        assert!(ready(client.fault_point("payment.gateway")).is_err(), "it is struck all the same");
+                    } else {
+                        cut_short(&client);
+                    }
+                });
+                request
+            });
+            // The request is the last that holds the span.
+            drop(span);
+            drop(request);
+        }
+    });
 }
 
 #[test]
