@@ -37,7 +37,7 @@ pub enum Because {
     HarmRuledOut,
     /// The arms do not come out as drawn, so nothing can be read from them.
     InstrumentationBroken,
-    /// No request met an injection.
+    /// No request met an injection that ran its course, or held it until it was too slow.
     NothingStruck,
     /// Too small a share of the treated requests met one.
     StruckTooFew {
@@ -189,7 +189,7 @@ impl fmt::Display for Because {
             Self::InstrumentationBroken => {
                 f.write_str("the arms do not come out as drawn, so nothing can be read from them")
             }
-            Self::NothingStruck => f.write_str("no request met an injection"),
+            Self::NothingStruck => f.write_str("no request met an injection that ran its course"),
             Self::StruckTooFew { share } => {
                 let (share, least) = (share * 100.0, STRUCK_SHARE_MIN * 100.0);
                 write!(f, "only {share:.0} % of the treated requests met an injection; {least:.0} % are needed")

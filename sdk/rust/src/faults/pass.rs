@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_engine::{self as engine, Failure};
-use daybreak_model::{Arm, Effect};
 use daybreak_model::wire::RunSpec;
+use daybreak_model::{Arm, Effect};
 use serde::de::DeserializeOwned;
 
 use super::in_flight::Permit;
@@ -58,7 +58,7 @@ pub(super) struct Hit {
 }
 
 /// Counts the request as struck when the strike is over: it ran its course, or the application did not wait for it.
-/// One that was cut short by the end of its run or lease shows nothing.
+/// One that was cut short by the end of its run or lease shows nothing, unless it had held the request until that was too slow.
 #[derive(Debug)]
 struct Struck {
     run: Arc<ActiveRun>,
@@ -129,7 +129,7 @@ impl Faults {
             for wait in hit.waits(&mut budget) {
                 going_on = going_on && self.wait(&hit.run, wait).await;
             }
-            hit.waited(going_on);
+            hit.waited(going_on, self.monotonic());
             if going_on {
                 hit.land(&mut pass)?;
             }
@@ -144,7 +144,7 @@ impl Faults {
         for (run, stage) in runs {
             let Some(mut hit) = self.hit(run, stage, &scope) else { continue };
             let going_on = hit.waits(&mut budget).into_iter().all(|wait| self.wait_blocking(&hit.run, wait));
-            hit.waited(going_on);
+            hit.waited(going_on, self.monotonic());
             if going_on {
                 hit.land(&mut pass)?;
             }
@@ -183,8 +183,8 @@ impl Hit {
     }
 
     /// The waits are over. Where the run did not go on until then, the strike is cut short.
-    fn waited(&mut self, going_on: bool) {
-        self.struck.cut_short = !going_on;
+    fn waited(&mut self, going_on: bool, now: Duration) {
+        self.struck.cut_short = !going_on && !self.run.is_too_slow(&self.struck.scope, now);
         if let (false, Some(trace)) = (going_on, self.struck.scope.trace()) {
             let RunSpec { fault, point, .. } = self.run.compiled().spec();
             let (fault, point) = (fault.as_str(), point.as_str());

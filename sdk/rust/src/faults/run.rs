@@ -200,6 +200,11 @@ impl ActiveRun {
         self.count(scope, stage, Arm::Treated, Counts::strike);
     }
 
+    /// Whether a request has been open for longer than is good.
+    pub(crate) fn is_too_slow(&self, scope: &Scope, now: Duration) -> bool {
+        now >= scope.began() + deadline(&self.good).to_duration()
+    }
+
     /// A strike is over.
     pub(crate) fn count_struck(&self, scope: &Scope, stage: u32) {
         let first = scope.draws().lock().strike(self.id());

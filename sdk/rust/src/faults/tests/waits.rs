@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daybreak_model::wire::RunsChanged;
-use daybreak_model::{Effect, Hang, Millis, RunId};
+use daybreak_model::wire::{Measure, RunsChanged};
+use daybreak_model::{Effect, Good, Hang, Key, Millis, RunId};
 use futures_util::future::{join, join_all};
 use tokio::time::Instant;
 
@@ -59,6 +59,27 @@ async fn invariant_3_whatever_stops_a_run_wakes_those_who_wait_in_it() {
         assert!(outcome.is_ok(), "{what}: the request goes on unharmed");
         assert_eq!(begin.elapsed(), Duration::from_millis(100), "{what}: at once");
         assert_eq!(report(&faults).faults.in_flight, 0, "{what}");
+    }
+}
+
+/// A strike that its run's end cuts short is one all the same, once it has made the request too slow.
+#[tokio::test(start_paused = true)]
+async fn who_was_held_until_too_slow_is_struck() {
+    let hang = || Effect { hang: Some(Hang { max: Millis::from_secs(30) }), ..Effect::default() };
+    let good = Good { status: None, latency: Some(Millis::from_secs(1)) };
+    let measure = Measure { slo: Key::new("checkout").unwrap(), revision: 1, operation: OPERATION.to_owned(), good };
+    for (held, measured, expected) in [(999, true, 0), (1_000, true, 1), (1_000, false, 0), (9_000, true, 1)] {
+        let measure = measured.then(|| measure.clone());
+        let (faults, clock) = with_run(RunSpec { measure, ..spec(POINT, hang()) });
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            clock.pass(Duration::from_millis(held));
+            faults.runs_changed(&RunsChanged { ended: vec![RunId::new(1)], ..RunsChanged::default() });
+        };
+        let (outcome, ()) = join(request(&faults), stopping).await;
+        assert!(outcome.is_ok());
+        let of = |metric| counted(&faults, 1, Arm::Treated, metric);
+        assert_eq!((of(Metric::Strikes), of(Metric::Struck)), (1, expected), "{held} ms, measured: {measured}");
     }
 }
 
