@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use daybreak_guard::admission::GuardFacts;
+use daybreak_guard::admission::{self, GuardFacts};
 use daybreak_guard::budget::{self, Reservations};
 use daybreak_guard::clients::{Client, Clients, SloGrowth};
 use daybreak_guard::people::PeopleState;
 use daybreak_guard::run::{Guarded, Run};
-use daybreak_guard::watch::{BudgetSight, Sight};
-use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
+use daybreak_guard::watch::{BudgetSight, PeopleSight, Sight};
+use daybreak_model::{Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
 use jiff::Timestamp;
 
 use crate::{Control, State};
@@ -23,6 +23,8 @@ pub(super) struct Known {
     reserved: f64,
     fresh: bool,
     people: Option<PeopleState>,
+    /// The number of the first page that these people do not know of yet.
+    next_page: u64,
     /// The services of live clients that count outcomes for the SLO.
     roots: BTreeSet<String>,
     sharing: Vec<RunId>,
@@ -50,7 +52,7 @@ impl Known {
     pub(super) fn pinned(self) -> Option<Guarded> {
         let allowed = self.budget.map_or(0.0, |budget| budget.allowed);
         let spend_max = self.policy.max_spend.ratio() * allowed;
-        Some(Guarded { policy: self.policy, slo: self.slo?, spend_max })
+        Some(Guarded { policy: self.policy, slo: self.slo?, spend_max, next_page: self.next_page })
     }
 }
 
@@ -73,12 +75,15 @@ impl Control {
         };
         let counting = live.iter().filter(|client| client.counts(&policy.slo, revision));
         let roots: BTreeSet<String> = counting.map(|client| client.service.clone()).collect();
+        // Asked first: what comes in between counts twice rather than never.
+        let next_page = self.inner.pages.people.lock().next();
         Some(Known {
             policy: policy.clone(),
             budget,
             reserved,
             fresh,
             people: policy.on_call.as_ref().and_then(|on_call| self.people_state(state, on_call, now)),
+            next_page,
             sharing,
             shadow_done,
             eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, &roots, now)),
@@ -115,31 +120,41 @@ impl Control {
         rates.into_iter().reduce(|sum, rate| sum + rate)
     }
 
-    /// Where the budgets of the active runs' SLOs stand, and whose on-call was paged since they started.
+    /// Where the budgets of the active runs' SLOs stand, and how their on-calls fare.
     pub(super) fn sights<'r>(
         &self,
         active: impl Iterator<Item = &'r Arc<Run>>,
         now: Timestamp,
-    ) -> BTreeMap<RunId, (BudgetSight, usize)> {
+    ) -> BTreeMap<RunId, (BudgetSight, PeopleSight)> {
         self.define_budgets();
+        let state = self.state();
+        // Runs share on-calls.
+        let mut states: BTreeMap<&Key, Option<PeopleState>> = BTreeMap::new();
         let guarded = active.filter_map(|run| Some((run, run.guard.as_ref()?)));
-        let sight = |(run, guard): (&Arc<Run>, &Guarded)| {
-            let slo = &guard.policy.slo;
-            let budget = {
-                let table = self.inner.budgets.lock();
-                BudgetSight {
-                    burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
-                    burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
-                    // What counts something else by now says nothing of this run.
-                    stale: self.is_source_stale_in(&table, slo.as_str(), now)
-                        || table.budgets.indicator(slo) != Some(&guard.slo.sli),
-                }
-            };
-            let on_call = guard.policy.on_call.as_ref();
-            let pages = on_call.map(|key| self.inner.pages.people.lock().pages_since(key, run.started_at));
-            (run.id, (budget, pages.unwrap_or_default()))
+        let sight = |(run, guard): (&'r Arc<Run>, &'r Guarded)| {
+            let people = guard.policy.on_call.as_ref().map(|on_call| {
+                let stands = states.entry(on_call).or_insert_with(|| self.people_state(&state, on_call, now));
+                let no_room = match stands {
+                    Some(stands) => stands.ends_run(run.ends_at),
+                    None => Some(admission::unknown_on_call(on_call)),
+                };
+                let pages = self.inner.pages.people.lock().pages_since(on_call, guard.next_page);
+                PeopleSight { pages, no_room }
+            });
+            (run.id, (self.budget_sight(guard, now), people.unwrap_or_default()))
         };
         guarded.map(sight).collect()
+    }
+
+    fn budget_sight(&self, guard: &Guarded, now: Timestamp) -> BudgetSight {
+        let (slo, table) = (&guard.policy.slo, self.inner.budgets.lock());
+        BudgetSight {
+            burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
+            burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
+            // What counts something else by now says nothing of this run.
+            stale: self.is_source_stale_in(&table, slo.as_str(), now)
+                || table.budgets.indicator(slo) != Some(&guard.slo.sli),
+        }
     }
 }
 
@@ -177,16 +192,8 @@ impl super::RunTable {
         sharing.map(|run| run.id).collect()
     }
 
-    /// Whether a shadow run on a point has run its course, and showed that its arms can be told apart.
+    /// Whether a point has had a shadow run.
     fn has_shadow_run(&self, point: &Key) -> bool {
-        self.ended.iter().any(|finished| {
-            let run = &finished.run;
-            let ended = run.end.as_ref().map(|end| end.ended);
-            let ran = matches!(ended, Some(Ended::Completed | Ended::Stopped));
-            let because = run.conclusion.as_ref().and_then(|conclusion| conclusion.pointer("/because/code"));
-            let broken = because.is_some_and(|code| code == "instrumentation_broken");
-            let counted = finished.counts.is_some_and(|counts| counts.treated > 0 && counts.control > 0);
-            run.spec.shadow && run.spec.point == *point && ran && counted && !broken
-        })
+        self.ended.iter().any(|finished| finished.run.spec.point == *point && finished.is_rehearsed())
     }
 }
