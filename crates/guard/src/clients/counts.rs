@@ -132,7 +132,7 @@ impl ArmTotals {
     pub fn with_feared(self, open: u64) -> Self {
         let slow = self.slow.saturating_add(open);
         let bad = self.error.saturating_add(slow).saturating_add(self.cancelled);
-        Self { requests: self.requests.max(bad), settled: self.settled.saturating_add(open), slow, ..self }
+        Self { requests: self.requests.max(bad), settled: self.settled.saturating_add(open).max(bad), slow, ..self }
     }
 
     /// Both together.

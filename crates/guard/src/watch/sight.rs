@@ -112,9 +112,9 @@ impl Sight {
 /// Counts by ramp stage and arm.
 type Stages = BTreeMap<(u32, Arm), ArmTotals>;
 
-/// The same, where what is open is bad.
+/// The same, where what is open is bad if it is treated: bad requests of control would make harm look smaller.
 fn fearing(mut stages: Stages, open: &BTreeMap<(u32, Arm), u64>) -> Stages {
-    for (at, open) in open.iter().filter(|(_, open)| **open > 0) {
+    for (at, open) in open.iter().filter(|((_, arm), open)| *arm == Arm::Treated && **open > 0) {
         let totals = stages.entry(*at).or_default();
         *totals = totals.with_feared(*open);
     }
