@@ -20,7 +20,7 @@ use crate::evidence::{Arms, Because, Evidence, Finding, GuardedMetric, Outcomes,
 use crate::readable::e_value;
 use crate::run::{Event, Guarded, Run};
 
-pub use sight::{BudgetSight, Sight};
+pub use sight::{BudgetSight, PeopleSight, Sight};
 use struck::Struck;
 
 /// So long after its start the reports of a run may still be on their way.
@@ -259,10 +259,14 @@ fn burning(guarded: &Guarded, sight: &Sight) -> Option<(Cause, String)> {
     })
 }
 
-/// On any new page of the guard's on-call; unless its budget was waived.
+/// On any new page of the guard's on-call, and where its budget leaves no more room; unless that was waived.
 fn paged(run: &Run, guarded: &Guarded, sight: &Sight) -> Option<(Cause, String)> {
     let on_call = guarded.policy.on_call.as_ref().filter(|_| !run.waives(RefusalCode::PeopleBudget))?;
-    (sight.pages > 0).then(|| (Cause::Paged, format!("`{on_call}` was paged while it ran")))
+    let sentence = match sight.people.pages {
+        0 => sight.people.no_room.clone()?,
+        _ => format!("`{on_call}` was paged while it ran"),
+    };
+    Some((Cause::Paged, sentence))
 }
 
 /// Without a report nobody knows what the run does.

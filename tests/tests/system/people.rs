@@ -77,6 +77,25 @@ fn with_the_banner(server: &Server, query: &str) -> Result<Answer> {
     send(server, "PATCH", &format!("/api/v1/flags/search-banner{query}"), r#"{"default": "sale"}"#)
 }
 
+/// No new page comes: somebody works at night on one that came before the run, and one more would break the objective.
+#[test]
+fn work_on_an_old_page_ends_the_run() -> Result<()> {
+    let server = Server::start(NIGHT, DOCUMENT)?;
+    let shop = Shop::open(&server.url(""))?;
+    let _customers = Customers::at_rate(&shop, "60")?;
+    send(&server, "POST", "/api/v1/pages", r#"{"on_call": "payments", "key": "INC-6"}"#)?.expect_status(200)?;
+    only(&server.url(""), "gateway-slow", &["shadow_first"])?;
+    let shadow = started(&server, r#"{"shadow": true, "duration": "5s"}"#)?;
+    ensure!(ended(&server, &shadow)? == "completed");
+    concluded(&server, &shadow)?;
+    let run = started(&server, "{}")?;
+    page(&server, "INC-6")?;
+    ensure!(ended(&server, &run)? == "aborted: paged");
+    let run = curl(&[server.url(&format!("/api/v1/runs/{run}"))])?.expect_status(200)?.json()?;
+    ensure!(run["end_reason"].as_str().is_some_and(|why| why.contains("before its hours close")), "{run}");
+    Ok(())
+}
+
 #[test]
 fn a_night_that_was_worked_ends_the_run_and_freezes_changes() -> Result<()> {
     let server = Server::start(NIGHT, DOCUMENT)?;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use daybreak_guard::admission::GuardFacts;
+use daybreak_guard::admission::{self, GuardFacts};
 use daybreak_guard::budget::{self, Reservations};
 use daybreak_guard::clients::{Client, Clients, SloGrowth};
 use daybreak_guard::people::PeopleState;
 use daybreak_guard::run::{Guarded, Run};
-use daybreak_guard::watch::{BudgetSight, Sight};
+use daybreak_guard::watch::{BudgetSight, PeopleSight, Sight};
 use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
 use jiff::Timestamp;
 
@@ -115,31 +115,41 @@ impl Control {
         rates.into_iter().reduce(|sum, rate| sum + rate)
     }
 
-    /// Where the budgets of the active runs' SLOs stand, and whose on-call was paged since they started.
+    /// Where the budgets of the active runs' SLOs stand, and how their on-calls fare.
     pub(super) fn sights<'r>(
         &self,
         active: impl Iterator<Item = &'r Arc<Run>>,
         now: Timestamp,
-    ) -> BTreeMap<RunId, (BudgetSight, usize)> {
+    ) -> BTreeMap<RunId, (BudgetSight, PeopleSight)> {
         self.define_budgets();
+        let state = self.state();
+        // Runs share on-calls.
+        let mut states: BTreeMap<&Key, Option<PeopleState>> = BTreeMap::new();
         let guarded = active.filter_map(|run| Some((run, run.guard.as_ref()?)));
-        let sight = |(run, guard): (&Arc<Run>, &Guarded)| {
-            let slo = &guard.policy.slo;
-            let budget = {
-                let table = self.inner.budgets.lock();
-                BudgetSight {
-                    burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
-                    burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
-                    // What counts something else by now says nothing of this run.
-                    stale: self.is_source_stale_in(&table, slo.as_str(), now)
-                        || table.budgets.indicator(slo) != Some(&guard.slo.sli),
-                }
-            };
-            let on_call = guard.policy.on_call.as_ref();
-            let pages = on_call.map(|key| self.inner.pages.people.lock().pages_since(key, run.started_at));
-            (run.id, (budget, pages.unwrap_or_default()))
+        let sight = |(run, guard): (&'r Arc<Run>, &'r Guarded)| {
+            let people = guard.policy.on_call.as_ref().map(|on_call| {
+                let stands = states.entry(on_call).or_insert_with(|| self.people_state(&state, on_call, now));
+                let no_room = match stands {
+                    Some(stands) => stands.ends_run(run.ends_at),
+                    None => Some(admission::unknown_on_call(on_call)),
+                };
+                let pages = self.inner.pages.people.lock().pages_since(on_call, run.started_at);
+                PeopleSight { pages, no_room }
+            });
+            (run.id, (self.budget_sight(guard, now), people.unwrap_or_default()))
         };
         guarded.map(sight).collect()
+    }
+
+    fn budget_sight(&self, guard: &Guarded, now: Timestamp) -> BudgetSight {
+        let (slo, table) = (&guard.policy.slo, self.inner.budgets.lock());
+        BudgetSight {
+            burning: table.budgets.status(slo, &guard.slo, now).is_burning(),
+            burns_fast: table.budgets.fast_burn(slo, &guard.slo, now),
+            // What counts something else by now says nothing of this run.
+            stale: self.is_source_stale_in(&table, slo.as_str(), now)
+                || table.budgets.indicator(slo) != Some(&guard.slo.sli),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Control {
         now: Timestamp,
     ) -> BTreeMap<RunId, Event> {
         let due = || active.iter().filter(|run| is_due(run.id));
-        let budgets = self.sights(due(), now);
+        let mut budgets = self.sights(due(), now);
         let (mut events, sights) = {
             let clients = self.inner.clients.lock();
             let silent = clients.silent(now);
@@ -101,8 +101,8 @@ impl Control {
         };
         let mut watches = self.inner.watches.lock();
         for (run, mut sight) in sights {
-            if let Some((budget, pages)) = budgets.get(&run.id) {
-                (sight.budget, sight.pages) = (Some(*budget), *pages);
+            if let Some((budget, people)) = budgets.remove(&run.id) {
+                (sight.budget, sight.people) = (Some(budget), people);
             }
             if let Some(event) = watches.entry(run.id).or_default().look(run, &sight) {
                 events.entry(run.id).or_insert(event);

@@ -63,8 +63,8 @@ fn required() -> Refusal {
 fn people(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Vec<Refusal> {
     let Some(on_call) = &policy.on_call else { return Vec::new() };
     let Some(people) = guard.people else {
-        let sentence = format!("the on-call `{on_call}` or its hours are not there, so nobody knows how it fares");
-        return vec![refusal(RefusalCode::PeopleBudget, sentence, format!("define the on-call `{on_call}`"))];
+        let clears = format!("define the on-call `{on_call}`");
+        return vec![refusal(RefusalCode::PeopleBudget, unknown_on_call(on_call), clears)];
     };
     let ends_at = after(facts.now, facts.start.duration(facts.fault).min(RUN_DURATION_MAX));
     let reasons = people.refuses_start(ends_at).into_iter();
@@ -74,6 +74,12 @@ fn people(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Ve
         ..refusal(RefusalCode::PeopleBudget, reason.sentence, reason.clears)
     });
     refused.collect()
+}
+
+/// What is said of an on-call that is not there.
+#[must_use]
+pub fn unknown_on_call(on_call: &Key) -> String {
+    format!("the on-call `{on_call}` or its hours are not there, so nobody knows how it fares")
 }
 
 /// What cannot be seen cannot be guarded; that is never waived.

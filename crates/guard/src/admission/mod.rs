@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::blast_radius::Share;
 use crate::clients::{FaultPoint, KeysSeen};
 
-pub use guard::GuardFacts;
+pub use guard::{GuardFacts, unknown_on_call};
 pub use refusal::{Refusal, RefusalCode, Warning, WarningCode};
 
 /// The environment in which `guard: none` is refused.

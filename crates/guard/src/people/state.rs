@@ -155,34 +155,59 @@ impl PeopleState {
     /// Everything that stands against a run which would be over at `ends_at`; nothing where it may start.
     #[must_use]
     pub fn refuses_start(&self, ends_at: Timestamp) -> Vec<Reason> {
-        let Self { on_call, pages, off_hours_incidents: incidents, .. } = self;
+        let (pages, incidents) = (&self.pages, &self.off_hours_incidents);
         let mut reasons = Vec::new();
         if pages.refuses_start {
-            let sentence = format!(
-                "`{on_call}` was paged {} within a week, of {} that are fair: one more would break the objective",
-                times(pages.count),
-                pages.objective
-            );
-            reasons.push(self.reason(sentence, pages.clears_at, "no wait helps: the objective allows no page at all"));
+            let never = "no wait helps: the objective allows no page at all";
+            reasons.push(self.reason(self.many_pages(), pages.clears_at, never));
         }
         if incidents.refuses_start {
-            let sentence = format!(
-                "`{on_call}` worked {} within half a year, of {} that are fair",
-                incidents_off_hours(incidents.count),
-                incidents.objective
-            );
-            reasons.push(self.reason(sentence, incidents.clears_at, "look at its objective"));
-        } else if let Some(by) = self.runs_end_by.filter(|by| *by < ends_at) {
-            let sentence = format!(
-                "one more incident off-hours would break the objective of `{on_call}`, so a run must be over {CLOSING_MARGIN} \
-                 before its hours close: by {}",
-                self.local(by)
-            );
+            reasons.push(self.reason(self.many_incidents(), incidents.clears_at, "look at its objective"));
+        } else if let Some(sentence) = self.closing(ends_at) {
             let clears = "start a shorter run, or start it earlier in the day".to_owned();
             reasons.push(Reason { sentence, clears, clears_at: None });
         }
         reasons.extend(self.sources.iter().filter(|source| source.silent).map(|source| self.silence(source)));
         reasons
+    }
+
+    /// Why a run that would be over at `ends_at` must not go on; none where it may.
+    #[must_use]
+    pub fn ends_run(&self, ends_at: Timestamp) -> Option<String> {
+        match (self.pages.spent, self.off_hours_incidents.spent) {
+            (true, _) => Some(self.many_pages()),
+            (false, true) => Some(self.many_incidents()),
+            (false, false) => self.closing(ends_at),
+        }
+    }
+
+    fn many_pages(&self) -> String {
+        format!(
+            "`{}` was paged {} within a week, of {} that are fair: one more would break the objective",
+            self.on_call,
+            times(self.pages.count),
+            self.pages.objective
+        )
+    }
+
+    fn many_incidents(&self) -> String {
+        let Budget { count, objective, .. } = self.off_hours_incidents;
+        format!(
+            "`{}` worked {} within half a year, of {objective} that are fair",
+            self.on_call,
+            incidents_off_hours(count)
+        )
+    }
+
+    /// What stands against a run that ends too late for one more incident off-hours.
+    fn closing(&self, ends_at: Timestamp) -> Option<String> {
+        let by = self.runs_end_by.filter(|by| *by < ends_at)?;
+        Some(format!(
+            "one more incident off-hours would break the objective of `{}`, so a run must be over {CLOSING_MARGIN} before its \
+             hours close: by {}",
+            self.on_call,
+            self.local(by)
+        ))
     }
 
     fn reason(&self, sentence: String, clears_at: Option<Timestamp>, never: &str) -> Reason {

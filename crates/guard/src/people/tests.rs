@@ -215,6 +215,31 @@ fn half_a_year_of_incidents() {
 }
 
 #[test]
+fn what_ends_a_run() {
+    let (night, noon) = (at("2026-11-23T22:00:00Z"), at("2026-11-24T11:00:00Z"));
+    let mut people = People::default();
+    let why = |people: &People, now: Timestamp, ends_at: &str| state(people, now).ends_run(at(ends_at));
+    people.page(page(&["a"], night), night);
+    people.work(work("1", noon), noon);
+    assert_eq!(why(&people, noon, "2026-11-24T20:00:00Z"), None, "it was worked by day");
+    // One more would break the objective: it must be over two hours before 17:00 in Berlin.
+    people.work(work("1", night), noon);
+    assert_eq!(why(&people, noon, "2026-11-24T14:00:00Z"), None);
+    let late = why(&people, noon, "2026-11-24T14:00:01Z").unwrap();
+    assert!(late.ends_with("before its hours close: by Tue 2026-11-24 15:00 CET"), "{late}");
+    assert!(why(&people, later(noon, 9), "2026-11-24T20:00:01Z").is_some(), "it is closed");
+    people.work(work("2", night), noon);
+    let worked = why(&people, noon, "2026-11-24T11:00:01Z").unwrap();
+    assert_eq!(worked, "`payments` worked 2 incidents off-hours within half a year, of 1 that are fair");
+    people.page(page(&["b"], noon), noon);
+    let paged = why(&people, noon, "2026-11-24T11:00:01Z").unwrap();
+    assert!(paged.starts_with("`payments` was paged twice within a week, of 2 that are fair"), "{paged}");
+    let strict = OnCall { pages_per_week: 0, ..on_call() };
+    let state = People::default().state(&key("payments"), &strict, &office(), noon);
+    assert_eq!(state.ends_run(noon), None, "nobody was paged");
+}
+
+#[test]
 fn work_that_is_said_to_be_off_hours_is() {
     let noon = at("2026-11-24T11:00:00Z");
     let mut people = People::default();

@@ -26,8 +26,8 @@ pub struct Sight {
     pub lost: usize,
     /// Where the budget of its SLO stands; none without a guard.
     pub budget: Option<BudgetSight>,
-    /// Pages of its guard's on-call since it started.
-    pub pages: usize,
+    /// How its guard's on-call fares.
+    pub people: PeopleSight,
     /// Whether its last requests are through.
     pub over: bool,
     arms: Arms,
@@ -44,6 +44,15 @@ pub struct BudgetSight {
     pub burns_fast: bool,
     /// Its source has brought nothing that can be read lately.
     pub stale: bool,
+}
+
+/// How the on-call of a run's guard fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeopleSight {
+    /// Its pages since the run started.
+    pub pages: usize,
+    /// Why its budget leaves no room for the run any more, in words; none where it does.
+    pub no_room: Option<String>,
 }
 
 impl Sight {
@@ -73,7 +82,7 @@ impl Sight {
             incomplete: counts.is_some_and(RunCounts::is_incomplete),
             lost: 0,
             budget: None,
-            pages: 0,
+            people: PeopleSight::default(),
             over,
             arms,
             requests,

@@ -22,7 +22,7 @@ struct Scene {
     /// Requests, struck and failed of treated and of control.
     treated: [u64; 3],
     control: [u64; 3],
-    pages: usize,
+    people: PeopleSight,
     budget: BudgetSight,
     speaks: bool,
     /// Whether the arms are in its reports.
@@ -40,7 +40,7 @@ impl Scene {
             sequence: 0,
             treated: [0; 3],
             control: [0; 3],
-            pages: 0,
+            people: PeopleSight::default(),
             budget: BudgetSight::default(),
             speaks: true,
             says_arms: true,
@@ -73,7 +73,7 @@ impl Scene {
         let last_report = clients.iter().map(|client| client.last_heard).max();
         let mut sight = Sight::new(&self.run, clients.run(RUN), &silent, (now, over));
         sight.last_report = last_report;
-        (sight.budget, sight.pages) = (Some(self.budget), self.pages);
+        (sight.budget, sight.people) = (Some(self.budget), self.people.clone());
         let seen = what(self, &sight);
         self.clients = clients;
         seen
@@ -190,14 +190,15 @@ fn invariant_5_traffic_that_dwindles_ends_a_run() {
 fn budgets_and_people_end_a_run() {
     /// What happens, and what that ends the run by.
     type Case = (fn(&mut Scene), Option<Cause>);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         (|scene| scene.budget.burning = true, Some(Cause::Burning)),
         (|scene| scene.budget.burns_fast = true, Some(Cause::Burning)),
         (|scene| scene.budget.stale = true, Some(Cause::StaleReports)),
-        (|scene| scene.pages = 1, Some(Cause::Paged)),
+        (|scene| scene.people.pages = 1, Some(Cause::Paged)),
+        (|scene| scene.people.no_room = Some("a hard week".to_owned()), Some(Cause::Paged)),
         (
             |scene| {
-                scene.pages = 1;
+                scene.people = PeopleSight { pages: 1, no_room: Some("a hard week".to_owned()) };
                 scene.run.waived = vec![RefusalCode::PeopleBudget];
             },
             None,

@@ -2,7 +2,7 @@
 
 use daybreak_guard::admission::RefusalCode::{Burning, InsufficientData, NoArms, NoClients, PeopleBudget, ShadowFirst};
 use daybreak_model::wire::{ArmCounts, Metric, SloCounts};
-use daybreak_model::{Arm, RunId};
+use daybreak_model::{Arm, Kind, RunId};
 use serde_json::Value;
 
 use super::codes;
@@ -96,8 +96,14 @@ impl Shop {
         self.control().run(run).unwrap()
     }
 
-    async fn page(&self, key: &str) {
-        let page = PlainPage { on_call: "payments".to_owned(), key: Some(key.to_owned()), ..PlainPage::default() };
+    pub(super) async fn page(&self, key: &str) {
+        self.tell_of(key, None).await;
+    }
+
+    /// Tells of a page, and whether somebody worked on it off-hours.
+    async fn tell_of(&self, key: &str, off_hours_work: Option<bool>) {
+        let (on_call, key) = ("payments".to_owned(), Some(key.to_owned()));
+        let page = PlainPage { on_call, key, off_hours_work, ..PlainPage::default() };
         self.control().receive_page(page, Actor::default()).await.unwrap();
     }
 }
@@ -257,6 +263,37 @@ async fn pages_refuse_and_end_runs() {
     shop.page("second").await;
     shop.serve(900, [0, 10], [0, 0]).await;
     assert_eq!(shop.start(false).await, Err(vec![PeopleBudget]));
+}
+
+/// No new page comes: somebody works by night on one that was known before the run.
+#[tokio::test(start_paused = true)]
+async fn a_budget_of_people_that_is_spent_ends_runs() {
+    // The hours of the team, the incidents that were worked off-hours before, and what the run's end says.
+    let cases = [
+        ("always", 0, None),
+        ("always", 1, Some("`payments` worked 2 incidents off-hours within half a year, of 1 that are fair")),
+        ("office", 0, Some("must be over 2h before its hours close")),
+    ];
+    for (hours, worked, expected) in cases {
+        let mut shop = Shop::open().await;
+        let on_call = format!("{{ pages_per_week: 10, off_hours_incidents_per_half_year: 1, hours: {hours} }}");
+        let source = daybreak_document::Source::new("on_call.yaml", on_call);
+        shop.control().put(Kind::OnCall, "payments", source, Default::default(), Actor::default()).await.unwrap();
+        shop.page("before").await;
+        if worked > 0 {
+            shop.tell_of("long before", Some(true)).await;
+        }
+        shop.shadow().await;
+        let run = shop.start(false).await.unwrap();
+        shop.serve(10, [1, 99], [0, 0]).await;
+        assert!(shop.view(run).active);
+        shop.tell_of("before", Some(true)).await;
+        shop.serve(1, [1, 99], [0, 0]).await;
+        let (view, ended) = (shop.view(run), expected.map(|_| "aborted: paged".to_owned()));
+        assert_eq!(view.ended.map(|ended| ended.to_string()), ended, "{hours} {worked}");
+        let why = view.end_reason.unwrap_or_default();
+        assert!(why.contains(expected.unwrap_or_default()), "{why}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
