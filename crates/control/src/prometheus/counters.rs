@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use daybreak_model::Millis;
 use serde::{Deserialize, Serialize};
 
-use super::query::{Counter, Sample};
+use super::query::{Counter, NoSample, Sample};
 use super::{STALE_AFTER_MAX, STALE_AFTER_MIN};
 
 /// Samples for which a series that is not there any more is remembered: an hour.
@@ -112,10 +112,10 @@ impl Counted {
     ///
     /// # Errors
     /// When it was scraped too long ago to say anything of now.
-    pub(super) fn take(&mut self, sample: &Sample) -> Result<Option<(u64, u64)>, String> {
+    pub(super) fn take(&mut self, sample: &Sample) -> Result<Option<(u64, u64)>, NoSample> {
         let age = sample.at - sample.scraped_at;
         if age > self.stale_after().to_duration().as_secs_f64() {
-            return Err(format!("what it counts was last scraped {age:.0} s before"));
+            return Err(NoSample::Unreadable(format!("what it counts was last scraped {age:.0} s before")));
         }
         if sample.scraped_at <= self.scraped_at {
             return Ok(None);

@@ -23,7 +23,7 @@ use tokio::time::MissedTickBehavior;
 use crate::Control;
 use crate::budgets::BudgetTable;
 use counters::Counted;
-use query::Asker;
+use query::{Asker, NoSample};
 
 /// How often Prometheus is asked.
 const POLL_EVERY: Duration = Duration::from_secs(15);
@@ -59,6 +59,9 @@ pub struct SourceStatus {
     pub last_error: Option<String>,
     /// Failures in a row.
     pub failures: u32,
+    /// It answered with what counts nothing, and has told nothing since: nothing may depend on it, however short that is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
     /// How old its last sample may be.
     pub stale_after: Millis,
 }
@@ -92,17 +95,25 @@ impl fmt::Debug for PrometheusUrl {
 
 impl Default for SourceStatus {
     fn default() -> Self {
-        Self { last_success: None, last_failure: None, last_error: None, failures: 0, stale_after: STALE_AFTER_MIN }
+        Self {
+            last_success: None,
+            last_failure: None,
+            last_error: None,
+            failures: 0,
+            unreadable: false,
+            stale_after: STALE_AFTER_MIN,
+        }
     }
 }
 
 impl SourceStatus {
     fn succeeded(&mut self, now: Timestamp) {
-        (self.last_success, self.failures) = (Some(now), 0);
+        (self.last_success, self.failures, self.unreadable) = (Some(now), 0, false);
     }
 
-    fn failed(&mut self, now: Timestamp, why: String) {
-        (self.last_failure, self.last_error) = (Some(now), Some(why));
+    fn failed(&mut self, now: Timestamp, why: &NoSample) {
+        (self.last_failure, self.last_error) = (Some(now), Some(why.why().to_owned()));
+        self.unreadable |= matches!(why, NoSample::Unreadable(_));
         self.failures = self.failures.saturating_add(1);
     }
 }
@@ -154,7 +165,8 @@ impl Control {
         Ok(tokio::spawn(watch).abort_handle())
     }
 
-    /// Whether an SLO counts in Prometheus, and that has told nothing new for so long that nothing may depend on it.
+    /// Whether an SLO counts in Prometheus, and that has told nothing new for so long that nothing may depend on it, or told
+    /// what counts nothing.
     #[must_use]
     pub fn is_source_stale(&self, slo: &str) -> bool {
         let (table, now) = (self.inner.budgets.lock(), self.inner.clock.now());
@@ -166,8 +178,9 @@ impl Control {
         let state = self.state();
         let found = state.resources().slos.get_key_value(slo).filter(|(_, slo)| slo.sli.prometheus.is_some());
         found.is_some_and(|(key, _)| {
-            let limit = table.sources.get(key).map_or(STALE_AFTER_MIN, |source| source.stale_after);
-            table.budgets.stale(key, limit, now)
+            let source = table.sources.get(key);
+            let limit = source.map_or(STALE_AFTER_MIN, |source| source.stale_after);
+            source.is_some_and(|source| source.unreadable) || table.budgets.stale(key, limit, now)
         })
     }
 
@@ -226,7 +239,7 @@ impl Poller {
         while let Some(answer) = asked.join_next().await {
             // A task that panicked took its counters with it: they begin anew.
             let Ok((key, revision, queries, counted, grown)) = answer else { continue };
-            self.note(&key, counted.stale_after(), grown.as_ref().err().cloned());
+            self.note(&key, counted.stale_after(), grown.as_ref().err());
             if let Ok(Some((grown, passed))) = grown {
                 self.owed.entry((key.clone(), revision)).or_default().add(grown, passed);
             }
@@ -242,12 +255,12 @@ impl Poller {
         self.owed.retain(|(key, _), _| self.counted.contains_key(key));
     }
 
-    fn note(&self, key: &Key, stale_after: Millis, error: Option<String>) {
+    fn note(&self, key: &Key, stale_after: Millis, failure: Option<&NoSample>) {
         let now = self.control.inner.clock.now();
         let mut table = self.control.inner.budgets.lock();
         let status = table.sources.entry(key.clone()).or_default();
         status.stale_after = stale_after;
-        match error {
+        match failure {
             None => {
                 if status.failures > 0 {
                     tracing::info!(slo = %key, "Prometheus tells again");
@@ -256,7 +269,7 @@ impl Poller {
             }
             Some(why) => {
                 if status.failures == 0 {
-                    tracing::warn!(slo = %key, why, "Prometheus tells nothing new");
+                    tracing::warn!(slo = %key, why = why.why(), "Prometheus tells nothing new");
                 }
                 status.failed(now, why);
             }

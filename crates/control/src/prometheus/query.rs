@@ -38,6 +38,23 @@ pub(super) struct Counter {
     pub(super) value: f64,
 }
 
+/// Why there is no sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoSample {
+    /// It was not answered: for a while, what it said before still holds.
+    Unanswered(String),
+    /// It was answered, and what it says counts nothing: nothing holds any more.
+    Unreadable(String),
+}
+
+impl NoSample {
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Unanswered(why) | Self::Unreadable(why) => why,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -60,7 +77,7 @@ struct Element {
 }
 
 impl Asker {
-    pub(super) async fn ask(&self, queries: &PrometheusQueries) -> Result<Sample, String> {
+    pub(super) async fn ask(&self, queries: &PrometheusQueries) -> Result<Sample, NoSample> {
         let (at, total) = self.query("total", &queries.total, None).await?;
         let (_, good) = self.query("good", &queries.good, Some(at)).await?;
         let newest = format!("max(timestamp({}))", queries.total);
@@ -70,7 +87,7 @@ impl Asker {
     }
 
     /// What a query selects, and at which moment.
-    async fn query(&self, name: &str, query: &str, at: Option<f64>) -> Result<(f64, Vec<Counter>), String> {
+    async fn query(&self, name: &str, query: &str, at: Option<f64>) -> Result<(f64, Vec<Counter>), NoSample> {
         let mut url = self.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["api", "v1", "query"]);
@@ -79,28 +96,32 @@ impl Asker {
         if let Some(at) = at {
             url.query_pairs_mut().append_pair("time", &format!("{at:.3}"));
         }
-        let unreached = |error: reqwest::Error| format!("it does not answer: {}", cause(&error.without_url()));
+        let unreached = |error: reqwest::Error| {
+            NoSample::Unanswered(format!("it does not answer: {}", cause(&error.without_url())))
+        };
         let mut answer = self.client.get(url).send().await.map_err(unreached)?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(unreached)? {
             if body.len() + part.len() > BODY_BYTES_MAX {
-                return Err(format!("the query `{name}` is answered with more than 4 MiB; select fewer series"));
+                let why = format!("the query `{name}` is answered with more than 4 MiB; select fewer series");
+                return Err(NoSample::Unreadable(why));
             }
             body.extend_from_slice(&part);
         }
         let parsed: Result<Answer, _> = serde_json::from_slice(&body);
-        let answer = parsed.map_err(|_| format!("it answers {status}, and not as Prometheus does"))?;
+        let answer = parsed
+            .map_err(|_| NoSample::Unanswered(format!("it answers {status}, and not as Prometheus does")))?;
         if let Some(error) = answer.error {
             let error: String = error.chars().take(ERROR_CHARACTERS_MAX).collect();
-            return Err(format!("it refuses the query `{name}`: {error}"));
+            return Err(NoSample::Unanswered(format!("it refuses the query `{name}`: {error}")));
         }
-        counters(answer.data, name)
+        let unanswered = || NoSample::Unanswered("it does not answer as Prometheus does".to_owned());
+        counters(answer.data.ok_or_else(unanswered)?, name).map_err(NoSample::Unreadable)
     }
 }
 
-fn counters(data: Option<Data>, name: &str) -> Result<(f64, Vec<Counter>), String> {
-    let data = data.ok_or_else(|| "it does not answer as Prometheus does".to_owned())?;
+fn counters(data: Data, name: &str) -> Result<(f64, Vec<Counter>), String> {
     if data.result_type != "vector" {
         let kind: String = data.result_type.chars().take(20).collect();
         return Err(format!("the query `{name}` gives a {kind}, not a vector: select counters as they are now"));

@@ -217,6 +217,8 @@ async fn invariant_5_what_is_no_sample_counts_for_nothing() {
         (Some(vector(1_015.0, &["x"; 10_001]).to_string()), "10000 are the most"),
         (Some(" ".repeat(5 * 1024 * 1024)), "more than 4 MiB"),
     ];
+    // What is no answer at all leaves what was told before as it is, until that is old.
+    let unanswered = ["too long", "not as Prometheus", "not answer as Prometheus", "refuses the query"];
     for (answer, why) in cases {
         let (address, script) = fake().await;
         let (bench, mut poller) = bench(address.clone()).await;
@@ -227,9 +229,11 @@ async fn invariant_5_what_is_no_sample_counts_for_nothing() {
             poller.asker = Poller::new(bench.control.clone(), address, IMPATIENCE).unwrap().asker;
         }
         script.lock().push_back(answer);
-        bench.clock.advance(Duration::from_secs(91));
         poller.round().await;
         poller.asker = patient;
+        let at_once = !unanswered.iter().any(|unanswered| why.starts_with(unanswered));
+        assert_eq!(bench.control.is_source_stale("search"), at_once, "{why}");
+        bench.clock.advance(Duration::from_secs(91));
         let source = bench.control.budget("search").unwrap().source.unwrap();
         assert!(
             source.failures == 1 && source.last_error.as_ref().is_some_and(|error| error.contains(why)),
