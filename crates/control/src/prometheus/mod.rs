@@ -2,6 +2,8 @@
 
 mod baseline;
 mod counters;
+#[cfg(test)]
+pub(crate) mod fake;
 mod query;
 #[cfg(test)]
 mod tests;

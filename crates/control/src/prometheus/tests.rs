@@ -1,75 +1,19 @@
 //! Prometheus as it should be, and as it may be: down, slow, empty, not a number, something else.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_document::Source;
 use daybreak_model::{Kind, Millis};
 use daybreak_store::Store;
-use parking_lot::Mutex;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use serde_json::json;
 
 use super::counters::Counted;
+use super::fake::{IMPATIENCE, PATIENCE, fake, nobody, round, vector};
 use super::query::{Counter, Sample};
 use super::{Poller, PrometheusUrl};
 use crate::Actor;
 use crate::testing::Bench;
-
-/// How long an answer may take that is meant to come: no test waits for that.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// And one that is meant not to.
-const IMPATIENCE: Duration = Duration::from_millis(300);
-
-/// What the fake answers with, one after the other; `None` never.
-type Script = Arc<Mutex<VecDeque<Option<String>>>>;
-
-/// A Prometheus that answers what it is told to, and where it listens.
-async fn fake() -> (PrometheusUrl, Script) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://ada:secret@{}/prefix/", listener.local_addr().unwrap()).parse().unwrap();
-    let script = Script::default();
-    let answers = Arc::clone(&script);
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
-            }
-            let head = String::from_utf8(head).unwrap().to_lowercase();
-            assert!(head.starts_with("get /prefix/api/v1/query?query="), "{head}");
-            assert!(head.contains("authorization: basic"), "{head}");
-            let answer = answers.lock().pop_front().flatten();
-            let Some(body) = answer else {
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_secs(600)).await;
-                    drop(stream);
-                });
-                continue;
-            };
-            let status = if body.contains("\"error\"") { "422 No" } else { "200 OK" };
-            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
-        }
-    });
-    (url, script)
-}
-
-fn vector(at: f64, values: &[&str]) -> Value {
-    let element = |(number, value): (usize, &&str)| json!({ "metric": { "__name__": "requests_total", "instance": number.to_string() }, "value": [at, value] });
-    let result: Vec<_> = values.iter().enumerate().map(element).collect();
-    json!({ "status": "success", "data": { "resultType": "vector", "result": result } })
-}
-
-/// What is answered to the three queries for one SLO.
-fn round(at: f64, total: &str, good: &str, scraped_at: f64) -> [Option<String>; 3] {
-    let answer = |value: &str| Some(vector(at, &[value]).to_string());
-    [answer(total), answer(good), answer(&scraped_at.to_string())]
-}
 
 async fn bench(url: PrometheusUrl) -> (Bench, Poller) {
     let bench = Bench::new().await;
@@ -253,9 +197,7 @@ async fn invariant_5_what_is_no_sample_counts_for_nothing() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (bench, mut poller) = bench(format!("http://{free}").parse().unwrap()).await;
+    let (bench, mut poller) = bench(nobody()).await;
     poller.round().await;
     let source = bench.control.budget("search").unwrap().source.unwrap();
     assert!(source.last_error.is_some_and(|error| error.contains("does not answer")));

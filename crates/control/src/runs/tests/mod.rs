@@ -4,6 +4,7 @@ mod end;
 mod guarded;
 mod kept;
 mod lease;
+mod prometheus;
 mod reported;
 mod start;
 mod sticky;
