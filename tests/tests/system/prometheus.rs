@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Result, anyhow, ensure};
-use daybreak_tests::{Process, Server, binary, curl, eventually};
+use anyhow::{Context, Result, anyhow, ensure};
+use daybreak_tests::{Process, Server, binary, curl, eventually, root};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,30 +53,36 @@ impl Requests {
     }
 }
 
-/// A Prometheus that scrapes this each second, and its URL.
-fn prometheus(folder: &TempDir, target: &str) -> Result<(Process, String)> {
+/// An address that is free: Prometheus does not tell which port it took, so it is told one.
+fn free() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// A Prometheus at this address that scrapes the target each second.
+fn prometheus(folder: &TempDir, address: &str, target: &str) -> Result<Process> {
     let config = folder.path().join("prometheus.yml");
     let text = format!(
         "global: {{ scrape_interval: 1s }}\nscrape_configs: [{{ job_name: shop, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
     );
     std::fs::write(&config, text)?;
-    // It does not tell which port it took, so it is told one that is free.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new("prometheus");
     command.arg(format!("--config.file={}", config.display()));
     command.arg(format!("--storage.tsdb.path={}", folder.path().join("prometheus").display()));
     command.arg(format!("--web.listen-address={address}"));
     let process = Process::start("prometheus", &mut command)?;
-    let url = format!("http://{address}");
-    let ready = format!("{url}/-/ready");
+    let ready = format!("http://{address}/-/ready");
     eventually("Prometheus", || curl(&[&ready]).and_then(|answer| answer.expect_status(200)))?;
-    Ok((process, url))
+    Ok(process)
 }
 
 /// The budget, once it is as wanted.
 fn budget(server: &Server, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    budget_of(server, "search", what, wanted)
+}
+
+fn budget_of(server: &Server, slo: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
     eventually(what, || {
-        let budget = server.get("/api/v1/slos/search/status")?.expect_status(200)?.json()?;
+        let budget = server.get(&format!("/api/v1/slos/{slo}/status"))?.expect_status(200)?.json()?;
         if wanted(&budget) { Ok(budget) } else { Err(anyhow!("{budget}")) }
     })
 }
@@ -85,8 +91,9 @@ fn budget(server: &Server, what: &str, wanted: impl Fn(&Value) -> bool) -> Resul
 fn a_real_prometheus_feeds_a_budget() -> Result<()> {
     let (folder, requests) = (TempDir::new()?, Arc::new(Requests::default()));
     requests.count(990, 10);
-    let (mut process, url) = prometheus(&folder, &requests.export()?)?;
-    let mut server = Server::with(DOCUMENT, &["--prometheus", &url])?;
+    let address = free()?;
+    let mut process = prometheus(&folder, &address, &requests.export()?)?;
+    let mut server = Server::with(DOCUMENT, &["--prometheus", &format!("http://{address}")])?;
     // What it counted before anybody asked is nobody's.
     let first = budget(&server, "a first sample", |budget| budget["last_sample"].is_string())?;
     ensure!(first["total"] == 0 && first["state"] == "insufficient_data", "{first}");
@@ -109,5 +116,46 @@ fn a_real_prometheus_feeds_a_budget() -> Result<()> {
     ensure!(server.process().wait()?.success());
     server.start_again()?;
     budget(&server, "what was counted before", |budget| budget["total"] == 1_000 && budget["bad"] == 50)?;
+    Ok(())
+}
+
+/// One is answered to everybody, and one to nobody who does not say who he is.
+const FLAGS: &str = r#"
+flags:
+  feature: { default: on }
+  split: { default: off, rules: [ { name: half, rollout: { off: 50%, on: 50% } } ] }
+"#;
+
+/// The example of the page on budgets: Daybreak's own numbers.
+fn own_example() -> Result<String> {
+    let page = std::fs::read_to_string(root().join("docs/budgets.md"))?;
+    let mut examples = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let example = examples.find(|example| example.contains("daybreak_")).context("no example")?;
+    Ok(format!("{example}{FLAGS}"))
+}
+
+/// Daybreak counts itself: it asks a Prometheus, which scrapes it. Its counters begin anew with it.
+#[test]
+fn the_servers_own_numbers_feed_a_budget() -> Result<()> {
+    let (folder, address) = (TempDir::new()?, free()?);
+    let mut server = Server::with(&own_example()?, &["--prometheus", &format!("http://{address}")])?;
+    let _process = prometheus(&folder, &address, &server.address().to_string())?;
+    let evaluate = |server: &Server, flag: &str, status: u16| {
+        server.post(&format!("/ofrep/v1/evaluate/flags/{flag}"), "{}")?.expect_status(status)
+    };
+    let is = |wanted: [u64; 2]| move |budget: &Value| [&budget["total"], &budget["bad"]] == wanted;
+    budget_of(&server, "answered", "a first sample", |budget| budget["last_sample"].is_string())?;
+    for _ in 0..8 {
+        evaluate(&server, "feature", 200)?;
+    }
+    for _ in 0..2 {
+        evaluate(&server, "split", 400)?;
+    }
+    budget_of(&server, "answered", "what was counted", is([10, 2]))?;
+    server.process().terminate()?;
+    ensure!(server.process().wait()?.success());
+    server.start_again()?;
+    evaluate(&server, "feature", 200)?;
+    budget_of(&server, "answered", "what it counted since", is([11, 2]))?;
     Ok(())
 }
