@@ -110,8 +110,8 @@ impl Asker {
             body.extend_from_slice(&part);
         }
         let parsed: Result<Answer, _> = serde_json::from_slice(&body);
-        let answer = parsed
-            .map_err(|_| NoSample::Unanswered(format!("it answers {status}, and not as Prometheus does")))?;
+        let answer =
+            parsed.map_err(|_| NoSample::Unanswered(format!("it answers {status}, and not as Prometheus does")))?;
         if let Some(error) = answer.error {
             let error: String = error.chars().take(ERROR_CHARACTERS_MAX).collect();
             return Err(NoSample::Unanswered(format!("it refuses the query `{name}`: {error}")));

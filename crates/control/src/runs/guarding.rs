@@ -9,7 +9,7 @@ use daybreak_guard::clients::{Client, Clients, SloGrowth};
 use daybreak_guard::people::PeopleState;
 use daybreak_guard::run::{Guarded, Run};
 use daybreak_guard::watch::{BudgetSight, PeopleSight, Sight};
-use daybreak_model::{Ended, Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
+use daybreak_model::{Fault, Guard, GuardPolicy, InstanceId, Key, RunId, Slo};
 use jiff::Timestamp;
 
 use crate::{Control, State};
@@ -189,16 +189,8 @@ impl super::RunTable {
         sharing.map(|run| run.id).collect()
     }
 
-    /// Whether a shadow run on a point has run its course, and showed that its arms can be told apart.
+    /// Whether a point has had a shadow run.
     fn has_shadow_run(&self, point: &Key) -> bool {
-        self.ended.iter().any(|finished| {
-            let run = &finished.run;
-            let ended = run.end.as_ref().map(|end| end.ended);
-            let ran = matches!(ended, Some(Ended::Completed | Ended::Stopped));
-            let because = run.conclusion.as_ref().and_then(|conclusion| conclusion.pointer("/because/code"));
-            let broken = because.is_some_and(|code| code == "instrumentation_broken");
-            let counted = finished.counts.is_some_and(|counts| counts.treated > 0 && counts.control > 0);
-            run.spec.shadow && run.spec.point == *point && ran && counted && !broken
-        })
+        self.ended.iter().any(|finished| finished.run.spec.point == *point && finished.is_rehearsed())
     }
 }

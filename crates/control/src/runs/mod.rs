@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use daybreak_guard::blast_radius::Reach;
 use daybreak_guard::run::{Effect, Event, Run};
-use daybreak_model::{EventKind, Key, RunId};
+use daybreak_model::{Cause, Ended, EventKind, Key, RunId};
 use daybreak_store::{self as store, Halt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -84,6 +84,22 @@ struct Pending {
     event: store::Event,
     /// Its reason may still come: until then it is not recorded.
     held: bool,
+}
+
+impl Finished {
+    /// Whether it shows that its point has had a shadow run: it is one, which has run its course and showed that its arms can
+    /// be told apart; or a run that did not start without one.
+    fn is_rehearsed(&self) -> bool {
+        let run = &self.run;
+        let ended = run.end.as_ref().map(|end| end.ended);
+        let because = run.conclusion.as_ref().and_then(|conclusion| conclusion.pointer("/because/code"));
+        let broken = ended == Some(Ended::Aborted(Cause::InstrumentationBroken))
+            || because.is_some_and(|code| code == "instrumentation_broken");
+        let ran = matches!(ended, Some(Ended::Completed | Ended::Stopped));
+        let counted = self.counts.is_some_and(|counts| counts.treated > 0 && counts.control > 0);
+        let shows = if run.spec.shadow { ran && counted } else { run.guard.is_some() };
+        shows && !broken
+    }
 }
 
 impl Active {
@@ -176,8 +192,21 @@ impl RunTable {
     fn finish(&mut self, run: Arc<Run>, counts: Option<RunCounts>) {
         self.ended.push_back(Finished { run, counts });
         while self.ended.len() > ENDED_MAX {
-            self.forgotten.extend(self.ended.pop_front().map(|finished| finished.run.id));
+            let gone = self.ended.remove(self.first_to_forget());
+            self.forgotten.extend(gone.map(|finished| finished.run.id));
         }
+    }
+
+    /// The oldest run, but for those by which a point has its shadow run: the last of them is needed as long as it is the
+    /// last, since the next start asks for it.
+    fn first_to_forget(&self) -> usize {
+        let is_needed = |place: usize, finished: &Finished| {
+            let mut later = self.ended.range(place + 1..);
+            let point = &finished.run.spec.point;
+            finished.is_rehearsed() && !later.any(|later| later.run.spec.point == *point && later.is_rehearsed())
+        };
+        let mut all = self.ended.iter().enumerate();
+        all.find(|(place, finished)| !is_needed(*place, finished)).map_or(0, |(place, _)| place)
     }
 
     fn push_ended(&mut self, run: &Arc<Run>) {

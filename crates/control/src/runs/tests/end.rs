@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybreak_document::Source;
+use daybreak_guard::admission::RefusalCode::{CoolingDown, NoArms};
 use daybreak_model::wire::{ArmCounts, Metric, StoreId};
 use daybreak_model::{Arm, Kind, RunId};
 use daybreak_store::{EmbeddedOptions, EmbeddedStore};
 
 use crate::clock::ManualClock;
 use crate::runs::ENDED_MAX;
+use crate::runs::tests::guarded::Shop;
 use crate::testing::{Bench, DOCUMENT, MONDAY, TestClient, percent};
 use crate::{Actor, ApplyOptions, Control, Options, Precondition, StartRequest};
 
@@ -262,4 +264,35 @@ async fn runs_that_ended_long_ago_are_forgotten_also_by_the_store() {
     bench.control.start("gateway-slow", shadow(), Actor::default()).await.unwrap();
     let kept = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.len();
     assert_eq!(kept, ENDED_MAX + 1, "those that are shown, and the active one");
+}
+
+/// As many runs as are shown, one after the other, on another point.
+async fn crowd(control: &Control) {
+    let fault =
+        "{ point: stock, percentage: 1%, effect: { abort: true }, hours: always, guard: none, max_duration: 30m }";
+    let source = Source::new("crowd.yaml", fault);
+    control.put(Kind::Fault, "crowd", source, Precondition::default(), Actor::default()).await.unwrap();
+    for _ in 0..ENDED_MAX {
+        let shadow = StartRequest { shadow: true, ..StartRequest::default() };
+        control.start("crowd", shadow, Actor::default()).await.unwrap();
+        control.stop("crowd", Actor::default()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_run_need_not_be_repeated_however_many_runs_follow() {
+    let mut shop = Shop::open().await;
+    let shadow = shop.shadow().await;
+    crowd(shop.control()).await;
+    assert!(shop.control().run(shadow).is_ok());
+    assert_eq!(shop.control().runs().len(), ENDED_MAX);
+    let run = shop.start(false).await.unwrap();
+    shop.control().stop("guarded", Actor::default()).await.unwrap();
+    crowd(shop.control()).await;
+    // That run did not start without one.
+    assert!(shop.control().run(shadow).is_err() && shop.control().run(run).is_ok());
+    assert_eq!(shop.start(false).await, Err(vec![CoolingDown]));
+    let bench = shop.bench.restarted().await;
+    TestClient::new(2).report(&bench.control);
+    assert_eq!(super::codes(&bench.start("guarded").await.unwrap_err()), [NoArms, CoolingDown]);
 }
