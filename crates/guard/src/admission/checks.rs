@@ -20,8 +20,11 @@ pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
     let mut all: Vec<_> = single.into_iter().flatten().collect();
     all.extend(guard::refusals(facts));
     all.extend(duration(facts));
-    all.extend(hours(facts));
-    all.extend([blast_radius(facts), point_busy(facts), cooling_down(facts)].into_iter().flatten());
+    let of_hours = hours(facts);
+    // What stands against a start by its hours is waived with them.
+    let waives_hours = facts.start.overrides() && of_hours.iter().any(|refusal| refusal.waivable);
+    all.extend(of_hours);
+    all.extend([blast_radius(facts), point_busy(facts), cooling_down(facts, waives_hours)].into_iter().flatten());
     all.sort_by_key(|refusal| refusal.code);
     all
 }
@@ -209,10 +212,10 @@ fn point_busy(facts: &Facts<'_>) -> Option<Refusal> {
     })
 }
 
-fn cooling_down(facts: &Facts<'_>) -> Option<Refusal> {
+fn cooling_down(facts: &Facts<'_>, waives_hours: bool) -> Option<Refusal> {
     let ended = facts.last_ended_at?;
     // Nobody looks while it is closed, so that does not count; unless the hours are waived.
-    let counted = facts.hours.filter(|_| !facts.start.overrides());
+    let counted = facts.hours.filter(|_| !waives_hours);
     let until = counted.map_or(Some(after(ended, COOL_DOWN)), |hours| hours::open_for(hours, ended, COOL_DOWN));
     let inside = counted.map_or_else(String::new, |_| format!(", counted inside the hours `{}`", hours_key(facts)));
     until.is_none_or(|until| facts.now < until).then(|| Refusal {

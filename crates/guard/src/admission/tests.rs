@@ -253,10 +253,16 @@ fn the_pause_passes_inside_hours() {
     // It ended in the night, as one does whose hours were waived.
     assert_eq!(clears_at(&facts(0, -3_600)), Some(600));
     assert_eq!(clears_at(&facts(600, -3_600)), None);
-    // Where hours are waived, so is this.
+    // Where hours are waived, so is this: where they are closed, or close too soon.
     let start = Start { override_reason: Some("I must"), may_override: true, ..Start::default() };
-    assert_eq!(clears_at(&Facts { start, ..facts(0, -599) }), Some(1));
-    assert_eq!(clears_at(&Facts { start, ..facts(0, -600) }), None);
+    let closing = 8 * 3_600 + 1_800;
+    for now in [-1, closing - 60] {
+        assert_eq!(clears_at(&Facts { start, ..facts(now, now - 599) }), Some(now + 1));
+        assert_eq!(clears_at(&Facts { start, ..facts(now, now - 600) }), None);
+    }
+    // Whatever else is waived, it passes inside hours.
+    assert_eq!(clears_at(&Facts { start, ..facts(0, -600) }), Some(600));
+    assert_eq!(clears_at(&Facts { start, ..facts(359, night - 240) }), Some(360));
 }
 
 /// Everything at once: every reason is named, in one order, and an override waives only what can be.
