@@ -75,6 +75,10 @@ pub struct Guarded {
     pub slo: Slo,
     /// So many treated requests may be bad: `max_spend` of what the window's budget was at the start.
     pub spend_max: f64,
+    /// What was [next](crate::people::People::next) of pages when it was admitted: those from there on end it. It is of no use
+    /// to another server, which resumes no run, so it is not kept.
+    #[serde(skip)]
+    pub next_page: u64,
 }
 
 /// The end of a run.

@@ -23,6 +23,8 @@ pub(super) struct Known {
     reserved: f64,
     fresh: bool,
     people: Option<PeopleState>,
+    /// The number of the first page that these people do not know of yet.
+    next_page: u64,
     /// The services of live clients that count outcomes for the SLO.
     roots: BTreeSet<String>,
     sharing: Vec<RunId>,
@@ -50,7 +52,7 @@ impl Known {
     pub(super) fn pinned(self) -> Option<Guarded> {
         let allowed = self.budget.map_or(0.0, |budget| budget.allowed);
         let spend_max = self.policy.max_spend.ratio() * allowed;
-        Some(Guarded { policy: self.policy, slo: self.slo?, spend_max })
+        Some(Guarded { policy: self.policy, slo: self.slo?, spend_max, next_page: self.next_page })
     }
 }
 
@@ -73,12 +75,15 @@ impl Control {
         };
         let counting = live.iter().filter(|client| client.counts(&policy.slo, revision));
         let roots: BTreeSet<String> = counting.map(|client| client.service.clone()).collect();
+        // Asked first: what comes in between counts twice rather than never.
+        let next_page = self.inner.pages.people.lock().next();
         Some(Known {
             policy: policy.clone(),
             budget,
             reserved,
             fresh,
             people: policy.on_call.as_ref().and_then(|on_call| self.people_state(state, on_call, now)),
+            next_page,
             sharing,
             shadow_done,
             eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, &roots, now)),
@@ -133,7 +138,7 @@ impl Control {
                     Some(stands) => stands.ends_run(run.ends_at),
                     None => Some(admission::unknown_on_call(on_call)),
                 };
-                let pages = self.inner.pages.people.lock().pages_since(on_call, run.started_at);
+                let pages = self.inner.pages.people.lock().pages_since(on_call, guard.next_page);
                 PeopleSight { pages, no_room }
             });
             (run.id, (self.budget_sight(guard, now), people.unwrap_or_default()))

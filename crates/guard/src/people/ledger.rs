@@ -181,11 +181,17 @@ impl People {
         over.into_iter().for_each(|number| self.forget_incident(number));
     }
 
-    /// How many pages of an on-call were received at this time or later, and were no older than what counts.
+    /// The number that the next page or incident gets. It only grows, as long as a server runs.
     #[must_use]
-    pub fn pages_since(&self, on_call: &Key, since: Timestamp) -> usize {
-        let is_new = |page: &&KnownPage| page.received_at >= since && after(page.at, PAGES_WINDOW) > page.received_at;
-        self.pages_of(on_call).filter(is_new).count()
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How many pages of an on-call came since this was the [next](Self::next) number, and were no older than what counts.
+    #[must_use]
+    pub fn pages_since(&self, on_call: &Key, next: u64) -> usize {
+        let since = self.pages.range(next..).map(|(_, page)| page);
+        since.filter(|page| page.on_call == *on_call && after(page.at, PAGES_WINDOW) > page.received_at).count()
     }
 
     /// The pages of an on-call, in the order in which they were received.

@@ -324,12 +324,20 @@ fn invariant_4_a_storm_is_too_much_for_any_objective() {
 fn what_came_since() {
     let now = at("2026-11-25T10:00:00Z");
     let mut people = People::default();
+    let first = people.next();
     people.page(page(&["a"], later(now, -1)), now);
     assert_eq!(people.page(page(&["b"], later(now, -200)), later(now, 1)), Received::TooOld);
     assert_eq!(people.page(Page { urgency: Urgency::Low, ..page(&["c"], now) }, later(now, 1)), Received::NotUrgent);
+    people.work(work("1", now), now);
+    let second = people.next();
     people.page(page(&["d"], later(now, 100)), later(now, 1));
-    let since = |hours| people.pages_since(&key("payments"), later(now, hours));
-    assert_eq!((since(0), since(1), since(2)), (2, 1, 0));
+    people.page(Page { on_call: key("orders"), ..page(&["d"], now) }, now);
+    // The clock is put back.
+    people.page(page(&["e"], now), later(now, -5));
+    let since = |people: &People, next| people.pages_since(&key("payments"), next);
+    assert_eq!((since(&people, first), since(&people, second), since(&people, people.next())), (3, 2, 0));
+    assert_eq!(people.page(page(&["d"], now), later(now, 2)), Received::Repeat);
+    assert_eq!(since(&people, second), 2);
     // A time that lies ahead is not believed.
     assert_eq!(state(&people, later(now, 169)).pages.count, 0);
 }

@@ -9,7 +9,7 @@ use crate::fixtures::{RUN, arm, at, percentage, policy, report, run, slo};
 
 /// A run of half an hour that treats a tenth, and may spend 50 bad requests.
 fn guarded() -> Run {
-    let guard = Some(Guarded { policy: policy(), slo: slo(), spend_max: 50.0 });
+    let guard = Some(Guarded { policy: policy(), slo: slo(), spend_max: 50.0, next_page: 0 });
     Run { percentage: percentage("10%"), ends_at: at(1_800), guard, ..run() }
 }
 

@@ -193,7 +193,7 @@ fn guard(tolerated: f64) -> Guarded {
         window: Window::Rolling(Millis::from_secs(28 * 86_400)),
         sli: Indicator { operation: "POST /checkout".to_owned(), good, prometheus: None },
     };
-    Guarded { policy, slo, spend_max: f64::INFINITY }
+    Guarded { policy, slo, spend_max: f64::INFINITY, next_page: 0 }
 }
 
 fn spec(by: DrawBy) -> RunSpec {

@@ -265,6 +265,26 @@ async fn pages_refuse_and_end_runs() {
     assert_eq!(shop.start(false).await, Err(vec![PeopleBudget]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_page_ends_a_run_also_where_the_clock_was_put_back() {
+    let mut shop = Shop::open().await;
+    shop.page("before").await;
+    shop.shadow().await;
+    let run = shop.start(false).await.unwrap();
+    shop.serve(10, [1, 99], [0, 0]).await;
+    let an_hour_ago = shop.view(run).started_at - jiff::SignedDuration::from_hours(1);
+    shop.bench.clock.set_wall(an_hour_ago);
+    shop.serve(2, [1, 99], [0, 0]).await;
+    shop.page("before").await;
+    shop.serve(1, [1, 99], [0, 0]).await;
+    assert!(shop.view(run).active, "what was known before is no news");
+    shop.page("new").await;
+    shop.serve(1, [1, 99], [0, 0]).await;
+    let view = shop.view(run);
+    assert_eq!(view.ended.map(|ended| ended.to_string()), Some("aborted: paged".to_owned()));
+    assert_eq!(view.end_reason.as_deref(), Some("`payments` was paged while it ran"));
+}
+
 /// No new page comes: somebody works by night on one that was known before the run.
 #[tokio::test(start_paused = true)]
 async fn a_budget_of_people_that_is_spent_ends_runs() {
