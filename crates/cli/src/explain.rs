@@ -72,10 +72,30 @@ fn admitted(answer: &Value, fault: &Key) -> String {
         add("ramp", &format!("{} until {}", printable(of("percentage")), moment(of("until"))));
     }
     add("treats", &format!("{} of the eligible requests", of("percentage")));
-    add("strikes", &printable(&effect(&run["effect"])));
-    add("ends", &format!("at {} at the latest, within the hours `{}`", moment(&of("ends_at")), of("hours")));
+    let struck = effect(&run["effect"]);
+    match shadow.is_empty() {
+        true => add("strikes", &printable(&struck)),
+        false => add("strikes", &format!("nothing, as a shadow; else {}", printable(&struck))),
+    }
+    let closed = |code: &&str| ["outside_hours", "does_not_fit"].contains(code);
+    let waives_hours = codes(&run["waived"]).any(|code| closed(&code));
+    let hours = if waives_hours { "whatever the hours" } else { "within the hours" };
+    add(
+        "ends",
+        &format!(
+            "at {} at the latest, {hours} `{}`{}",
+            moment(&of("ends_at")),
+            of("hours"),
+            if waives_hours { " say" } else { "" }
+        ),
+    );
     match run["slo"].as_str() {
-        Some(slo) => add("guard", &format!("`{}`; {} of harm is tolerated", printable(slo), of("tolerated"))),
+        Some(slo) => {
+            let paged = run["on_call"].as_str().map(|on_call| format!("; a page of `{}` ends it", printable(on_call)));
+            let tolerated = of("tolerated");
+            let slo = printable(slo);
+            add("guard", &format!("`{slo}`; {tolerated} of harm is tolerated{}", paged.unwrap_or_default()));
+        }
         None => add("guard", "none: nothing but its limits ends it early"),
     }
     let reserved = &answer["reserved"];
@@ -92,10 +112,11 @@ fn admitted(answer: &Value, fault: &Key) -> String {
             &format!("{asked} of `{}` at `{}`{measured}; others {used}", word("operation"), word("service")),
         );
     }
-    for reason in answer["waived"].as_array().into_iter().flatten() {
-        text += &refused::describe_reason(reason, fault, " (waived)");
-    }
-    text + &refused::warnings(&answer["warnings"])
+    text + &refused::waived(&answer["waived"], fault) + &refused::warnings(&answer["warnings"])
+}
+
+fn codes(waived: &Value) -> impl Iterator<Item = &str> {
+    waived.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 #[cfg(test)]
@@ -110,6 +131,7 @@ mod tests {
             "run": {
                 "fault": "slow", "point": "payment.gateway", "percentage": "2%", "effect": { "latency": "300ms" },
                 "ends_at": "2026-11-23T10:10:00.123Z", "hours": "office", "slo": "checkout", "tolerated": "1%",
+                "on_call": "payments", "waived": ["outside_hours"],
                 "ramp": [{ "percentage": "1%", "until": "2026-11-23T10:05:00Z" }], "shadow": false,
             },
             "reserved": { "slo": "checkout", "share": "2%", "bad": 20.04 },
@@ -123,14 +145,24 @@ mod tests {
   ramp     1% until 2026-11-23 10:05:00 UTC
   treats   2% of the eligible requests
   strikes  300ms of latency
-  ends     at 2026-11-23 10:10:00 UTC at the latest, within the hours `office`
-  guard    `checkout`; 1% of harm is tolerated
+  ends     at 2026-11-23 10:10:00 UTC at the latest, whatever the hours `office` say
+  guard    `checkout`; 1% of harm is tolerated; a page of `payments` ends it
   budget   2% of the window's are set aside: 20 bad requests
   touches  2% of `POST /checkout` at `shop`, if all of them pass the point; others 0%
 outside_hours (waived): `office` is closed
     to clear it: wait
 warning: cannot_conclude: too little traffic
 "#;
-        assert_eq!(admitted(&answer, &Key::new("slow").unwrap()), expected);
+        let key = Key::new("slow").unwrap();
+        assert_eq!(admitted(&answer, &key), expected);
+        let mut shadow = answer;
+        shadow["run"]["shadow"] = true.into();
+        shadow["run"]["waived"] = json!(["budget_low"]);
+        let text = admitted(&shadow, &key);
+        for line in
+            ["  strikes  nothing, as a shadow; else 300ms of latency\n", " at the latest, within the hours `office`\n"]
+        {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
     }
 }

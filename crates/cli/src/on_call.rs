@@ -85,6 +85,10 @@ fn summary(status: &Value) -> String {
         let silent = if is(&source["silent"]) { ", so no run starts" } else { "" };
         text += &format!("  {} was {heard}{silent}\n", word(&source["source"]));
     }
+    for page in status["unmatched"].as_array().into_iter().flatten() {
+        let (at, of) = (local(&page["at"]).unwrap_or_default(), printable(word(&page["of"])));
+        text += &format!("  a page of {} was of no on-call on {at}: {of}\n", word(&page["source"]));
+    }
     for reason in status["reasons"].as_array().into_iter().flatten() {
         text += &format!("  no run starts: {}; {}\n", word(&reason["sentence"]), word(&reason["clears"]));
     }
@@ -137,6 +141,7 @@ mod tests {
             "off_hours_incidents": {"count": 0, "objective": 1},
             "further_page": {"count": 3, "breaks_objective": true, "refuses_start": true, "freezes_changes": false},
             "sources": [{"source": "alertmanager", "silent": true}],
+            "unmatched": [{"source": "alertmanager", "at": "2026-11-23T10:00:00Z", "of": "receiver `paymets`"}],
             "reasons": [{"sentence": "paged twice", "clears": "it ages out on Monday"}],
             "page_history": [{"at": "2026-11-23T10:00:00Z", "source": "alertmanager", "title": "a\u{1b}[31m red"}],
             "incident_history": [],
@@ -148,6 +153,8 @@ mod tests {
             "  0 of 1 off-hours incidents within half a year\n",
             "  a further page breaks the objective, lets no run start, and ends the runs that the on-call guards\n",
             "  alertmanager was never heard from, so no run starts\n",
+            ": receiver `paymets`\n",
+            "  a page of alertmanager was of no on-call on ",
             "  no run starts: paged twice; it ages out on Monday\n",
             "alertmanager  a [31m red\n",
         ] {

@@ -77,6 +77,7 @@ impl Control {
                 .chain(self.inner.webhooks.lock().warnings())
                 .chain(self.inner.recorder.warning())
                 .chain(self.source_warnings())
+                .chain(self.page_warnings())
                 .collect(),
             guard_tick_age,
             store_confirmation_age,

@@ -70,6 +70,7 @@ pub use life::{
 pub use options::{Options, OptionsError};
 pub use pages::{
     Frozen, IncidentView, OnCallStatus, PageRefusal, PageView, PlainPage, ReceivedPage, ReceivedPages, SecretError,
+    UnmatchedPage,
 };
 pub use prometheus::{PrometheusUrl, PrometheusUrlError, SourceStatus};
 pub use refusal::Refusal;

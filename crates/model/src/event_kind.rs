@@ -63,6 +63,8 @@ kinds! {
     HaltLifted = "halt.lifted",
     /// People were paged.
     PageReceived = "page.received",
+    /// A page came that is of no on-call.
+    PageUnmatched = "page.unmatched",
     /// A token was made.
     TokenCreated = "token.created",
     /// A token was revoked.

@@ -76,11 +76,17 @@ impl FromRequest for Document {
     }
 }
 
+/// What a command takes.
+pub trait Options: DeserializeOwned + Default {
+    /// A body of it, for who writes another.
+    const EXAMPLE: &'static str = r#"{"reason": "…"}"#;
+}
+
 /// The options of a command, all of them optional; so is the body.
 #[derive(Debug)]
 pub struct Command<T>(pub T);
 
-impl<T: DeserializeOwned + Default + 'static> FromRequest for Command<T> {
+impl<T: Options + 'static> FromRequest for Command<T> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
@@ -94,7 +100,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for Command<T> {
 ///
 /// # Errors
 /// When it is neither JSON nor YAML, or not what is asked for.
-pub fn options<T: DeserializeOwned + Default>(body: Bytes) -> Result<T, Problem> {
+pub fn options<T: Options>(body: Bytes) -> Result<T, Problem> {
     let text = text(body.into())?;
     if text.trim().is_empty() { Ok(T::default()) } else { read(&text) }
 }
@@ -110,7 +116,7 @@ fn text(bytes: Vec<u8>) -> Result<String, Problem> {
 ///
 /// # Errors
 /// When it is neither, or not what the command takes: with the place, and what it takes.
-pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+pub fn read<T: Options>(text: &str) -> Result<T, Problem> {
     let json = match serde_json::from_str(text) {
         Ok(Mapping(options)) => return Ok(options),
         Err(error) => error,
@@ -126,7 +132,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         (yaml.to_string(), place.as_ref().map_or(1, |at| at.line()), place.as_ref().map_or(1, |at| at.column()))
     };
     let why = without_place(&why);
-    let detail = format!("{why} (line {line}, column {column}); send JSON or YAML, as in `-d '{{\"reason\": \"…\"}}'`");
+    let detail = format!("{why} (line {line}, column {column}); send JSON or YAML, as in `-d '{}'`", T::EXAMPLE);
     Err(Problem::new(Code::BadRequest, detail).with("line", line).with("column", column))
 }
 
@@ -163,8 +169,12 @@ mod tests {
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default, deny_unknown_fields)]
-    struct Options {
+    struct Said {
         reason: Option<String>,
+    }
+
+    impl Options for Said {
+        const EXAMPLE: &'static str = "{reason: how it is written here}";
     }
 
     #[test]
@@ -178,13 +188,14 @@ mod tests {
             ("{}", Ok(None)),
             (r#"{"reson": "why"}"#, Err("unknown field `reson`, expected `reason` (line 1, column 8)")),
             (r#"{"reason": "#, Err("(line 1")),
+            ("reason=how", Err("as in `-d '{reason: how it is written here}'`")),
             ("reason=why", Err("invalid type: string")),
             ("[1, 2, 3]", Err("expected an object")),
             ("[why]", Err("expected an object")),
             ("- why", Err("expected an object")),
         ];
         for (text, expected) in cases {
-            match (read::<Options>(text), expected) {
+            match (read::<Said>(text), expected) {
                 (Ok(options), Ok(reason)) => assert_eq!(options.reason.as_deref(), reason, "{text}"),
                 (Err(problem), Err(why)) => assert!(problem.to_string().contains(why), "{text}: {problem}"),
                 (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),

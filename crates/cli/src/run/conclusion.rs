@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use daybreak_server::readable::{Bounds, Latency, Seen, percent, short};
+use daybreak_server::readable::{Bounds, Evidence, Latency, Seen, percent, short};
 
 use super::live::whole;
 use crate::check::counted;
@@ -11,7 +11,7 @@ use crate::style::printable;
 /// What the exit status of `daybreak run` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Resilient, or a shadow run that ran its course.
+    /// Resilient, or a shadow run that ran its course and counted both arms.
     Resilient = 0,
     /// Harmful.
     Harmful = 1,
@@ -29,12 +29,15 @@ impl From<Status> for ExitCode {
 
 /// The status of a run that has its verdict.
 pub(super) fn status(run: &Seen) -> Status {
+    let counted = |evidence: Evidence| evidence.treated.requests > 0 && evidence.control.requests > 0;
     let aborted = run.ended.as_deref().is_none_or(|ended| ended.starts_with("aborted"));
     match run.verdict.as_deref() {
         Some("harmful") => Status::Harmful,
         None => Status::Failed,
         Some(_) if aborted => Status::Failed,
-        Some(_) if run.shadow && run.ended.as_deref() == Some("completed") => Status::Resilient,
+        Some(_) if run.shadow && run.ended.as_deref() == Some("completed") && counted(run.evidence()) => {
+            Status::Resilient
+        }
         Some("resilient") => Status::Resilient,
         Some(_) => Status::Inconclusive,
     }
@@ -108,6 +111,7 @@ fn quantiles(latency: Option<Latency>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use daybreak_server::readable::Arm;
     use serde_json::json;
 
     use super::*;
@@ -130,8 +134,13 @@ mod tests {
         ];
         for (ended, verdict, shadow, expected) in cases {
             let (ended, verdict) = (Some(ended.to_owned()), verdict.map(str::to_owned));
-            let run = Seen { ended, verdict, shadow, ..Seen::default() };
+            let counted = Arm { requests: 1, ..Arm::default() };
+            let evidence = Some(Evidence { treated: counted, control: counted, ..Evidence::default() });
+            let run = Seen { ended, verdict, shadow, evidence, ..Seen::default() };
             assert_eq!(status(&run), expected, "{run:?}");
+            let nobody = Seen { evidence: Some(Evidence::default()), ..run };
+            let rehearsed = shadow && expected == Status::Resilient;
+            assert_eq!(status(&nobody), if rehearsed { Status::Inconclusive } else { expected }, "{nobody:?}");
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Progress {
 /// The block, line by line.
 pub(super) fn block(run: &Seen, progress: Progress) -> Vec<String> {
     let evidence = run.evidence();
-    let mut lines = vec![head(run)];
+    let mut lines = vec![head(run, progress)];
     let length = length(run);
     match progress.ended {
         None => lines.push(format!(
@@ -72,10 +72,13 @@ pub(super) fn line(run: &Seen, progress: Progress) -> String {
 }
 
 /// What it is, and the stage of its ramp.
-fn head(run: &Seen) -> String {
+fn head(run: &Seen, progress: Progress) -> String {
     let what = if run.shadow { ", a shadow run" } else { "" };
-    let clients = counted(run.clients, "client");
-    let mut head = format!("{} at {}{what}: {} by {clients}", run.fault, run.point, run.percentage_now());
+    let mut head = format!("{} at {}{what}: {}", run.fault, run.point, run.percentage_now());
+    // Once it has ended nobody has it any more.
+    if progress.ended.is_none() {
+        head += &format!(" by {}", counted(run.clients, "client"));
+    }
     if let Some(stage) = run.ramp.get(run.stage) {
         let next = run.ramp.get(run.stage + 1).map_or(&run.percentage, |next| &next.percentage);
         let until = stage.until.strftime("%H:%M:%S");
@@ -187,7 +190,9 @@ mod tests {
     fn at_its_end_and_before_it_begins() {
         let ended = Seen { ended: Some("stopped".to_owned()), ..running() };
         let progress = Progress { running: Duration::from_secs(150), ended: Some(Duration::from_secs(12)) };
-        assert!(block(&ended, progress)[1].ends_with("stopped; 18s until its last requests are through"));
+        let lines = block(&ended, progress);
+        assert!(lines[1].ends_with("stopped; 18s until its last requests are through"));
+        assert!(lines[0].starts_with("slow at payment.gateway: 1%;"), "no clients are told of: {}", lines[0]);
         let fresh = Seen { evidence: None, ..running() };
         let progress = Progress { running: Duration::ZERO, ended: None };
         let block = block(&fresh, progress).join("\n");

@@ -39,7 +39,7 @@ const VERDICT_WAIT: Duration = Duration::from_secs(30);
 /// What to run, and how.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Ctrl-C stops the run; a second one leaves without its verdict.\n\n\
-    Exit status: 0 resilient, or a shadow run that ran its course; 1 harmful; 2 inconclusive;\n\
+    Exit status: 0 resilient, or a shadow run that ran its course and counted; 1 harmful; 2 inconclusive;\n\
     3 refused, aborted for another cause than harm, or without a verdict that could be seen.")]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -136,16 +136,18 @@ async fn start(remote: &Remote<'_>, options: &Run) -> anyhow::Result<Option<Stri
     let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
     let answer: Value = serde_json::from_str(&text).unwrap_or_default();
     if status.is_success() {
-        eprint!("{}", refused::warnings(&answer["warnings"]));
+        let waived = refused::waived(&answer["waived"], &options.start.key);
+        eprint!("{waived}{}", refused::warnings(&answer["warnings"]));
         let id = answer["run"]["id"].as_str().context("the server answers with no run")?;
         return Ok(Some(id.to_owned()));
     }
     let reasons = refused::describe(&answer, &options.start.key).filter(|_| status == StatusCode::CONFLICT);
-    let Some(reasons) = reasons else { return Err(remote.refused(status, &text)) };
-    eprint!("`{}` was not started:\n{reasons}", options.start.key);
-    if options.json {
+    // Who asks for JSON reads JSON, also where nothing comes about.
+    if options.json && answer.is_object() {
         out::print(&text)?;
     }
+    let Some(reasons) = reasons else { return Err(remote.refused(status, &text)) };
+    eprint!("`{}` was not started:\n{reasons}", options.start.key);
     Ok(None)
 }
 

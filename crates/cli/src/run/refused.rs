@@ -39,6 +39,12 @@ fn command(code: &str, fault: &Key) -> Option<String> {
     }
 }
 
+/// What stood against it, and was waived.
+pub(crate) fn waived(reasons: &Value, fault: &Key) -> String {
+    let reasons = reasons.as_array().into_iter().flatten();
+    reasons.map(|reason| describe_reason(reason, fault, " (waived)")).collect()
+}
+
 /// What the one who starts should know.
 pub(crate) fn warnings(warnings: &Value) -> String {
     let line = |warning: &Value| {

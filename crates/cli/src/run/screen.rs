@@ -36,6 +36,7 @@ impl Screen {
         if self.terminal {
             let mut lines = live::block(run, progress);
             lines.extend(self.said.as_ref().map(|said| format!("  {said}")));
+            let lines: Vec<String> = lines.iter().flat_map(|line| wrapped(&printable(line), columns())).collect();
             let text = redrawn(self.drawn, &lines, columns());
             self.drawn = lines.len();
             write(&text);
@@ -68,7 +69,26 @@ impl Screen {
     }
 }
 
-/// Lines in the place of those before. A line that is too long is cut: wrapped it would be two.
+/// What stands before the rest of a line that is too long.
+const INDENT: &str = "           ";
+
+/// A line as several that fit, broken between words.
+fn wrapped(line: &str, columns: usize) -> Vec<String> {
+    let width = columns.saturating_sub(1).max(2 * INDENT.len());
+    let (mut lines, mut last) = (Vec::new(), String::new());
+    // The space stays before its word, so that what a line begins with stays as it is.
+    for word in line.split_inclusive(' ') {
+        let word_end = last.chars().count() + word.trim_end().chars().count();
+        if word_end > width && !last.trim().is_empty() {
+            lines.push(std::mem::replace(&mut last, INDENT.to_owned()).trim_end().to_owned());
+        }
+        last += word;
+    }
+    lines.push(last);
+    lines
+}
+
+/// Lines in the place of those before. A word that is too long is cut: wrapped it would be two lines.
 fn redrawn(before: usize, lines: &[String], columns: usize) -> String {
     let up = if before > 0 { format!("\x1b[{before}A") } else { String::new() };
     let cut = |line: &String| {
@@ -92,6 +112,17 @@ fn write(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_becomes_several() {
+        let bar = "█".repeat(30);
+        let line = format!("  drain    {bar}  completed; 29s until its last requests are through");
+        let expected =
+            [format!("  drain    {bar}  completed; 29s until its last"), "           requests are through".to_owned()];
+        assert_eq!(wrapped(&line, 80), expected);
+        assert_eq!(wrapped(&line, 200), std::slice::from_ref(&line));
+        assert_eq!(wrapped("", 80), [""]);
+    }
 
     #[test]
     fn a_block_takes_the_place_of_the_one_before() {

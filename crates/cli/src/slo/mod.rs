@@ -28,7 +28,7 @@ pub(crate) struct Slo {
 enum Command {
     /// Print the SLOs of an OpenSLO file (v1) as a document: `daybreak slo import slos.yaml > flags/slos.yaml`.
     Import {
-        /// The file.
+        /// The file; `-` is standard input.
         file: PathBuf,
     },
     /// Print an SLO of a server as OpenSLO (v1).
@@ -56,9 +56,15 @@ pub(crate) fn run(options: &Slo) -> anyhow::Result<ExitCode> {
         None => block_on(show(&options.show))?,
         Some(Command::Import { file }) => {
             let unread = || format!("{} cannot be read", file.display());
-            let text = std::fs::read_to_string(file).with_context(unread)?;
-            let document = openslo::import(&text).with_context(|| format!("{} cannot be taken", file.display()))?;
-            out::print(&document)?;
+            let text = match file.as_os_str() == "-" {
+                true => std::io::read_to_string(std::io::stdin()),
+                false => std::fs::read_to_string(file),
+            };
+            let taken = openslo::import(&text.with_context(unread)?);
+            let taken = taken.with_context(|| format!("{} cannot be taken", file.display()))?;
+            // Standard output is the document.
+            eprint!("{}", taken.notes);
+            out::print(&taken.document)?;
         }
         Some(Command::Export { key, target }) => {
             let path = format!("/api/v1/slos/{key}");

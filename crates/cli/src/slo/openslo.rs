@@ -21,6 +21,17 @@ const PROMETHEUS: &str = "Prometheus";
 #[derive(Default)]
 struct Reader {
     problems: Vec<String>,
+    /// What is left out, as it changes nothing of what is counted.
+    left_out: Vec<String>,
+}
+
+/// The SLOs of a file.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// As a document.
+    pub(super) document: String,
+    /// What is left out, and warnings: lines for people.
+    pub(super) notes: String,
 }
 
 impl Reader {
@@ -41,6 +52,13 @@ impl Reader {
             );
         }
         Fields { path: path.to_owned(), fields: Some(fields) }
+    }
+
+    /// Notes what is left out, where it is there.
+    fn leave_out(&mut self, fields: &Fields<'_>, name: &str) {
+        if fields.has(name) {
+            self.left_out.push(fields.of(name));
+        }
     }
 
     fn text(&mut self, fields: &Fields<'_>, name: &str) -> Option<String> {
@@ -82,7 +100,7 @@ impl<'v> Fields<'v> {
 ///
 /// # Errors
 /// Everything in it that Daybreak cannot count, by its name.
-pub(super) fn import(text: &str) -> anyhow::Result<String> {
+pub(super) fn import(text: &str) -> anyhow::Result<Taken> {
     let mut documents = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let value = Value::deserialize(document).context("this is no YAML")?;
@@ -111,7 +129,13 @@ pub(super) fn import(text: &str) -> anyhow::Result<String> {
     }
     let document = serde_yaml::to_string(&json!({ "slos": slos }))?;
     match decode(&[Source::new("the document", document.clone())]).into_result() {
-        Ok(_) => Ok(document),
+        Ok((_, diagnostics)) => {
+            let left_out =
+                reader.left_out.iter().map(|path| format!("left out: {path}; Daybreak has nothing like it\n"));
+            let warnings = diagnostics.iter().map(|one| format!("warning: {}: {}\n", one.path, one.message));
+            let notes = left_out.chain(warnings).collect();
+            Ok(Taken { document, notes })
+        }
         Err(diagnostics) => bail!("{}", render_plain(&diagnostics)),
     }
 }
@@ -127,6 +151,10 @@ fn slo(reader: &mut Reader, document: &Value) -> (String, Value) {
     reader.must_be(&spec, "budgetingMethod", &json!("Occurrences"));
     let mut slo = Map::new();
     let description = [spec.get("description"), metadata.get("displayName")].into_iter().find(|text| text.is_string());
+    reader.leave_out(&spec, "service");
+    if spec.get("description").is_string() && metadata.has("displayName") {
+        reader.left_out.push(at("metadata.displayName"));
+    }
     slo.extend(description.map(|text| ("description".to_owned(), text.clone())));
     if metadata.has("labels") {
         let labels = reader.fields(&at("metadata.labels"), metadata.get("labels"), &["owner"]);
@@ -152,6 +180,7 @@ fn only<'v>(reader: &mut Reader, fields: &Fields<'v>, name: &str) -> &'v Value {
 fn objective(reader: &mut Reader, spec: &Fields<'_>) -> String {
     let one = only(reader, spec, "objectives");
     let objective = reader.fields(&spec.of("objectives[0]"), one, &["displayName", "target", "targetPercent"]);
+    reader.leave_out(&objective, "displayName");
     let (ratio, percent) = (objective.get("target").as_f64(), objective.get("targetPercent").as_f64());
     let thousandths = match (ratio, percent) {
         (Some(ratio), None) => ratio * 100_000.0,

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_guard::people::{Page, Repeat, Source, Urgency, owns_alert};
+use daybreak_guard::people::{Asked, Page, Repeat, Source, Urgency, owns_alert};
 use daybreak_model::{Key, OnCall};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -61,11 +61,11 @@ impl Notification {
 
     /// The pages that it is. People are paged when it arrives: an alert may have fired for long, and have been silenced.
     pub(super) fn told(&self, on_calls: &BTreeMap<Key, OnCall>, now: Timestamp) -> Told {
-        let mut told = Told::default();
+        let (mut told, mut matched) = (Told::default(), false);
         for (key, definition) in on_calls {
             let own = |alert: &&Alert| owns_alert(definition, &self.receiver, &alert.labels);
             let own: Vec<&Alert> = self.alerts.iter().filter(own).collect();
-            told.matched |= !own.is_empty();
+            matched |= !own.is_empty();
             let Some(firing) = own.iter().find(|alert| alert.status == Status::Firing) else { continue };
             let keys: BTreeSet<String> =
                 own.iter().map(|alert| shortened(format!("{}@{}", alert.fingerprint, alert.starts_at))).collect();
@@ -79,7 +79,14 @@ impl Notification {
                 urgency: Urgency::High,
             });
         }
+        told.unmatched = self.alerts.first().filter(|_| !matched).map(|alert| self.asked(alert));
         told
+    }
+
+    /// What is asked of an alert to know whose it is.
+    fn asked(&self, alert: &Alert) -> Asked {
+        let labels = alert.labels.iter().map(|(name, value)| (shortened(name.clone()), shortened(value.clone())));
+        Asked::Alert { receiver: shortened(self.receiver.clone()), labels: labels.collect() }
     }
 
     fn title(&self, alert: &Alert) -> Option<String> {

@@ -14,7 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use daybreak_guard::people::{Page, People, Received, Record, Source, Work};
+use daybreak_guard::people::{Asked, Page, People, Received, Record, Source, Work};
 use daybreak_model::limits::PAGE_TEXT_BYTES_MAX;
 use daybreak_model::{EventKind, Key, Kind};
 use daybreak_store::{Event, Store};
@@ -30,7 +30,7 @@ use crate::{Actor, Control, Refusal};
 
 pub use plain::PlainPage;
 pub use signature::SecretError;
-pub use status::{Frozen, IncidentView, OnCallStatus, PageView};
+pub use status::{Frozen, IncidentView, OnCallStatus, PageView, UnmatchedPage};
 
 /// Pages that wait for a store which fails until they come into the log; they count in any case.
 const UNLOGGED_MAX: usize = 1_000;
@@ -46,6 +46,8 @@ pub(crate) struct Pages {
     writer: tokio::sync::Mutex<()>,
     /// Pages that count, and are not in the log yet.
     unlogged: Mutex<Vec<Event>>,
+    /// How many were of no on-call since the start, by source.
+    pub(super) unmatched: Mutex<BTreeMap<Source, u64>>,
     /// The file of PagerDuty's secrets.
     secret: Mutex<Option<PathBuf>>,
 }
@@ -79,7 +81,7 @@ pub enum PageRefusal {
 pub struct ReceivedPages {
     /// Each page that it was, by on-call.
     pub pages: Vec<ReceivedPage>,
-    /// Whether it was of no on-call: then it shows that its source lives, and nothing else.
+    /// Whether it was of no on-call: then it counts for nobody, and does not show that its source lives.
     pub unmatched: bool,
 }
 
@@ -90,6 +92,9 @@ pub struct ReceivedPage {
     pub on_call: Key,
     /// What became of it.
     pub received: Received,
+    /// Whether it told of work on the incident that was not known; that counts where it was off-hours, also of a page that
+    /// is a repeat.
+    pub worked: bool,
 }
 
 /// What was told of, as it concerns on-calls.
@@ -97,8 +102,8 @@ pub struct ReceivedPage {
 struct Told {
     pages: Vec<Page>,
     works: Vec<Work>,
-    /// Whether it was of some on-call.
-    matched: bool,
+    /// What it was matched by, where it was of no on-call.
+    unmatched: Option<Asked>,
 }
 
 impl Pages {
@@ -114,14 +119,18 @@ impl Pages {
 }
 
 impl Control {
-    /// Takes a notification of Alertmanager's webhook, version 4.
+    /// Takes a notification of Alertmanager's webhook, version 4. As a heartbeat it is no page, whosever it is: it only shows
+    /// that Alertmanager lives.
     ///
     /// # Errors
     /// When it cannot be understood, or the store fails.
-    pub async fn receive_alerts(&self, body: &[u8], actor: Actor) -> Result<ReceivedPages, Refusal> {
+    pub async fn receive_alerts(&self, body: &[u8], heartbeat: bool, actor: Actor) -> Result<ReceivedPages, Refusal> {
         let notification = alertmanager::Notification::read(body)?;
         let now = self.inner.clock.now();
-        let told = notification.told(&self.state().resources().on_call, now);
+        let told = match heartbeat {
+            true => Told::default(),
+            false => notification.told(&self.state().resources().on_call, now),
+        };
         self.receive(Source::Alertmanager, None, told, now, actor).await
     }
 
@@ -181,12 +190,21 @@ impl Control {
         now: Timestamp,
         actor: Actor,
     ) -> Result<ReceivedPages, Refusal> {
-        let mut answer = ReceivedPages { pages: Vec::new(), unmatched: !told.matched };
+        let mut answer = ReceivedPages { pages: Vec::new(), unmatched: told.unmatched.is_some() };
         let mut events = Vec::new();
         {
             let mut people = self.inner.pages.people.lock();
             people.forget(now);
-            people.hear(source, of, now);
+            match told.unmatched {
+                None => people.hear(source, of, now),
+                Some(asked) => {
+                    *self.inner.pages.unmatched.lock().entry(source).or_default() += 1;
+                    let data = json!({"source": source, "of": asked.to_string()});
+                    if people.miss(source, asked, now) {
+                        events.push(unmatched_event(source, &actor, now, data));
+                    }
+                }
+            }
             for page in told.pages {
                 let (on_call, at, title) = (page.on_call.clone(), page.at.min(now), page.title.clone());
                 let received = people.page(page, now);
@@ -194,9 +212,14 @@ impl Control {
                     let data = json!({"source": source, "title": title, "paged_at": at});
                     events.push(page_event(&on_call, &actor, now, data));
                 }
-                answer.pages.push(ReceivedPage { on_call, received });
+                answer.pages.push(ReceivedPage { on_call, received, worked: false });
             }
-            told.works.into_iter().for_each(|work| people.work(work, now));
+            for work in told.works {
+                let on_call = work.on_call.clone();
+                let is_new = people.work(work, now);
+                let page = answer.pages.iter_mut().find(|page| page.on_call == on_call);
+                page.into_iter().for_each(|page| page.worked |= is_new);
+            }
         }
         let control = self.clone();
         // Whoever sent it may be gone meanwhile; it is stored all the same.
@@ -227,10 +250,15 @@ impl Control {
         }
         let events = std::mem::take(&mut *pages.unlogged.lock());
         for event in events {
-            tracing::info!(subject = event.subject, data = %event.data, "a page was received");
-            // It counts, whether or not the log has it.
+            match EventKind::named(&event.kind) {
+                Some(EventKind::PageUnmatched) => {
+                    tracing::warn!(subject = event.subject, data = %event.data, "a page was received that is of no on-call");
+                }
+                _ => tracing::info!(subject = event.subject, data = %event.data, "a page was received"),
+            }
+            // What counts does, whether or not the log has it.
             if let Err(error) = self.note_event(event).await {
-                tracing::warn!(%error, "a page that counts is not in the log");
+                tracing::warn!(%error, "a page is not in the log");
             }
         }
         Ok(())
@@ -244,6 +272,17 @@ fn page_event(on_call: &Key, actor: &Actor, at: Timestamp, data: serde_json::Val
         subject: Some(subject(Kind::OnCall, on_call.as_str())),
         actor: actor.name.clone(),
         reason: actor.reason.clone(),
+        data,
+    }
+}
+
+fn unmatched_event(source: Source, actor: &Actor, at: Timestamp, data: serde_json::Value) -> Event {
+    Event {
+        at,
+        kind: EventKind::PageUnmatched.into(),
+        subject: Some(format!("pages/{source}")),
+        actor: actor.name.clone(),
+        reason: None,
         data,
     }
 }

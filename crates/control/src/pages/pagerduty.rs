@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_guard::people::{Page, People, Repeat, Source, Urgency, Work, owns_service};
+use daybreak_guard::people::{Asked, Page, People, Repeat, Source, Urgency, Work, owns_service};
 use daybreak_model::{Key, OnCall};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -77,7 +77,7 @@ impl Delivery {
         let Some(kind) = event_type.strip_prefix("incident.") else { return Told::default() };
         let incident = data.incident.as_ref().and_then(|incident| incident.id.clone()).or_else(|| data.id.clone());
         let Some(incident) = incident.map(shortened).filter(|id| !id.is_empty()) else { return Told::default() };
-        let mut told = Told::default();
+        let (mut told, mut matched) = (Told::default(), false);
         for (key, definition) in on_calls {
             let service = data.service.as_ref();
             let own = match service.and_then(|service| service.id.as_deref()) {
@@ -87,10 +87,15 @@ impl Delivery {
             if !own {
                 continue;
             }
-            told.matched = true;
+            matched = true;
             told.pages.extend(self.page(kind, key, &incident));
             told.works.extend(self.work(kind, key, &incident));
         }
+        // What names no service is of an incident that is not known, whosever it may be.
+        let asked = data.service.as_ref().and_then(|service| {
+            Some(Asked::Service { id: shortened(service.id.clone()?), name: service.summary.clone().map(shortened) })
+        });
+        told.unmatched = asked.filter(|_| !matched);
         told
     }
 

@@ -45,7 +45,7 @@ impl PlainPage {
                 return Err(PageRefusal::Malformed(why));
             }
         }
-        let mut told = Told { matched: true, ..Told::default() };
+        let mut told = Told::default();
         if self.heartbeat {
             let is_bare = Self { on_call: self.on_call.clone(), heartbeat: true, ..Self::default() } == self;
             let why = "a `heartbeat` is no page; send it with `on_call` alone";

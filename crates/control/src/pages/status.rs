@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use daybreak_guard::hours;
-use daybreak_guard::people::{Incident, KnownPage, OFF_HOURS_WINDOW, PAGES_WINDOW, PeopleState, Reason, Source};
+use daybreak_guard::people::{
+    Incident, KnownPage, OFF_HOURS_WINDOW, PAGES_WINDOW, People, PeopleState, Reason, Source, brings_pages,
+};
 use daybreak_model::{Freeze, Key, Kind, Millis, Resources};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,10 +26,24 @@ pub struct OnCallStatus {
     pub spent: bool,
     /// Everything that stands against a run that would end at once.
     pub reasons: Vec<Reason>,
+    /// Of each of its sources the last page that was of no on-call, and is of none as they are now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<UnmatchedPage>,
     /// Its pages, the latest first.
     pub page_history: Vec<PageView>,
     /// The incidents on which somebody worked, the latest first.
     pub incident_history: Vec<IncidentView>,
+}
+
+/// A page that is of no on-call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnmatchedPage {
+    /// Who told of it.
+    pub source: Source,
+    /// When.
+    pub at: Timestamp,
+    /// What it was matched by, in words: `receiver `pager`, labels severity=page`.
+    pub of: String,
 }
 
 /// A page that is known.
@@ -93,13 +109,34 @@ impl Control {
         let mut page_history: Vec<_> = people.pages_of(key).map(|page| page_view(page, now)).collect();
         let mut incident_history: Vec<_> =
             people.incidents_of(key).filter_map(|incident| incident_view(incident, hours, now)).collect();
+        let brings = |page: &UnmatchedPage| brings_pages(definition, page.source);
+        let unmatched = unmatched(&people, resources, now).into_iter().filter(brings).collect();
         drop(people);
         page_history.sort_by_key(|page| std::cmp::Reverse(page.at));
         incident_history.sort_by_key(|incident| std::cmp::Reverse(incident.at));
         page_history.truncate(HISTORY_MAX);
         incident_history.truncate(HISTORY_MAX);
         let (spent, reasons) = (state.spent(), state.refuses_start(now));
-        Ok(OnCallStatus { state, spent, reasons, page_history, incident_history })
+        Ok(OnCallStatus { state, spent, reasons, unmatched, page_history, incident_history })
+    }
+
+    /// How many pages were of no on-call since the start, of each source that could have sent one.
+    #[must_use]
+    pub fn unmatched_pages(&self) -> Vec<(Source, u64)> {
+        let counted = self.inner.pages.unmatched.lock();
+        let of = |source| (source, counted.get(&source).copied().unwrap_or_default());
+        [Source::Alertmanager, Source::Pagerduty].map(of).to_vec()
+    }
+
+    /// What deserves a look of the pages that came in.
+    pub(crate) fn page_warnings(&self) -> Vec<String> {
+        let state = self.state();
+        let pages = unmatched(&self.inner.pages.people.lock(), state.resources(), self.inner.clock.now());
+        let warning = |page: UnmatchedPage| {
+            let UnmatchedPage { source, at, of } = page;
+            format!("a page of `{source}` was of no on-call, at {at}: {of}; compare the `match` of the on-calls")
+        };
+        pages.into_iter().map(warning).collect()
     }
 
     /// Why changes by hand are frozen, if they are.
@@ -117,6 +154,13 @@ impl Control {
         }
         (!frozen.on_calls.is_empty()).then_some(frozen)
     }
+}
+
+/// The last page of each source that was of no on-call, and is of none as they are now.
+fn unmatched(people: &People, resources: &Resources, now: Timestamp) -> Vec<UnmatchedPage> {
+    let known = Source::ALL.into_iter().filter_map(|source| people.last_unmatched(source, now));
+    let nobodys = known.filter(|page| !resources.on_call.values().any(|definition| page.of.is_of(definition)));
+    nobodys.map(|page| UnmatchedPage { source: page.source, at: page.at, of: page.of.to_string() }).collect()
 }
 
 fn page_view(page: &KnownPage, now: Timestamp) -> PageView {

@@ -78,13 +78,17 @@ async fn alertmanagers_repeats_are_no_pages() {
         ("payments-pager", vec![a], payments(Received::Repeat)),
     ];
     for (receiver, alerts, expected) in steps {
-        let answer = bench.control.receive_alerts(&notification(receiver, &alerts), Actor::named("am")).await.unwrap();
+        let answer =
+            bench.control.receive_alerts(&notification(receiver, &alerts), false, Actor::named("am")).await.unwrap();
         assert_eq!(pages(&answer), expected, "{receiver} {alerts:?}");
         assert_eq!(answer.unmatched, receiver == "payments-mail", "{receiver} {alerts:?}");
     }
     assert_eq!(count(&bench, "payments"), 2);
     assert_eq!(count(&bench, "orders"), 0);
-    let log = bench.control.events(EventFilter { kind: Some("page".to_owned()), ..EventFilter::default() }, 10).await;
+    let log = bench
+        .control
+        .events(EventFilter { kind: Some("page.received".to_owned()), ..EventFilter::default() }, 10)
+        .await;
     let log = log.unwrap().events;
     assert_eq!(log.len(), 2);
     assert_eq!(log[0].event.subject.as_deref(), Some("on-call/payments"));
@@ -92,7 +96,8 @@ async fn alertmanagers_repeats_are_no_pages() {
 
     let bench = bench.restarted().await;
     assert_eq!(count(&bench, "payments"), 2);
-    let again = bench.control.receive_alerts(&notification("payments-pager", &[b]), Actor::default()).await.unwrap();
+    let again =
+        bench.control.receive_alerts(&notification("payments-pager", &[b]), false, Actor::default()).await.unwrap();
     assert_eq!(pages(&again), payments(Received::Repeat), "what was told before the restart is known");
 }
 
@@ -117,13 +122,56 @@ async fn invariant_9_what_is_no_notification_changes_nothing() {
         (with("/alerts/0/labels/severity", json!(1)), "expected a string"),
     ];
     for (body, why) in cases {
-        let refusal = bench.control.receive_alerts(body.as_bytes(), Actor::default()).await.unwrap_err();
+        let refusal = bench.control.receive_alerts(body.as_bytes(), false, Actor::default()).await.unwrap_err();
         assert_eq!(refusal.code(), "malformed", "{body}");
         // How a time is wrong its parser says, without its field.
         assert!(why == "startsAt" || refusal.to_string().contains(why), "{body}: {refusal}");
     }
     let status = bench.control.on_call_status("payments").unwrap();
     assert!(status.page_history.is_empty() && status.state.sources.iter().all(|source| source.last_heard_at.is_none()));
+}
+
+/// A typo in `match` would else look like a quiet week.
+#[tokio::test]
+async fn invariant_5_a_page_of_nobody_is_told_of_and_is_no_sign_of_life() {
+    let bench = bench().await;
+    let mut control = bench.control.clone();
+    let heard = |control: &Control| {
+        let sources = control.on_call_status("payments").unwrap().state.sources;
+        sources.iter().any(|source| source.last_heard_at.is_some())
+    };
+    let log = |control: Control| async move {
+        let of = EventFilter { kind: Some("page.unmatched".to_owned()), ..EventFilter::default() };
+        control.events(of, 10).await.unwrap().events
+    };
+    let body = notification("paymets", &[("a1", MONDAY, "firing")]);
+    for _ in 0..3 {
+        assert!(control.receive_alerts(&body, false, Actor::named("am")).await.unwrap().unmatched);
+    }
+    assert!(!heard(&control));
+    assert_eq!(control.unmatched_pages().first().map(|(_, count)| *count), Some(3));
+    let events = log(control.clone()).await;
+    assert_eq!(events.len(), 1, "many within a minute are one event");
+    let of = "receiver `paymets`, labels alertname=CheckoutDown, severity=page";
+    assert_eq!(events[0].event.data, json!({"source": "alertmanager", "of": of}));
+    assert_eq!(events[0].event.subject.as_deref(), Some("pages/alertmanager"));
+
+    let warned = |control: &Control| control.health().warnings.iter().any(|warning| warning.contains(of));
+    let bench = bench.restarted().await;
+    control = bench.control.clone();
+    assert!(warned(&control), "{:?}", control.health().warnings);
+    let told = |on_call: &str| control.on_call_status(on_call).unwrap().unmatched;
+    assert_eq!(told("payments").iter().map(|page| page.of.as_str()).collect::<Vec<_>>(), [of]);
+    // Once `match` is mended nothing is amiss any more.
+    apply(&bench, &ON_CALL.replace("receiver: payments-pager", "receiver: paymets"), Actor::default()).await.unwrap();
+    assert!(!warned(&control) && told("payments").is_empty());
+
+    // What always fires shows that Alertmanager lives, where the URL says that it is for this.
+    let watchdog = notification("watchdog", &[("w", MONDAY, "firing")]);
+    assert!(!control.receive_alerts(&watchdog, true, Actor::named("am")).await.unwrap().unmatched);
+    assert!(heard(&control) && !warned(&control));
+    assert_eq!(count(&bench, "payments"), 0);
+    assert!(control.receive_alerts(b"{}", true, Actor::default()).await.is_err());
 }
 
 fn plain(key: &str) -> PlainPage {
@@ -145,7 +193,11 @@ async fn pages_of_ones_own_form() {
     assert_eq!(received(send(PlainPage { at: long_ago, ..plain("3") }).await), Some(Received::TooOld));
     assert_eq!(count(&bench, "orders"), 2);
     // Later it turns out that somebody worked on it at night: the same page, and an incident.
-    assert_eq!(received(send(PlainPage { off_hours_work: Some(true), ..plain("1") }).await), Some(Received::Repeat));
+    for worked in [true, false] {
+        let answer = send(PlainPage { off_hours_work: Some(true), ..plain("1") }).await.unwrap();
+        let pages: Vec<_> = answer.pages.iter().map(|page| (page.received, page.worked)).collect();
+        assert_eq!(pages, [(Received::Repeat, worked)], "the same work again is not new");
+    }
     let status = bench.control.on_call_status("orders").unwrap();
     assert_eq!((status.state.pages.count, status.state.off_hours_incidents.count), (2, 1));
     // At eleven on a Monday somebody works in the office.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::guarding::sight;
-use super::view::RunCounts;
+use super::view::{RunCounts, none_eligible};
 use super::{RunTable, subject};
 use crate::Control;
 
@@ -112,6 +112,7 @@ impl Conclusion {
         let sight = sight(run, clients, &silent, (now, over));
         let finding = watch.finding(run, &sight);
         let counted = clients.run(run.id);
+        let counts = counted.map(RunCounts::of).unwrap_or_default();
         let latency = |arm| counted.and_then(|counts| counts.latencies(arm)).and_then(Latency::of);
         let spent = run.guard.as_ref().map(|guard| {
             // Requests, also where the arms are made of keys: a budget is made of requests.
@@ -121,11 +122,11 @@ impl Conclusion {
         });
         Self {
             as_of: None,
-            sentence: sentence(run, &finding),
+            sentence: sentence(run, &finding, counts),
             reached: counted.map_or(0, clients::RunCounts::reached),
             spent,
             latency: BothLatencies { treated: latency(Arm::Treated), control: latency(Arm::Control) },
-            counts: counted.map(RunCounts::of).unwrap_or_default(),
+            counts,
             timeline: watch.timeline().to_vec(),
             finding,
         }
@@ -157,13 +158,18 @@ impl Conclusion {
         }
         // To the second: people read it.
         let as_of = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Self { as_of: Some(as_of), sentence: sentence(run, &finding), finding, timeline, ..so_far }
+        Self { as_of: Some(as_of), sentence: sentence(run, &finding, so_far.counts), finding, timeline, ..so_far }
     }
 }
 
-/// Why a verdict is what it is. A shadow run is not to blame for striking nothing.
-fn sentence(run: &Run, finding: &Finding) -> String {
+/// Why a verdict is what it is. A shadow run is not to blame for striking nothing, but for counting nobody.
+fn sentence(run: &Run, finding: &Finding, counts: RunCounts) -> String {
     match finding.because {
+        Because::NothingStruck if counts.eligible == 0 && run.spec.shadow => none_eligible(run, counts),
+        Because::NothingStruck if run.spec.shadow && !counts.has_both_arms() => format!(
+            "an arm is empty, of {} treated and {} control requests: a longer run counts both",
+            counts.treated, counts.control
+        ),
         Because::NothingStruck if run.spec.shadow => {
             "a shadow run strikes nothing: it shows that the arms are counted".to_owned()
         }

@@ -29,6 +29,8 @@ pub(super) struct Known {
     roots: BTreeSet<String>,
     sharing: Vec<RunId>,
     shadow_done: bool,
+    /// Why the last shadow run on the point does not count.
+    shadow_lacks: Option<String>,
     eligible_per_second: Option<f64>,
 }
 
@@ -44,6 +46,7 @@ impl Known {
             roots: self.roots.iter().map(String::as_str).collect(),
             sharing: self.sharing.clone(),
             shadow_done: self.shadow_done,
+            shadow_lacks: self.shadow_lacks.as_deref(),
             eligible_per_second: self.eligible_per_second,
         }
     }
@@ -68,10 +71,11 @@ impl Control {
             let status = slo.map(|slo| table.budgets.status(&policy.slo, slo, now));
             (status, slo.is_some() && !self.is_source_stale_in(&table, policy.slo.as_str(), now))
         };
-        let (reserved, shadow_done, sharing) = {
+        let (reserved, shadow_done, shadow_lacks, sharing) = {
             let runs = self.inner.runs.lock();
             let sharing = slo.map(|slo| runs.sharing(&policy.slo, slo)).unwrap_or_default();
-            (runs.reserved(&policy.slo), runs.has_shadow_run(&fault.point), sharing)
+            let point = &fault.point;
+            (runs.reserved(&policy.slo), runs.has_shadow_run(point), runs.shadow_lacks(point), sharing)
         };
         let counting = live.iter().filter(|client| client.counts(&policy.slo, revision));
         let roots: BTreeSet<String> = counting.map(|client| client.service.clone()).collect();
@@ -86,6 +90,7 @@ impl Control {
             next_page,
             sharing,
             shadow_done,
+            shadow_lacks,
             eligible_per_second: slo.and_then(|slo| self.eligible_per_second(fault, slo, &roots, now)),
             roots,
             slo: slo.cloned(),
@@ -195,5 +200,12 @@ impl super::RunTable {
     /// Whether a point has had a shadow run.
     fn has_shadow_run(&self, point: &Key) -> bool {
         self.ended.iter().any(|finished| finished.run.spec.point == *point && finished.is_rehearsed())
+    }
+
+    /// Why the last shadow run on a point does not count, where there was one.
+    fn shadow_lacks(&self, point: &Key) -> Option<String> {
+        let shadow = |finished: &&super::Finished| finished.run.spec.shadow && finished.run.spec.point == *point;
+        let last = self.ended.iter().rev().find(shadow).filter(|finished| !finished.is_rehearsed())?;
+        Some(format!("the last one, `{}`, does not count: {}", last.run.id, last.lacks()))
     }
 }

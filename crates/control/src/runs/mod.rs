@@ -96,9 +96,30 @@ impl Finished {
         let broken = ended == Some(Ended::Aborted(Cause::InstrumentationBroken))
             || because.is_some_and(|code| code == "instrumentation_broken");
         let ran = matches!(ended, Some(Ended::Completed | Ended::Stopped));
-        let counted = self.counts.is_some_and(|counts| counts.treated > 0 && counts.control > 0);
+        let counted = self.counts.is_some_and(|counts| counts.has_both_arms());
         let shows = if run.spec.shadow { ran && counted } else { run.guard.is_some() };
         shows && !broken
+    }
+
+    /// Why a shadow run does not show that its point has had one.
+    fn lacks(&self) -> String {
+        let (run, ended) = (&self.run, self.run.end.as_ref().map(|end| end.ended));
+        let of = |pointer: &str| run.conclusion.as_ref().and_then(|conclusion| conclusion.pointer(pointer)?.as_str());
+        match (ended, of("/sentence")) {
+            (Some(ended @ Ended::Aborted(_)), _) => format!("it ended as `{ended}`"),
+            (_, Some(sentence)) => sentence.to_owned(),
+            (_, None) => "its last requests are still counted".to_owned(),
+        }
+    }
+
+    /// Whether its point needs to recover from it. A shadow run strikes nothing; one of which it is known in the end that it
+    /// struck nobody did not either.
+    fn needs_rest(&self) -> bool {
+        let run = &self.run;
+        let to_the_end = matches!(run.end.as_ref().map(|end| end.ended), Some(Ended::Completed | Ended::Stopped));
+        let known = run.conclusion.as_ref().filter(|shown| to_the_end && shown.get("as_of").is_none());
+        let struck_nobody = |counts: RunCounts| counts.struck == 0 && counts.strikes == 0;
+        !run.spec.shadow && !known.and_then(conclude::counts).is_some_and(struck_nobody)
     }
 }
 
@@ -246,11 +267,10 @@ impl RunTable {
         self.active().filter(|run| run.spec.point == *point).map(|run| (run.id, run.ends_at)).collect()
     }
 
-    /// When the last run on a point ended. Shadow runs strike nothing, so nothing needs to recover from them.
+    /// When the last run on a point ended from which it needs to recover.
     fn last_ended_at(&self, point: &Key) -> Option<Timestamp> {
-        let on_point = self.ended.iter().map(|finished| &finished.run);
-        let on_point = on_point.filter(|run| run.spec.point == *point && !run.spec.shadow);
-        on_point.filter_map(|run| run.end.as_ref()).map(|end| end.at).max()
+        let on_point = self.ended.iter().filter(|finished| finished.run.spec.point == *point && finished.needs_rest());
+        on_point.filter_map(|finished| finished.run.end.as_ref()).map(|end| end.at).max()
     }
 
     fn reaches(&self) -> Vec<Reach> {

@@ -83,6 +83,9 @@ pub struct RunView {
     /// The SLO that guards it; none where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slo: Option<Key>,
+    /// The on-call whose pages end it; none where its guard names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_call: Option<Key>,
     /// The harm that is to be ruled out, in percentage points of struck requests; as text: `1%`.
     #[serde(serialize_with = "as_text")]
     pub tolerated: Percentage,
@@ -131,6 +134,11 @@ pub struct RunCounts {
 }
 
 impl RunCounts {
+    /// Whether requests of both arms were counted.
+    pub(super) const fn has_both_arms(&self) -> bool {
+        self.treated > 0 && self.control > 0
+    }
+
     pub(super) fn of(counts: &clients::RunCounts) -> Self {
         let (treated, control) = (counts.requests(Arm::Treated), counts.requests(Arm::Control));
         let both = treated.plus(control);
@@ -257,6 +265,7 @@ fn view(run: &Run, counts: RunCounts, having: &Having, now: Timestamp) -> RunVie
         verdict: run.conclusion.as_ref().and_then(|conclusion| conclusion.get("verdict").cloned()),
         ramp: run.ramp.iter().map(|stage| StageView { percentage: stage.percentage, until: stage.until }).collect(),
         slo: run.guard.as_ref().map(|guard| guard.policy.slo.clone()),
+        on_call: run.guard.as_ref().and_then(|guard| guard.policy.on_call.clone()),
         tolerated: run.tolerated(),
         evidence: None,
         counts,
@@ -279,7 +288,11 @@ fn strikes_nobody(run: &Run, counts: RunCounts, now: Timestamp) -> Option<Warnin
     Some(Warning { code: WarningCode::StrikesNobody, sentence })
 }
 
-fn none_eligible(run: &Run, counts: RunCounts) -> String {
+/// That none of a run's requests could be struck, and what that may come from.
+pub(super) fn none_eligible(run: &Run, counts: RunCounts) -> String {
+    if counts.requests == 0 {
+        return "no request was eligible: no root request was counted since it started".to_owned();
+    }
     let spec = &run.spec;
     let causes = [
         Some(format!("none passed the fault point `{}` inside a scope", spec.point)),

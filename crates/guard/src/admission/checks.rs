@@ -1,7 +1,7 @@
 //! The reasons, one by one.
 
-use daybreak_model::RunId;
 use daybreak_model::limits::COOL_DOWN;
+use daybreak_model::{Percentage, RunId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -48,6 +48,10 @@ fn disabled(facts: &Facts<'_>) -> Option<Refusal> {
 
 fn percentage(facts: &Facts<'_>) -> Option<Refusal> {
     let (asked, allowed) = (facts.start.percentage(facts.fault), facts.fault.percentage);
+    if asked == Percentage::ZERO {
+        let (sentence, clears) = ("a run that treats 0% does nothing", "ask for a percentage, as in `1%`");
+        return Some(refusal(RefusalCode::NoPercentage, sentence, clears));
+    }
     (asked > allowed).then(|| {
         refusal(
             RefusalCode::PercentageRaised,

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use daybreak_model::limits::RUN_DURATION_MAX;
-use daybreak_model::{DrawBy, Guard, GuardPolicy, Key, RunId, Slo};
+use daybreak_model::{DrawBy, Guard, GuardPolicy, Key, Millis, RunId, Slo};
 
 use super::checks::{JUST_STARTED, refusal};
 use super::{Facts, PRODUCTION, Refusal, RefusalCode, Warning, WarningCode};
-use crate::budget::{State, Status};
+use crate::budget::{Lack, RATE_OVER, State, Status};
 use crate::evidence::resilience::{Plan, treated_needed};
 use crate::people::PeopleState;
+use crate::readable::exact_percent;
 use crate::span::after;
 
 /// What is known of what a fault's guard names.
@@ -29,6 +30,8 @@ pub struct GuardFacts<'a> {
     pub arms_reported: bool,
     /// Whether a shadow run on the point has run its course.
     pub shadow_done: bool,
+    /// Why the last shadow run on the point does not count, in words; none where there was none.
+    pub shadow_lacks: Option<&'a str>,
     /// The services that are roots of the SLO's requests: those with a live client that counts outcomes for it.
     pub roots: BTreeSet<&'a str>,
     /// The active runs that count the same requests, and strike.
@@ -97,14 +100,38 @@ fn telemetry(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) ->
         let sentence = format!("the source of the SLO `{slo}` has brought nothing that can be read lately");
         all.push(refusal(RefusalCode::InsufficientData, sentence, "look at GET /api/v1/slos/{key}/status"));
     } else if status.state == State::InsufficientData {
-        let lacking = status.alerts.iter().filter(|alert| !alert.enough_data);
-        let counted: Vec<_> =
-            lacking.map(|alert| format!("{} within {}", alert.long.total, alert.long.window)).collect();
-        let sentence =
-            format!("the SLO `{slo}` has too few requests to tell whether its budget burns: {}", counted.join(", "));
-        all.push(refusal(RefusalCode::InsufficientData, sentence, "wait for traffic, or send some"));
+        all.push(refusal(RefusalCode::InsufficientData, too_few(slo, status), "wait for traffic, or send some"));
     }
     all
+}
+
+/// How many requests an SLO lacks, and for how long at the rate of now.
+fn too_few(slo: &Key, status: &Status) -> String {
+    let lacking = status.lacking();
+    let windows: Vec<_> =
+        lacking.iter().map(|lack| format!("{} of {} in {}", lack.requests, lack.needed, lack.window)).collect();
+    let rate = status.rate();
+    let wait = |lack: &Lack| {
+        let seconds = rate.map(|rate| lack.missing() / rate)?;
+        // What comes in is gone again before it is enough.
+        (seconds <= lack.seconds).then_some(seconds)
+    };
+    let waits: Option<Vec<f64>> = lacking.iter().map(wait).collect();
+    let when = match waits {
+        Some(waits) => {
+            let longest = waits.into_iter().fold(0.0, f64::max);
+            format!("that takes about {} more at the rate of the last {RATE_OVER}", minutes(longest))
+        }
+        None if rate.is_none() => format!("none came within the last {RATE_OVER}"),
+        None => format!("the rate of the last {RATE_OVER} is too low for that"),
+    };
+    format!("the SLO `{slo}` has too few requests to tell whether its budget burns: {}; {when}", windows.join(", "))
+}
+
+/// A time to come, in whole minutes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+fn minutes(seconds: f64) -> Millis {
+    Millis::from_secs(((seconds / 60.0).ceil() as u64).clamp(1, 1_000_000) * 60)
 }
 
 fn no_arms(facts: &Facts<'_>, guard: &GuardFacts<'_>) -> Refusal {
@@ -154,13 +181,12 @@ fn budget(facts: &Facts<'_>, policy: &GuardPolicy, guard: &GuardFacts<'_>) -> Ve
 }
 
 fn low(slo: &Key, left: f64, reserved: f64, own: f64, policy: &GuardPolicy) -> Refusal {
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let sentence = format!(
         "{} of the error budget of `{slo}` are left; {} are set aside for active runs and {} for this one, and {} must be left \
          after that",
-        percent(left),
-        percent(reserved),
-        percent(own),
+        exact_percent(left),
+        exact_percent(reserved),
+        exact_percent(own),
         policy.min_budget
     );
     let clears = if reserved > 0.0 {
@@ -176,7 +202,10 @@ fn shadow_first(facts: &Facts<'_>, guard: &GuardFacts<'_>) -> Option<Refusal> {
     (!facts.start.shadow && !guard.shadow_done).then(|| {
         refusal(
             RefusalCode::ShadowFirst,
-            format!("no shadow run on the fault point `{}` has run its course yet", facts.fault.point),
+            match guard.shadow_lacks {
+                Some(lacks) => format!("no shadow run on the fault point `{}` counts yet; {lacks}", facts.fault.point),
+                None => format!("no shadow run on the fault point `{}` has run its course yet", facts.fault.point),
+            },
             "start one: `{\"shadow\": true}`; it draws and counts, and strikes nothing",
         )
     })

@@ -48,6 +48,8 @@ codes! {
         DurationRaised = "duration_raised",
         /// The duration is zero.
         NoDuration = "no_duration",
+        /// The percentage is zero.
+        NoPercentage = "no_percentage",
         /// The duration is above the server's limit.
         TooLong = "too_long",
         /// The fault says `guard: none`, and this is production.

@@ -105,7 +105,7 @@ fn state_of_the_server_and_the_fault() {
 
 #[test]
 fn invariant_4_a_start_never_raises_what_the_fault_allows() {
-    use RefusalCode::{DurationRaised, NoDuration, PercentageRaised, TooLong};
+    use RefusalCode::{DurationRaised, NoDuration, NoPercentage, PercentageRaised, TooLong};
     let (plain, day) = (fault(), day());
     let long = Fault { max_duration: Millis::from_secs(7_200), ..fault() };
     let asking = |fault, percentage, duration: Option<u64>| Facts {
@@ -116,6 +116,10 @@ fn invariant_4_a_start_never_raises_what_the_fault_allows() {
     check(&raised, PercentageRaised, "1.001% was asked for, the fault has 1%", "1% or less", None, false);
     check(&asking(&plain, None, Some(601)), DurationRaised, "10m1s was asked for", "10m or less", None, false);
     check(&asking(&plain, None, Some(0)), NoDuration, "no duration", "10m", None, false);
+    let nothing = Fault { percentage: Percentage::ZERO, ..fault() };
+    for zero in [asking(&plain, Some(Percentage::ZERO), None), asking(&nothing, None, None)] {
+        check(&zero, NoPercentage, "treats 0% does nothing", "`1%`", None, false);
+    }
     check(&asking(&long, None, None), TooLong, "would last 2h, this server allows 1h", "--max-run", None, false);
     let lower = admit(&asking(&long, Some(percentage("0.5%")), Some(60)));
     assert!(lower.is_admitted());

@@ -133,6 +133,13 @@ impl Alert {
         (self.share * period(window) as f64 / seconds(self.over) as f64).max(1.0)
     }
 
+    /// How many requests it takes in the long window for one bad request not to be too many.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub(super) fn requests_min(factor: f64, objective: Percentage) -> u64 {
+        ((1.0 / (factor * budget_ratio(objective))).floor() as u64).saturating_add(1)
+    }
+
     pub(super) fn status(&self, series: &Series, definition: &Slo, now: Timestamp) -> AlertStatus {
         let factor = self.factor(definition.window);
         let burn = |window| Burn::over(series, window, definition.objective, now);

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 pub use burn::{Alert, AlertStatus, Burn, FAST, PAGING, budget_ratio, period};
 pub use reserve::Reservations;
 pub use series::{Counts, Resolution};
-pub use status::{Point, State, Status};
+pub use status::{Lack, Point, RATE_OVER, State, Status};
 
 use series::Series;
 

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
-use super::burn::{AlertStatus, Burn, PAGING, budget_ratio, period};
+use super::burn::{Alert, AlertStatus, Burn, PAGING, budget_ratio, period};
 use super::series::{Counts, Resolution, Series};
 
 /// What an error budget is like, in one word.
@@ -54,6 +54,22 @@ pub struct Status {
     pub last_sample: Option<Timestamp>,
 }
 
+/// What is too few to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lack {
+    /// Over which time: `28d`, `1h`.
+    pub window: String,
+    /// The same in seconds.
+    pub seconds: f64,
+    /// Requests that there are.
+    pub requests: u64,
+    /// Requests that it takes.
+    pub needed: u64,
+}
+
+/// The time over which the rate of requests is looked at.
+pub const RATE_OVER: Millis = Millis::from_secs(300);
+
 /// A stretch of the window, for a plot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
@@ -97,6 +113,15 @@ fn buckets(series: &Series, since: Timestamp, now: Timestamp) -> impl Iterator<I
     series.since(since.as_second(), Resolution::reaching(length))
 }
 
+impl Lack {
+    /// Requests that are missing.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 are of no concern")]
+    pub const fn missing(&self) -> f64 {
+        self.needed.saturating_sub(self.requests) as f64
+    }
+}
+
 impl Status {
     pub(super) fn of(series: &Series, definition: &Slo, last_sample: Option<Timestamp>, now: Timestamp) -> Self {
         let since = since(definition.window, now);
@@ -130,12 +155,44 @@ impl Status {
             State::Spent
         } else if self.is_burning() {
             State::Burning
-        } else if self.allowed < 1.0 || self.alerts.iter().any(|alert| !alert.enough_data) {
-            // A single bad request would be more than all of the budget, or would look like a fire.
+        } else if !self.lacking().is_empty() {
             State::InsufficientData
         } else {
             State::Ok
         }
+    }
+
+    /// What is too few to tell: in the window, where a single bad request would be more than all of the budget; in those of
+    /// the alerts, where it would look like a fire.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "seconds beyond 2^53 are of no concern")]
+    pub fn lacking(&self) -> Vec<Lack> {
+        let window = match self.window {
+            Window::Rolling(length) => length.to_string(),
+            Window::Month => "this month".to_owned(),
+        };
+        let left = Percentage::FULL.thousandths() - self.objective.thousandths();
+        let whole = (self.allowed < 1.0).then(|| Lack {
+            window,
+            seconds: period(self.window) as f64,
+            requests: self.total,
+            needed: u64::from(Percentage::FULL.thousandths().div_ceil(left.max(1))).max(self.total.saturating_add(1)),
+        });
+        let alerts = self.alerts.iter().filter(|alert| !alert.enough_data).map(|alert| Lack {
+            window: alert.long.window.to_string(),
+            seconds: alert.long.window.to_duration().as_secs_f64(),
+            requests: alert.long.total,
+            needed: Alert::requests_min(alert.factor, self.objective).max(alert.long.total.saturating_add(1)),
+        });
+        whole.into_iter().chain(alerts).collect()
+    }
+
+    /// Requests per second within [`RATE_OVER`]; none where there were none.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 are of no concern")]
+    pub fn rate(&self) -> Option<f64> {
+        let short = self.alerts.iter().map(|alert| alert.short).find(|burn| burn.window == RATE_OVER)?;
+        (short.total > 0).then(|| short.total as f64 / RATE_OVER.to_duration().as_secs_f64())
     }
 
     /// When nothing will be left at the burn rate b of the last 6 hours. While the window still fills (since `begun`,

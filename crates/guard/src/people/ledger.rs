@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::page::Worked;
+use super::unmatched::{Missed, unmatched_name};
 use super::{
-    Incident, KNOWN_FOR, KnownPage, OFF_HOURS_WINDOW, PAGES_WINDOW, Page, Received, Repeat, Source, Urgency, Work,
+    Incident, KNOWN_FOR, KnownPage, OFF_HOURS_WINDOW, PAGES_WINDOW, Page, Received, Repeat, Source, Unmatched, Urgency,
+    Work,
 };
 use crate::span::after;
 
@@ -24,12 +26,14 @@ pub struct People {
     pages: BTreeMap<u64, KnownPage>,
     incidents: BTreeMap<u64, Incident>,
     heard: BTreeMap<Heard, LastHeard>,
+    /// The last page of each source that was of no on-call.
+    pub(super) missed: BTreeMap<Source, Missed>,
     /// The pages by their keys.
     known: BTreeMap<(Key, String), u64>,
     /// The number of the next page or incident.
     next: u64,
     /// What a store does not have yet, or still has, by name.
-    unsaved: BTreeSet<String>,
+    pub(super) unsaved: BTreeSet<String>,
 }
 
 /// Who was heard from; of what is posted for an on-call also for which.
@@ -60,6 +64,8 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// The last page of a source that was of no on-call.
+    Unmatched(Unmatched),
 }
 
 impl People {
@@ -72,6 +78,7 @@ impl People {
                 (Record::Heard { source, on_call, at }, _) => {
                     people.heard.insert((source, on_call), LastHeard { at, stored: at });
                 }
+                (Record::Unmatched(last), _) => people.restore_unmatched(last),
                 (Record::Page(page), Some(number)) => {
                     people.next = people.next.max(number.saturating_add(1));
                     people.index(number, &page);
@@ -145,28 +152,29 @@ impl People {
         if after(at, PAGES_WINDOW) > now { Received::Counted } else { Received::TooOld }
     }
 
-    /// Takes work on an incident; telling of the same again changes nothing.
-    pub fn work(&mut self, work: Work, now: Timestamp) {
+    /// Takes work on an incident; telling of the same again changes nothing. Whether it was new.
+    pub fn work(&mut self, work: Work, now: Timestamp) -> bool {
         let Work { source, on_call, key, at, person, title, off_hours } = work;
         let worked = Worked { at: at.min(now), person, off_hours };
         let same =
             |incident: &Incident| (incident.source, &incident.on_call, &incident.key) == (source, &on_call, &key);
         let found = self.incidents.iter_mut().find(|(_, incident)| same(incident));
         if let Some((number, incident)) = found {
-            let Err(place) = incident.works.binary_search(&worked) else { return };
+            let Err(place) = incident.works.binary_search(&worked) else { return false };
             incident.works.insert(place, worked);
             if incident.works.len() > WORKS_MAX {
                 incident.works.remove(0);
             }
             incident.seen_at = incident.seen_at.max(now);
             self.unsaved.insert(incident_name(*number));
-            return;
+            return true;
         }
         let number = self.number();
         let incident = Incident { source, on_call: on_call.clone(), key, title, works: vec![worked], seen_at: now };
         self.incidents.insert(number, incident);
         self.unsaved.insert(incident_name(number));
         self.bound(&on_call, now);
+        true
     }
 
     /// Forgets what counts no more, and would be no repeat any more. To be called now and then.
@@ -179,6 +187,7 @@ impl People {
         let over: Vec<u64> =
             self.incidents.iter().filter(|(_, incident)| is_over(incident)).map(|(number, _)| *number).collect();
         over.into_iter().for_each(|number| self.forget_incident(number));
+        self.forget_unmatched(now);
     }
 
     /// The number that the next page or incident gets. It only grows, as long as a server runs.
@@ -285,6 +294,12 @@ impl People {
         match kind {
             "page" => self.pages.get(&number()?).cloned().map(Record::Page),
             "incident" => self.incidents.get(&number()?).cloned().map(Record::Incident),
+            "unmatched" => {
+                let mut missed = self.missed.iter();
+                missed
+                    .find(|(source, _)| unmatched_name(**source) == name)
+                    .map(|(_, one)| Record::Unmatched(one.last.clone()))
+            }
             _ => self.heard.iter().find(|(who, _)| heard_name(who) == name).map(|(who, last)| {
                 let (source, on_call) = who.clone();
                 Record::Heard { source, on_call, at: last.at }

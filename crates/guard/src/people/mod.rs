@@ -12,6 +12,7 @@ mod page;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unmatched;
 
 use daybreak_model::Millis;
 
@@ -19,6 +20,7 @@ pub use ledger::{People, Record};
 pub use owner::{brings_pages, owns_alert, owns_service};
 pub use page::{Incident, KnownPage, Page, Received, Repeat, Source, Urgency, Work};
 pub use state::{Budget, FurtherPage, PeopleState, Reason, SourceState};
+pub use unmatched::{Asked, Unmatched};
 
 /// For how long a page counts.
 pub const PAGES_WINDOW: Millis = Millis::from_secs(168 * 3_600);

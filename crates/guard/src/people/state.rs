@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{CLOSING_MARGIN, Incident, OFF_HOURS_WINDOW, PAGES_WINDOW, People, Source, brings_pages};
-use crate::hours;
+use crate::hours::{self, HoursStatus};
 use crate::span::{after, signed};
 
 /// How an on-call stands.
@@ -30,6 +30,9 @@ pub struct PeopleState {
     pub freeze: Option<Freeze>,
     /// What one further page would do.
     pub further_page: FurtherPage,
+    /// The hours are closed now, and until then, where that is known.
+    #[serde(skip)]
+    closed: Option<Option<Timestamp>>,
     /// The time zone in which people read times.
     #[serde(skip)]
     zone: String,
@@ -108,12 +111,14 @@ impl People {
         let off_hours_incidents = off_hours_budget(&incidents, definition.off_hours_incidents_per_half_year);
         let is_last = incidents.len() == usize_of(definition.off_hours_incidents_per_half_year);
         let budget = page_budget(&pages, definition.pages_per_week);
+        let today = hours::status(hours, now);
         PeopleState {
             on_call: on_call.clone(),
             pages: budget,
             off_hours_incidents,
             sources: self.sources(on_call, definition, now),
-            runs_end_by: is_last.then(|| runs_end_by(hours, now)).flatten(),
+            runs_end_by: is_last.then(|| runs_end_by(today, now)).flatten(),
+            closed: (!today.open).then_some(today.opens_at),
             freeze: definition.freeze,
             further_page: further(budget, definition.freeze),
             zone: hours.time_zone.clone(),
@@ -164,7 +169,12 @@ impl PeopleState {
         if incidents.refuses_start {
             reasons.push(self.reason(self.many_incidents(), incidents.clears_at, "look at its objective"));
         } else if let Some(sentence) = self.closing(ends_at) {
-            let clears = "start a shorter run, or start it earlier in the day".to_owned();
+            let clears = match self.closed {
+                None => "start a shorter run, or start it earlier in the day".to_owned(),
+                Some(_) => {
+                    format!("start it while they are open, so that it is over {CLOSING_MARGIN} before they close")
+                }
+            };
             reasons.push(Reason { sentence, clears, clears_at: None });
         }
         reasons.extend(self.sources.iter().filter(|source| source.silent).map(|source| self.silence(source)));
@@ -202,6 +212,13 @@ impl PeopleState {
     /// What stands against a run that ends too late for one more incident off-hours.
     fn closing(&self, ends_at: Timestamp) -> Option<String> {
         let by = self.runs_end_by.filter(|by| *by < ends_at)?;
+        if let Some(opens_at) = self.closed {
+            let until = opens_at.map_or_else(String::new, |at| format!(" until {}", self.local(at)));
+            let on_call = &self.on_call;
+            return Some(format!(
+                "one more incident off-hours would break the objective of `{on_call}`, and its hours are closed{until}"
+            ));
+        }
         Some(format!(
             "one more incident off-hours would break the objective of `{}`, so a run must be over {CLOSING_MARGIN} before its \
              hours close: by {}",
@@ -292,8 +309,7 @@ fn further(pages: Budget, freeze: Option<Freeze>) -> FurtherPage {
 }
 
 /// Two hours before closing; now where it is closed. None where it does not close.
-fn runs_end_by(hours: &Hours, now: Timestamp) -> Option<Timestamp> {
-    let status = hours::status(hours, now);
+fn runs_end_by(status: HoursStatus, now: Timestamp) -> Option<Timestamp> {
     if !status.open {
         return Some(now);
     }

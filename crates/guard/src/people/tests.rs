@@ -192,7 +192,7 @@ fn half_a_year_of_incidents() {
     let days = |days: i64| later(first, days * 24);
     people.work(work("1", first), first);
     // The same incident, all night.
-    (1..8).for_each(|hours| people.work(work("1", later(first, hours)), later(first, hours)));
+    (1..8).for_each(|hours| _ = people.work(work("1", later(first, hours)), later(first, hours)));
     let noon = at("2026-11-24T11:00:00Z");
     let one = state(&people, noon);
     assert_eq!((one.off_hours_incidents.count, one.off_hours_incidents.refuses_start, one.spent()), (1, false, false));
@@ -227,7 +227,10 @@ fn what_ends_a_run() {
     assert_eq!(why(&people, noon, "2026-11-24T14:00:00Z"), None);
     let late = why(&people, noon, "2026-11-24T14:00:01Z").unwrap();
     assert!(late.ends_with("before its hours close: by Tue 2026-11-24 15:00 CET"), "{late}");
-    assert!(why(&people, later(noon, 9), "2026-11-24T20:00:01Z").is_some(), "it is closed");
+    let closed = why(&people, later(noon, 9), "2026-11-24T20:00:01Z").unwrap();
+    assert!(closed.ends_with("and its hours are closed until Wed 2026-11-25 09:00 CET"), "{closed}");
+    let reason = state(&people, later(noon, 9)).refuses_start(later(noon, 10)).pop().unwrap();
+    assert_eq!(reason.clears, "start it while they are open, so that it is over 2h before they close");
     people.work(work("2", night), noon);
     let worked = why(&people, noon, "2026-11-24T11:00:01Z").unwrap();
     assert_eq!(worked, "`payments` worked 2 incidents off-hours within half a year, of 1 that are fair");
@@ -350,12 +353,18 @@ fn a_restart_remembers() {
     people.work(work("1", now), now);
     people.hear(Source::Alertmanager, None, now);
     people.hear(Source::Plain, Some(&key("pay-ments-1")), now);
+    let asked = |receiver: &str| Asked::Alert { receiver: receiver.to_owned(), labels: BTreeMap::new() };
+    assert!(people.miss(Source::Alertmanager, asked("paymets"), now));
+    assert!(!people.miss(Source::Alertmanager, asked("paymnts"), now), "many at once are told of once");
     stored(&mut people, &mut store);
     let text = serde_json::to_string(&store).unwrap();
     let read: BTreeMap<String, Record> = serde_json::from_str(&text).unwrap();
     let mut again = People::restore(read);
     assert_eq!(state(&again, now), state(&people, now));
     assert_eq!(again.last_heard(Source::Plain, &key("pay-ments-1")), Some(now));
+    let last = |people: &People, now| people.last_unmatched(Source::Alertmanager, now).map(|page| page.of.clone());
+    assert_eq!(last(&again, later(now, 167)), Some(asked("paymnts")));
+    assert_eq!(last(&again, later(now, 168)), None, "it is told of as long as a page counts");
     assert_eq!(again.page(page(&["b"], now), now), Received::Repeat);
     assert_eq!(again.page(page(&["c"], now), now), Received::Counted);
     assert_eq!(again.pages_of(&key("payments")).count(), 2);
@@ -379,7 +388,7 @@ proptest! {
             match kind {
                 0 => _ = people.page(page(&names, now), now),
                 1 => _ = people.page(Page { repeat: Repeat::AllKnown, ..page(&names, now) }, now),
-                _ => people.work(work(names[0], now), now),
+                _ => _ = people.work(work(names[0], now), now),
             }
         };
         for (index, one) in told.iter().enumerate() {

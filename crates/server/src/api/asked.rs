@@ -8,6 +8,7 @@ use daybreak_model::wire::Position;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::body::Options;
 use crate::caller::Caller;
 use crate::limits::CONFIRM_WAIT;
 use crate::problem::{Code, Problem};
@@ -24,6 +25,8 @@ pub struct Because {
     #[schema(example = "the gateway is on fire")]
     pub(super) reason: Option<String>,
 }
+
+impl Options for Because {}
 
 /// Options of a change.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::reason::{Said, StopQuery, WithReached};
 use super::{Because, NoQuery, Wait, resources, switch};
 use crate::answer;
-use crate::body::Command;
+use crate::body::{Command, Options};
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 use crate::telemetry::facts;
@@ -35,6 +35,10 @@ pub struct Start {
     shadow: bool,
     /// Why, for the audit log.
     reason: Option<String>,
+}
+
+impl Options for Start {
+    const EXAMPLE: &'static str = r#"{"duration": "10m", "percentage": "1%"}"#;
 }
 
 /// How to start.

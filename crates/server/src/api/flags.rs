@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::resources::{self, Done};
 use super::{Because, ChangeQuery, NoQuery};
 use crate::answer;
-use crate::body::{self, Command};
+use crate::body::{self, Command, Options};
 use crate::caller::Caller;
 use crate::limits::Limited;
 use crate::problem::{Code, Problem};
@@ -67,6 +67,10 @@ pub struct EvaluateRequest {
     /// The evaluation context; empty unless said.
     #[schema(value_type = Object, example = json!({"targetingKey": "user-7", "country": "DE"}))]
     context: Option<serde_json::Value>,
+}
+
+impl Options for EvaluateRequest {
+    const EXAMPLE: &'static str = r#"{"context": {"country": "DE"}}"#;
 }
 
 /// What a flag answers, and why.

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::resources::{self, Done, ResourcePath};
 use super::{ChangeQuery, events};
-use crate::body::Command;
+use crate::body::{Command, Options};
 use crate::caller::Caller;
 use crate::offload::Offload;
 use crate::problem::Problem;
@@ -51,6 +51,10 @@ pub struct Revert {
     revision: Option<u64>,
     /// Why, for the audit log.
     reason: Option<String>,
+}
+
+impl Options for Revert {
+    const EXAMPLE: &'static str = r#"{"revision": 7}"#;
 }
 
 /// Make a resource what it was.

@@ -5,11 +5,11 @@ use daybreak_control::{Control, PlainPage, Urgency};
 use daybreak_model::limits::DOCUMENT_BYTES_MAX;
 use jiff::Timestamp;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::NoQuery;
+use super::{NoQuery, switch};
 use crate::answer;
-use crate::body::Command;
+use crate::body::{Command, Options};
 use crate::caller::Caller;
 use crate::limits::{Limited, WEBHOOK_BYTES_MAX};
 use crate::problem::{Code, Problem};
@@ -45,6 +45,10 @@ pub struct Page {
     reason: Option<String>,
 }
 
+impl Options for Page {
+    const EXAMPLE: &'static str = r#"{"on_call": "payments", "key": "INC-7"}"#;
+}
+
 /// Tell of a page. The same key again is the same page: it changes nothing, or adds who worked on it.
 #[utoipa::path(
     tag = "on_call",
@@ -72,10 +76,20 @@ pub(crate) async fn plain(
     Ok(answer::ok(&control.receive_page(page, caller.actor(reason)).await?))
 }
 
-/// Alertmanager's webhook, version 4. A notification that comes again is no further page; one that is of no on-call only
-/// shows that Alertmanager lives.
+/// How Alertmanager's notifications are taken.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// What comes in is no page, whosever it is: it only shows that Alertmanager lives.
+    #[serde(deserialize_with = "switch")]
+    heartbeat: bool,
+}
+
+/// Alertmanager's webhook, version 4. A notification that comes again is no further page. One that is of no on-call counts for
+/// nobody, and does not show that Alertmanager lives: the log tells of it.
 #[utoipa::path(
     tag = "on_call",
+    params(Alerts),
     request_body(content = ref("#/components/schemas/AlertmanagerNotification"), description = "As Alertmanager sends it"),
     responses((status = 200, description = "What became of it", body = ref("#/components/schemas/ReceivedPages"))),
 )]
@@ -83,10 +97,10 @@ pub(crate) async fn plain(
 pub(crate) async fn alertmanager(
     control: web::Data<Control>,
     caller: Caller,
-    _query: web::Query<NoQuery>,
+    query: web::Query<Alerts>,
     body: Limited<DOCUMENT_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(answer::ok(&control.receive_alerts(&body.0, caller.actor(None)).await?))
+    Ok(answer::ok(&control.receive_alerts(&body.0, query.heartbeat, caller.actor(None)).await?))
 }
 
 /// PagerDuty's webhook, version 3. It shows no token: it signs what it sends.

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{NoQuery, switch};
 use crate::answer;
-use crate::body::Command;
+use crate::body::{Command, Options};
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 
@@ -33,6 +33,10 @@ pub struct CreateToken {
     expires: Option<String>,
     /// Why, for the audit log.
     reason: Option<String>,
+}
+
+impl Options for CreateToken {
+    const EXAMPLE: &'static str = r#"{"name": "checkout-eu", "role": "sdk"}"#;
 }
 
 /// How to revoke.

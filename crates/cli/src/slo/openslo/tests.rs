@@ -24,7 +24,7 @@ spec:
 "#;
 
 fn slo(text: &str, key: &str) -> Value {
-    let document: Value = serde_yaml::from_str(&import(text).unwrap()).unwrap();
+    let document: Value = serde_yaml::from_str(&import(text).unwrap().document).unwrap();
     document["slos"][key].clone()
 }
 
@@ -35,6 +35,19 @@ fn what_can_be_counted_is_taken() {
         "sli": { "prometheus": { "good": "http_requests_total{code!~\"5..\"}", "total": "http_requests_total" } },
     });
     assert_eq!(slo(EXAMPLE, "search"), expected);
+}
+
+#[test]
+fn what_is_left_out_is_named_and_what_is_no_counter_is_warned_of() {
+    let notes = import(EXAMPLE).unwrap().notes;
+    let expected = ["search: metadata.displayName", "search: spec.service", "search: spec.objectives[0].displayName"];
+    assert!(expected.iter().all(|path| notes.contains(&format!("left out: {path};"))), "{notes}");
+    assert_eq!(notes.lines().count(), 3, "{notes}");
+    let rated = EXAMPLE.replace("query: http_requests_total }", "query: 'sum(rate(http_requests_total[5m]))' }");
+    let notes = import(&rated).unwrap().notes;
+    assert!(notes.contains("`rate` gives no counter"), "{notes}");
+    let bare = EXAMPLE.replace("  description: Searches are answered\n", "");
+    assert!(!import(&bare).unwrap().notes.contains("metadata.displayName"), "it is the description");
 }
 
 #[test]

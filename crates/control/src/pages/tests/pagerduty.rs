@@ -105,7 +105,13 @@ async fn pagerdutys_incidents_page_and_are_worked() {
         let status = bench.control.on_call_status("payments").unwrap();
         assert_eq!(status.state.off_hours_incidents.count, incidents, "{kind} {at}");
     }
+    assert_eq!(bench.control.unmatched_pages().last().map(|(_, count)| *count), Some(0));
+    let mut others = incident("Q7", "high", &["PADA"]);
+    others["service"]["id"] = "PSVC10".into();
+    let body = delivery("incident.triggered", night, &others);
+    assert!(bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap().unmatched);
     let status = bench.control.on_call_status("payments").unwrap();
+    assert_eq!(status.unmatched.first().map(|page| page.of.as_str()), Some("service `PSVC10` (`Checkout`)"));
     assert_eq!((status.state.pages.count, status.spent), (5, true));
     assert!(status.page_history.iter().all(|page| page.title.as_deref() == Some("Checkout is down")));
     assert!(status.incident_history.iter().all(|incident| incident.people.contains("Ada")));

@@ -20,7 +20,7 @@ fn ended(control: &Control, id: RunId) -> Option<String> {
     control.run(id).unwrap().ended.map(|ended| ended.to_string())
 }
 
-fn arm(run: RunId, arm: Arm, requests: u64, struck: u64) -> ArmCounts {
+pub(super) fn arm(run: RunId, arm: Arm, requests: u64, struck: u64) -> ArmCounts {
     let counts = BTreeMap::from([(Metric::Requests, requests), (Metric::Struck, struck), (Metric::Strikes, struck)]);
     ArmCounts {
         run,

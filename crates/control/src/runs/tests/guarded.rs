@@ -189,6 +189,43 @@ async fn a_forecast_counts_requests_once() {
     assert!(both.abs_diff(alone) * 5 <= alone, "{alone} before the other service was there, {both} with it");
 }
 
+/// It did not rehearse anything.
+#[tokio::test(start_paused = true)]
+async fn a_shadow_run_that_counted_nobody_says_so_and_does_not_count() {
+    let mut shop = Shop::open().await;
+    let refused = async |shop: &Shop| match shop.bench.start("guarded").await.unwrap_err() {
+        crate::Refusal::NotAdmitted { refusals, .. } => {
+            refusals.into_iter().map(|refusal| (refusal.code, refusal.sentence)).collect::<Vec<_>>()
+        }
+        other => panic!("{other}"),
+    };
+    let run = shop.start(true).await.unwrap();
+    shop.serve(20, [0, 50], [0, 0]).await;
+    shop.control().stop("guarded", Actor::default()).await.unwrap();
+    let (code, sentence) = refused(&shop).await.pop().unwrap();
+    assert_eq!(code, ShadowFirst);
+    assert!(sentence.ends_with(&format!("the last one, `{run}`, does not count: its last requests are still counted")));
+    shop.serve(40, [0, 50], [0, 0]).await;
+    let said = shop.view(run).evidence.unwrap()["sentence"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("an arm is empty, of 0 treated and ") && !said.contains(" 0 control"), "{said}");
+
+    let run = shop.start(true).await.unwrap();
+    // What passes is in no arm: it was not eligible.
+    shop.arms.clear();
+    shop.serve(20, [0, 50], [0, 0]).await;
+    shop.control().stop("guarded", Actor::default()).await.unwrap();
+    shop.serve(40, [0, 50], [0, 0]).await;
+    let said = shop.view(run).evidence.unwrap()["sentence"].as_str().unwrap().to_owned();
+    assert!(
+        said.starts_with("no request was eligible, of ")
+            && said.contains(" root requests since it started: none passed"),
+        "{said}"
+    );
+    let (code, sentence) = refused(&shop).await.pop().unwrap();
+    assert_eq!(code, ShadowFirst);
+    assert!(sentence.ends_with(&format!("counts yet; the last one, `{run}`, does not count: {said}")), "{sentence}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shadow_run_comes_first_and_a_harmless_run_is_resilient() {
     let mut shop = Shop::open().await;
@@ -331,7 +368,7 @@ async fn a_budget_of_people_that_is_spent_ends_runs() {
     let cases = [
         ("always", 0, None),
         ("always", 1, Some("`payments` worked 2 incidents off-hours within half a year, of 1 that are fair")),
-        ("office", 0, Some("must be over 2h before its hours close")),
+        ("office", 0, Some("and its hours are closed until Tue")),
     ];
     for (hours, worked, expected) in cases {
         let mut shop = Shop::open().await;

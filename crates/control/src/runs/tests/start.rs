@@ -5,10 +5,11 @@ use daybreak_guard::admission::RefusalCode::{
     OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
 };
 use daybreak_model::wire::RunSpec;
-use daybreak_model::{Kind, Millis};
+use daybreak_model::{Arm, Kind, Millis};
 use jiff::Timestamp;
 
 use super::codes;
+use super::end::arm;
 use crate::testing::{Bench, TestClient, key, percent};
 use crate::{Actor, Options, Precondition, Refusal, StartRequest};
 
@@ -127,18 +128,27 @@ async fn every_reason_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_point_is_busy_and_then_cools_down() {
-    let bench = Bench::new().await;
-    let mut clients = [TestClient::new(1)];
-    clients[0].report(&bench.control);
-    bench.start("gateway-slow").await.unwrap();
-    assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [PointBusy]);
-    bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
-    assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [CoolingDown]);
-    bench.pass(599, &mut clients).await;
-    assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [CoolingDown]);
-    bench.pass(1, &mut clients).await;
-    bench.start("gateway-down").await.unwrap();
+async fn a_point_is_busy_and_then_cools_down_if_anything_was_struck() {
+    for struck in [1, 0] {
+        let bench = Bench::new().await;
+        let mut clients = [TestClient::new(1)];
+        clients[0].report(&bench.control);
+        let id = bench.start("gateway-slow").await.unwrap().run.id;
+        clients[0].report.arms = vec![arm(id, Arm::Treated, 1, struck), arm(id, Arm::Control, 99, 0)];
+        bench.pass(1, &mut clients).await;
+        assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [PointBusy]);
+        bench.control.stop("gateway-slow", Actor::default()).await.unwrap();
+        assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [CoolingDown], "it may still have struck");
+        bench.pass(31, &mut clients).await;
+        if struck == 0 {
+            bench.start("gateway-down").await.unwrap();
+            continue;
+        }
+        bench.pass(568, &mut clients).await;
+        assert_eq!(codes(&bench.start("gateway-down").await.unwrap_err()), [CoolingDown]);
+        bench.pass(1, &mut clients).await;
+        bench.start("gateway-down").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,7 @@ impl Bench {
             people: Some(&people),
             arms_reported: true,
             shadow_done: true,
+            shadow_lacks: None,
             roots: ["shop"].into(),
             sharing: Vec::new(),
             eligible_per_second: Some(1_000.0),
@@ -151,6 +152,29 @@ fn invariant_5_what_is_not_known_refuses_and_is_never_waived() {
     }
     let nobody = Bench { budgets: Budgets::default(), ..Bench::new() };
     assert_eq!(nobody.refused(|_| {}), ["insufficient_data"], "no traffic is no good sign");
+}
+
+/// What is too few where, and how long it takes.
+#[test]
+fn too_few_requests_are_counted_out() {
+    // Requests within the last minute and four hours ago, of an SLO of 99.9% over 28 days.
+    let cases = [
+        ((0, 0), "0 of 1000 in 28d, 0 of 75 in 1h, 0 of 179 in 6h; none came within the last 5m"),
+        ((860, 0), "860 of 1000 in 28d; that takes about 1m more at the rate of the last 5m"),
+        ((50, 900), "950 of 1000 in 28d, 50 of 75 in 1h; that takes about 5m more at the rate of the last 5m"),
+        ((1, 999), "1 of 75 in 1h; the rate of the last 5m is too low for that"),
+    ];
+    for ((now, before), expected) in cases {
+        let mut bench = Bench { budgets: Budgets::default(), ..Bench::new() };
+        bench.budgets.add(&key("checkout"), 1, before, 0, at(-4 * 3_600));
+        bench.budgets.add(&key("checkout"), 1, now, 0, at(-60));
+        let refusals = bench.admit(Start::default(), at(-86_400), |_| {}).refusals;
+        let said = "the SLO `checkout` has too few requests to tell whether its budget burns: ";
+        assert_eq!(refusals.iter().map(|one| one.sentence.as_str()).collect::<Vec<_>>(), [format!("{said}{expected}")]);
+    }
+    let mut enough = Bench { budgets: Budgets::default(), ..Bench::new() };
+    enough.count(0, 0);
+    assert_eq!(enough.refused(|_| {}), [] as [&str; 0], "1,000 are not too few");
 }
 
 #[test]

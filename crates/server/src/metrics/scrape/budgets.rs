@@ -76,4 +76,7 @@ fn people(control: &Control, metrics: &mut Metrics) {
     };
     let help = "Whether the budget of an on-call is spent: then no run starts";
     metrics.gauges("daybreak_on_call_spent", help, each(&|status| f64::from(u8::from(status.spent))));
+    let unmatched = control.unmatched_pages().into_iter().map(|(source, count)| (label("source", &source), count));
+    let help = "Pages that were of no on-call, by what told of them";
+    metrics.counters("daybreak_pages_unmatched", help, unmatched.collect());
 }
