@@ -312,10 +312,14 @@ impl Core {
         let mut contact = self.contact.lock();
         let before = std::mem::replace(&mut contact.state, state);
         contact.last = Some(now);
-        if self.stale.load(Ordering::Relaxed) {
+        let was_stale = self.stale.load(Ordering::Relaxed);
+        if was_stale {
             self.stale.store(false, Ordering::Relaxed);
         }
         drop(contact);
+        if was_stale {
+            tracing::info!("the server is there again: answers are STALE no longer");
+        }
         if before != state {
             self.tell_soon();
         }

@@ -30,6 +30,17 @@ const FLUSH_WAIT: Duration = Duration::from_secs(2);
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// Variables that name how it is spoken to; the first that is set counts.
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+/// What chooses the traces that are kept, and what each of it may be given.
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
 /// The one way in which it is spoken to.
 const PROTOCOL: &str = "http/protobuf";
 
@@ -89,10 +100,26 @@ fn provider(options: &Serve) -> anyhow::Result<Option<SdkTracerProvider>> {
     if let Some((variable, protocol)) = first(&PROTOCOLS).filter(|(_, protocol)| protocol != PROTOCOL) {
         bail!("{variable}: `{protocol}` is not spoken; write `{PROTOCOL}`, which collectors take at port 4318");
     }
+    check_sampler(set(SAMPLER).as_deref(), set(SAMPLER_ARG).as_deref())?;
     let exporter = SpanExporter::builder().with_http().build();
     let exporter = exporter.with_context(|| format!("no traces can be sent to `{endpoint}` ({variable})"))?;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(options)).build();
     Ok(Some(provider))
+}
+
+/// OpenTelemetry's SDK would keep all traces where it cannot read this, and say nothing.
+fn check_sampler(sampler: Option<&str>, arg: Option<&str>) -> anyhow::Result<()> {
+    let Some(sampler) = sampler else { return Ok(()) };
+    if !SAMPLERS.contains(&sampler) {
+        bail!("{SAMPLER}: `{sampler}` is no sampler; write one of {}", SAMPLERS.join(", "));
+    }
+    let is_share = |arg: &str| arg.parse().is_ok_and(|share: f64| (0.0..=1.0).contains(&share));
+    match arg {
+        Some(arg) if sampler.ends_with("ratio") && !is_share(arg) => {
+            bail!("{SAMPLER_ARG}: `{arg}` is no share; write a number from 0 to 1, as `0.01`")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the spans are of. What the environment says of it counts.
@@ -119,4 +146,32 @@ fn first(variables: &[&'static str]) -> Option<(&'static str, String)> {
 /// What a variable is set to. Empty is not set, as OpenTelemetry has it.
 fn set(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sampler_that_cannot_be_read_is_refused() {
+        let refused = |sampler, arg| check_sampler(sampler, arg).err().map(|error| error.to_string());
+        for (sampler, arg) in [
+            (None, None),
+            (None, Some("7")),
+            (Some("always_on"), Some("7")),
+            (Some("traceidratio"), None),
+            (Some("parentbased_traceidratio"), Some("0.01")),
+            (Some("traceidratio"), Some("1")),
+        ] {
+            assert_eq!(refused(sampler, arg), None, "{sampler:?} {arg:?}");
+        }
+        assert!(
+            refused(Some("foo"), None).unwrap().starts_with("OTEL_TRACES_SAMPLER: `foo` is no sampler; write one of")
+        );
+        for arg in ["7", "-0.1", "many", "NaN"] {
+            let expected =
+                format!("OTEL_TRACES_SAMPLER_ARG: `{arg}` is no share; write a number from 0 to 1, as `0.01`");
+            assert_eq!(refused(Some("parentbased_traceidratio"), Some(arg)), Some(expected));
+        }
+    }
 }

@@ -251,6 +251,15 @@ impl Control {
         }
         StaleFlags { after, stale, unknown }
     }
+
+    /// How many names that are no flag were asked for within this time, by applications and by OFREP.
+    #[must_use]
+    pub fn unknown_flags(&self, within: Millis) -> usize {
+        let (state, now) = (self.state(), self.inner.clock.now());
+        let unknown = self.inner.lives.lock().unknown.list(|name| state.resources().flags.contains_key(name));
+        let age = |unknown: &UnknownFlag| now.duration_since(unknown.last_asked_at).unsigned_abs();
+        unknown.iter().filter(|unknown| age(unknown) <= within.to_duration()).count()
+    }
 }
 
 /// The nearest of some keys. Whose length differs too much is not near, and not compared.

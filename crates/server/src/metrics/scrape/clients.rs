@@ -1,6 +1,7 @@
 //! Clients: how they get their changes, how far behind they are, and what they evaluated.
 
 use daybreak_control::{Answered, Asked, ClientView, Control, Standing};
+use daybreak_model::Millis;
 use daybreak_model::wire::Position;
 
 use super::server::{float, float_of};
@@ -9,6 +10,8 @@ use crate::metrics::totals::Totals;
 
 /// How far they are behind: at most so many revisions, and the words for it.
 const BEHIND: [(u64, &str); 4] = [(0, "0"), (1, "1"), (10, "2..10"), (u64::MAX, "more")];
+/// Names that are no flag and were asked for within this time are counted.
+const UNKNOWN_WITHIN: Millis = Millis::from_secs(5 * 60);
 /// They serve another store's flags, or none.
 const ELSEWHERE: &str = "unknown";
 
@@ -31,6 +34,8 @@ pub(super) fn read(control: &Control, totals: &Totals, metrics: &mut Metrics) {
     );
     let most = live.iter().flatten().max().copied().unwrap_or_default();
     metrics.gauge("daybreak_client_lag_revisions", "How many revisions the client that is most behind is", float(most));
+    let help = "Names that are no flag, and were asked for within the last five minutes";
+    metrics.gauge("daybreak_unknown_flags", help, float_of(control.unknown_flags(UNKNOWN_WITHIN)));
     delivery(control, metrics);
     evaluations(control, totals, metrics);
     ofrep(control, metrics);
