@@ -92,7 +92,7 @@ fn work_on_an_old_page_ends_the_run() -> Result<()> {
     page(&server, "INC-6")?;
     ensure!(ended(&server, &run)? == "aborted: paged");
     let run = curl(&[server.url(&format!("/api/v1/runs/{run}"))])?.expect_status(200)?.json()?;
-    ensure!(run["end_reason"].as_str().is_some_and(|why| why.contains("before its hours close")), "{run}");
+    ensure!(run["end_reason"].as_str().is_some_and(|why| why.contains("its hours are closed until")), "{run}");
     Ok(())
 }
 
