@@ -58,7 +58,7 @@ fn describe(life: &Value, zone: &TimeZone) -> String {
         text += &format!("  served      {name}: {percent:.1}% ({} times within 30 days)\n", variant["count"]);
     }
     if life["errors"].as_u64().is_some_and(|errors| errors > 0) {
-        text += &format!("  errors      {} times within 30 days the caller's default was served\n", life["errors"]);
+        text += &format!("  errors      {} within 30 days: the caller's default was served\n", life["errors"]);
     }
     for user in life["used_by"].as_array().into_iter().flatten() {
         text += &format!("  used by     {}, as a prerequisite\n", word(user));
@@ -92,7 +92,7 @@ layout (shop)
   expires     2027-01-01
   served      grid: 30.0% (3 times within 30 days)
   served      list: 70.0% (7 times within 30 days)
-  errors      2 times within 30 days the caller's default was served
+  errors      2 within 30 days: the caller's default was served
   used by     checkout, as a prerequisite
   can go      it expired on 2026-11-20
 ";

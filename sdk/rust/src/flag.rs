@@ -134,7 +134,11 @@ impl<T: FlagType> Flag<T> {
                 core.asked_in_vain(&served, &self.key);
                 return None;
             };
-            self.slot.store(generation | self.pack(&served, index), Ordering::Relaxed);
+            let packed = generation | self.pack(&served, index);
+            // Where each evaluation is heard of, threads come by here each time, and share no write.
+            if packed != slot {
+                self.slot.store(packed, Ordering::Relaxed);
+            }
             index
         };
         core.read(&served, &self.key, &served.snapshot.evaluate_at(index, context))

@@ -113,12 +113,13 @@ impl Finished {
     }
 
     /// Whether its point needs to recover from it. A shadow run strikes nothing; one of which it is known in the end that it
-    /// struck nobody did not either.
+    /// treated nobody did not either.
     fn needs_rest(&self) -> bool {
         let run = &self.run;
         let to_the_end = matches!(run.end.as_ref().map(|end| end.ended), Some(Ended::Completed | Ended::Stopped));
         let known = run.conclusion.as_ref().filter(|shown| to_the_end && shown.get("as_of").is_none());
-        let struck_nobody = |counts: RunCounts| counts.struck == 0 && counts.strikes == 0;
+        // Where requests were treated, the client that struck them may have died before it told.
+        let struck_nobody = |counts: RunCounts| counts.treated == 0 && counts.strikes == 0;
         !run.spec.shadow && !known.and_then(conclude::counts).is_some_and(struck_nobody)
     }
 }
@@ -224,12 +225,14 @@ impl RunTable {
     }
 
     /// The oldest run, but for those by which a point has its shadow run: the last of them is needed as long as it is the
-    /// last, since the next start asks for it.
+    /// last, since the next start asks for it. Nor is it the run that has just ended: its last requests are still counted.
     fn first_to_forget(&self) -> usize {
         let is_needed = |place: usize, finished: &Finished| {
             let mut later = self.ended.range(place + 1..);
             let point = &finished.run.spec.point;
-            finished.is_rehearsed() && !later.any(|later| later.run.spec.point == *point && later.is_rehearsed())
+            let is_rehearsal =
+                finished.is_rehearsed() && !later.any(|later| later.run.spec.point == *point && later.is_rehearsed());
+            is_rehearsal || place + 1 == self.ended.len()
         };
         let mut all = self.ended.iter().enumerate();
         all.find(|(place, finished)| !is_needed(*place, finished)).map_or(0, |(place, _)| place)

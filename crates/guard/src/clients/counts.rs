@@ -264,10 +264,10 @@ impl RunCounts {
         }
     }
 
-    /// From now on nothing is known of a client that said goodbye. What it counted is in the sums; only where something of
+    /// A client said goodbye so long ago that no report of it is still on its way. What it counted is in the sums; only where something of
     /// that is missing or open it is remembered which.
     pub(super) fn depart(&mut self, client: InstanceId) {
-        if self.clients.get(&client).is_some_and(ClientPart::has_told_all) {
+        if !self.gone.contains(&client) && self.clients.get(&client).is_some_and(ClientPart::has_told_all) {
             self.clients.remove(&client);
             self.incomplete.remove(&client);
             self.departed += 1;

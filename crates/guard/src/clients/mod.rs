@@ -278,7 +278,10 @@ impl Clients {
     pub fn sweep(&mut self, now: Timestamp) {
         let forgotten = |client: &Client| silence(client, now) > signed(SHOWN_AFTER_SILENCE);
         let forgotten: Vec<_> = self.iter().filter(|client| forgotten(client)).map(|client| client.client).collect();
-        forgotten.into_iter().for_each(|client| self.forget(client));
+        for client in forgotten {
+            self.forget(client);
+            self.runs.values_mut().for_each(|run| run.depart(client));
+        }
         self.traffic.sweep(now);
         self.keys.sweep(now);
         self.strays.sweep(now);
@@ -292,10 +295,9 @@ impl Clients {
     }
 
     fn forget(&mut self, client: InstanceId) {
-        match self.clients.remove(&client) {
-            Some(known) if known.goodbye => self.runs.values_mut().for_each(|run| run.depart(client)),
-            Some(_) => self.runs.values_mut().for_each(|run| run.lose(client)),
-            None => {}
+        let lost = self.clients.remove(&client).is_some_and(|client| !client.goodbye);
+        if lost {
+            self.runs.values_mut().for_each(|run| run.lose(client));
         }
     }
 }

@@ -53,6 +53,16 @@ impl Known {
         let bad = of(Metric::Error).saturating_add(of(Metric::Slow));
         Self { revision, settled: of(Metric::Settled), bad, cancelled: of(Metric::Cancelled) }
     }
+
+    /// The more of each.
+    fn max(self, other: Self) -> Self {
+        Self {
+            revision: self.revision.max(other.revision),
+            settled: self.settled.max(other.settled),
+            bad: self.bad.max(other.bad),
+            cancelled: self.cancelled.max(other.cancelled),
+        }
+    }
 }
 
 impl Slos {
@@ -68,8 +78,10 @@ impl Slos {
             let acknowledged = slo.acknowledged.as_ref().map(|counts| Known::of(slo.revision, counts));
             let known = self.0.insert(slo.slo.clone(), latest);
             let met_late = known.is_none() && acknowledged.is_none() && !from_its_start;
-            let known = known.or(acknowledged);
-            let before = known.filter(|known| known.revision == slo.revision).unwrap_or_default();
+            let before =
+                |known: Option<Known>| known.filter(|known| known.revision == slo.revision).unwrap_or_default();
+            // Another server may have been told meanwhile.
+            let before = before(known).max(before(acknowledged));
             let more = |latest: u64, before: u64| latest.saturating_sub(before);
             let bad = more(latest.bad, before.bad);
             let counted = more(latest.settled, before.settled).saturating_sub(more(latest.cancelled, before.cancelled));
@@ -159,6 +171,7 @@ mod tests {
         assert_eq!(heard(counted(2, 90, 1, [1_000, 100, 10]), Some([0, 0, 0])), (890, 100), "no report ever came");
         assert_eq!(heard(counted(3, 90, 1, [1_000, 100, 10]), None), (0, 0), "all of it was acknowledged");
         assert_eq!(heard(counted(4, 1, 1, [10, 1, 0]), Some([0, 0, 0])), (9, 1));
+        assert_eq!(heard(counted(4, 2, 1, [30, 3, 0]), Some([20, 2, 0])), (9, 1), "another server was told meanwhile");
     }
 
     proptest! {

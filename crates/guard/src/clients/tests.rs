@@ -271,6 +271,27 @@ fn when_all_are_live_no_more_are_counted() {
     assert!(clients.get(InstanceId::new(0)).is_none());
 }
 
+/// Its last report but one may still be on its way.
+#[test]
+fn who_makes_room_right_after_a_goodbye_is_not_counted_twice() {
+    let mut clients = Clients::default();
+    clients.open_run(RUN);
+    let settled = |report: Report, requests| {
+        let mut arm = arm(Arm::Control, requests, 0);
+        arm.counts.insert(Metric::Settled, requests);
+        Report { arms: vec![arm], ..report }
+    };
+    clients.report(&Report { goodbye: true, ..settled(report(0, 3), 10) }, at(0)).unwrap();
+    for client in 1..CLIENTS_MAX as u128 {
+        clients.report(&report(client, 1), at(1)).unwrap();
+    }
+    assert_eq!(clients.report(&report(u128::MAX, 1), at(1)), Ok(Reported::First));
+    assert!(clients.get(InstanceId::new(0)).is_none());
+    clients.report(&report(1, 2), at(40)).unwrap();
+    assert_eq!(clients.report(&settled(report(0, 2), 9), at(41)), Ok(Reported::First));
+    assert_eq!(clients.run(RUN).unwrap().arm(Arm::Control).requests, 10);
+}
+
 /// The reports of some clients: each counts on from the one before.
 fn any_reports() -> impl Strategy<Value = Vec<Report>> {
     let steps = prop::collection::vec((0..50_u64, 0..50_u64, 0..20_u64), 1..8);
