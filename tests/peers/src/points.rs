@@ -41,7 +41,7 @@ pub(crate) const CONTESTANTS: [Contestant<Scene>; 4] = [
     Contestant {
         name: BASE,
         package: "daybreak-sdk",
-        how: "Passed again and again inside one request's scope, where a fault may strike it.",
+        how: "Passed again and again in one request's scope, where a fault may strike it.",
         make: |scene| {
             daybreak(scene, |point, _, times| (0..times).for_each(|_| take(black_box(point).pass_blocking())))
         },
@@ -49,13 +49,13 @@ pub(crate) const CONTESTANTS: [Contestant<Scene>; 4] = [
     Contestant {
         name: "Daybreak, by handle, async",
         package: "daybreak-sdk",
-        how: "The same, awaited.",
+        how: "In such a scope, awaited.",
         make: |scene| daybreak(scene, |point, _, times| at_once(pass(point, times))),
     },
     Contestant {
         name: "Daybreak, by name, async",
         package: "daybreak-sdk",
-        how: "The same, with a look-up by name.",
+        how: "In such a scope, awaited, with a look-up by name.",
         make: |scene| daybreak(scene, |_, faults, times| at_once(pass_by_name(faults, times))),
     },
     Contestant {

@@ -63,7 +63,7 @@ impl Peer for ByKey {
 impl Peer for ByHandle {
     const NAME: &'static str = "Daybreak, by handle";
     const PACKAGE: &'static str = "daybreak-sdk";
-    const HOW: &'static str = "The same, without a look-up by key.";
+    const HOW: &'static str = "The SDK, without a look-up by key; what is asked is counted.";
 
     type Key = Handles;
     type User = Context;

@@ -63,7 +63,7 @@ impl Peer for Yggdrasil {
 impl Peer for Counted {
     const NAME: &'static str = "unleash-yggdrasil, counting";
     const PACKAGE: &'static str = "unleash-yggdrasil";
-    const HOW: &'static str = "The same, and it counts flags and variants, as Unleash's SDKs make it do.";
+    const HOW: &'static str = "The engine, which counts flags and variants, as Unleash's SDKs make it do.";
 
     type Key = String;
     type User = Context;
