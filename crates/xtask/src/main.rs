@@ -1,8 +1,9 @@
-//! Daybreak's own chores: `cargo xtask tidy`, `test` and `bench`; and what `test` has a short form of: `crash`, `fuzz`,
+//! Daybreak's own chores: `cargo xtask tidy`, `test`, `bench` and `peers`; and what `test` has a short form of: `crash`, `fuzz`,
 //! `openfeature`, `schemathesis` and `simulate`.
 
 mod bench;
 mod crash;
+mod peers;
 mod schemathesis;
 mod server;
 mod simulate;
@@ -27,6 +28,15 @@ enum Chore {
     Test,
     /// Run the benchmarks on a quiet machine; see docs/benchmarks.md.
     Bench,
+    /// Measure Daybreak beside other evaluators, and write the tables of docs/benchmarks.md.
+    Peers {
+        /// How often each has his turn.
+        #[arg(long, default_value_t = 15)]
+        rounds: u32,
+        /// Only write the figures of the last time again.
+        #[arg(long)]
+        again: bool,
+    },
     /// Kill a server under load, again and again, and look whether it keeps what it acknowledged.
     Crash {
         /// How often.
@@ -75,6 +85,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Test => test::run(&root),
         Chore::Bench => bench::run(&root),
+        Chore::Peers { rounds, again } => peers::run(&root, (!again).then_some(rounds)),
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
