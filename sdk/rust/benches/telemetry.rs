@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with it; it adds nothing else")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 use std::error::Error;
 use std::hint::black_box;
@@ -21,29 +20,10 @@ use daybreak_sdk::{Outcome, Point, TestClient};
 use jiff::SignedDuration;
 use tower::{Service, ServiceBuilder, service_fn};
 
+mod measure;
+
 const POINT: &str = "payment.gateway";
 const OPERATION: &str = "GET";
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is handed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// What is granted and measured while requests come.
 #[derive(Clone, Copy, Debug)]
@@ -130,12 +110,6 @@ impl Scenery {
     }
 }
 
-/// What this thread has worked so far: all of the work is its own, and what else the machine does counts for little.
-fn of_this_thread() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
 /// Measures work by time; then says how often it allocates.
 fn measured(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
@@ -147,16 +121,16 @@ fn measured(
     group.bench_function(name, |b| {
         b.iter_custom(|times| {
             prepare();
-            let began = of_this_thread();
+            let began = measure::worked();
             work(times);
-            of_this_thread().saturating_sub(began)
+            measure::worked().saturating_sub(began)
         });
     });
     prepare();
     work(COUNTED);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = measure::allocations();
     work(COUNTED);
-    let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocated = measure::allocations() - before;
     eprintln!("    {name}: {:.2} allocations each\n", allocated as f64 / COUNTED as f64);
 }
 

@@ -3,8 +3,6 @@
 
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with it; it adds nothing else")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -14,28 +12,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanProcessor};
 use tracing_subscriber::layer::SubscriberExt;
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+mod measure;
 
 /// Takes spans, and lets them go: what it costs to make them is the subject, not to send them.
 #[derive(Debug)]
@@ -71,11 +48,11 @@ impl<'w> Row<'w> {
     }
 
     fn round(&mut self) {
-        let (allocated, began) = (ALLOCATIONS.get(), of_this_thread());
+        let (allocated, began) = (measure::allocations(), measure::worked());
         (0..TIMES).for_each(|_| (self.work)());
-        let took = of_this_thread().saturating_sub(began);
+        let took = measure::worked().saturating_sub(began);
         self.nanos.push(took.as_nanos() as f64 / TIMES as f64);
-        self.allocations = (ALLOCATIONS.get() - allocated) as f64 / TIMES as f64;
+        self.allocations = (measure::allocations() - allocated) as f64 / TIMES as f64;
     }
 
     fn print(&mut self) {
@@ -84,12 +61,6 @@ impl<'w> Row<'w> {
         let (name, median, low, high, allocations) = (self.name, at(5), at(1), at(9), self.allocations);
         println!("| {name} | {median:.1} | {low:.1} to {high:.1} | {allocations:.2} |");
     }
-}
-
-/// What this thread has worked so far.
-fn of_this_thread() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn measure(rows: &mut [Row<'_>]) {
