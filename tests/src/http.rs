@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
@@ -59,14 +59,22 @@ impl Http {
     /// When there is no whole answer.
     pub async fn send(&self, method: &str, path: &str, if_match: Option<&str>, body: &str) -> Result<HttpAnswer> {
         let method = Method::from_bytes(method.as_bytes())?;
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body.to_owned());
-        if let Some(tag) = if_match {
-            request = request.header("if-match", tag);
-        }
-        let response = request.send().await?;
+        let url = format!("{}{path}", self.base);
+        let response = loop {
+            let mut request = self.client.request(method.clone(), &url).body(body.to_owned());
+            if let Some(tag) = if_match {
+                request = request.header("if-match", tag);
+            }
+            let response = request.send().await?;
+            // The framework's farewell to a connection that had said nothing yet, as a pool's spare ones do: it has
+            // read no request.
+            if response.status() != StatusCode::REQUEST_TIMEOUT {
+                break response;
+            }
+        };
         let status = response.status().as_u16();
-        let header = response.headers().get("daybreak-revision").context("every answer has a position")?;
-        let position = position(header.to_str()?)?;
+        let header = response.headers().get("daybreak-revision");
+        let position = position(header.with_context(|| format!("{status}: every answer has a position"))?.to_str()?)?;
         let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
         Ok(HttpAnswer { status, position, tag, body })
