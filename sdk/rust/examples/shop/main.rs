@@ -33,6 +33,7 @@ use daybreak_model::Millis;
 
 /// A small web shop that is wired with the Daybreak SDK.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
