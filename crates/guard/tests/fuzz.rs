@@ -138,7 +138,7 @@ fn reports_of_a_run() {
         let _ = (
             exceeding(&[(&run, &counted)], Percentage::FULL),
             clients.lost(&run, &clients.silent(now), now),
-            clients.is_through(RUN, now),
+            clients.is_through(RUN, (now, now), now),
         );
         // All of them are duplicates by now, or were refused before.
         for (report, _) in &reports {

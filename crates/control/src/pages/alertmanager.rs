@@ -79,7 +79,11 @@ impl Notification {
                 urgency: Urgency::High,
             });
         }
-        told.unmatched = self.alerts.first().filter(|_| !matched).map(|alert| self.asked(alert));
+        if !matched {
+            let pages = self.alerts.iter().find(|alert| alert.status == Status::Firing);
+            told.unmatched = pages.map(|alert| self.asked(alert));
+            told.foreign = pages.is_none() && !self.alerts.is_empty();
+        }
         told
     }
 

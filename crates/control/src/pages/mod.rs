@@ -102,8 +102,10 @@ pub struct ReceivedPage {
 struct Told {
     pages: Vec<Page>,
     works: Vec<Work>,
-    /// What it was matched by, where it was of no on-call.
+    /// What it was matched by, where it was a page of no on-call.
     unmatched: Option<Asked>,
+    /// It is of no on-call, and no page either: it shows nothing of any.
+    foreign: bool,
 }
 
 impl Pages {
@@ -196,6 +198,7 @@ impl Control {
             let mut people = self.inner.pages.people.lock();
             people.forget(now);
             match told.unmatched {
+                None if told.foreign => {}
                 None => people.hear(source, of, now),
                 Some(asked) => {
                     *self.inner.pages.unmatched.lock().entry(source).or_default() += 1;

@@ -14,6 +14,10 @@ use serde::Deserialize;
 
 use super::{PageRefusal, Told, object, shortened};
 
+/// What happens to an incident when people are paged.
+const PAGING: [&str; 6] = ["triggered", "escalated", "reassigned", "delegated", "responder.added", REOPENED];
+const REOPENED: &str = "reopened";
+
 /// A delivery; what it holds beside the event is left alone.
 #[derive(Debug, Deserialize)]
 pub(super) struct Delivery {
@@ -95,21 +99,26 @@ impl Delivery {
         let asked = data.service.as_ref().and_then(|service| {
             Some(Asked::Service { id: shortened(service.id.clone()?), name: service.summary.clone().map(shortened) })
         });
-        told.unmatched = asked.filter(|_| !matched);
+        if !matched {
+            let pages = PAGING.contains(&kind) && data.urgency.as_deref() != Some("low");
+            told.foreign = asked.is_some() && !pages;
+            told.unmatched = asked.filter(|_| pages);
+        }
         told
     }
 
     fn page(&self, kind: &str, on_call: &Key, incident: &str) -> Option<Page> {
         let Event { id, occurred_at, data, .. } = &self.event;
+        if !PAGING.contains(&kind) {
+            return None;
+        }
         let mut keys = BTreeSet::from([incident.to_owned()]);
-        match kind {
-            "triggered" | "escalated" | "reassigned" | "delegated" | "responder.added" => {
-                let people = data.assignees.iter().flatten().chain(&data.user);
-                let people = people.filter_map(|person| person.id.as_deref());
-                keys.extend(people.map(|person| shortened(format!("{incident}/{person}"))));
-            }
-            "reopened" => drop(keys.insert(shortened(format!("{incident}/reopened/{id}")))),
-            _ => return None,
+        if kind == REOPENED {
+            keys.insert(shortened(format!("{incident}/reopened/{id}")));
+        } else {
+            let people = data.assignees.iter().flatten().chain(&data.user);
+            let people = people.filter_map(|person| person.id.as_deref());
+            keys.extend(people.map(|person| shortened(format!("{incident}/{person}"))));
         }
         // What does not say that it can wait cannot.
         let urgency = if data.urgency.as_deref() == Some("low") { Urgency::Low } else { Urgency::High };

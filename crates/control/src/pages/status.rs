@@ -7,7 +7,7 @@ use daybreak_guard::people::{
     Incident, KnownPage, OFF_HOURS_WINDOW, PAGES_WINDOW, People, PeopleState, Reason, Source, brings_pages,
 };
 use daybreak_model::{Freeze, Key, Kind, Millis, Resources};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::control::not_found;
@@ -116,7 +116,9 @@ impl Control {
         incident_history.sort_by_key(|incident| std::cmp::Reverse(incident.at));
         page_history.truncate(HISTORY_MAX);
         incident_history.truncate(HISTORY_MAX);
-        let (spent, reasons) = (state.spent(), state.refuses_start(now));
+        // What stands against the shortest run that there is.
+        let over = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+        let (spent, reasons) = (state.spent(), state.refuses_start(over));
         Ok(OnCallStatus { state, spent, reasons, unmatched, page_history, incident_history })
     }
 

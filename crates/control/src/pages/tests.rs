@@ -166,6 +166,11 @@ async fn invariant_5_a_page_of_nobody_is_told_of_and_is_no_sign_of_life() {
     apply(&bench, &ON_CALL.replace("receiver: payments-pager", "receiver: paymets"), Actor::default()).await.unwrap();
     assert!(!warned(&control) && told("payments").is_empty());
 
+    // What is no page cannot be one of nobody; nor does it show that those come which are of somebody.
+    let over = notification("elsewhere", &[("z1", MONDAY, "resolved")]);
+    assert!(!control.receive_alerts(&over, false, Actor::named("am")).await.unwrap().unmatched);
+    assert!(!heard(&control) && !warned(&control) && told("payments").is_empty());
+
     // What always fires shows that Alertmanager lives, where the URL says that it is for this.
     let watchdog = notification("watchdog", &[("w", MONDAY, "firing")]);
     assert!(!control.receive_alerts(&watchdog, true, Actor::named("am")).await.unwrap().unmatched);

@@ -46,14 +46,17 @@ impl Control {
     /// The part that waits for nothing. What it looks at, it looks at without the runs' lock, which a stop needs.
     pub(super) fn tick_guard(&self) {
         let (now, elapsed) = (self.inner.clock.now(), self.inner.clock.elapsed());
-        let (active, mut draining) = {
+        let (active, ended, mut draining) = {
             let runs = self.inner.runs.lock();
-            (runs.active().cloned().collect::<Vec<_>>(), runs.draining(now))
+            (runs.active().cloned().collect::<Vec<_>>(), runs.ended_and_counting(), runs.draining(now))
         };
         self.inner.due.lock().look_at_all();
         let mut events = self.look_at(&active, |_| true, now);
         let concluded = {
             let mut clients = self.inner.clients.lock();
+            for (id, ended) in ended {
+                clients.end_run(id, ended);
+            }
             draining.retain(|run| is_drained(run, &clients, now));
             let concluded = self.conclude(&draining, &mut clients, now);
             clients.sweep(now);
@@ -171,6 +174,12 @@ fn log_end(run: &Run) {
 }
 
 impl RunTable {
+    /// The runs that have ended, with when, and are still counted.
+    fn ended_and_counting(&self) -> Vec<(RunId, Timestamp)> {
+        let counting = self.ended.iter().filter(|finished| finished.counts.is_none());
+        counting.filter_map(|finished| Some((finished.run.id, finished.run.end.as_ref()?.at))).collect()
+    }
+
     /// The runs that ended some time ago, and are still counted. One whose end waits for its reason waits too: its end is
     /// recorded before what it showed, and neither takes the other's place.
     fn draining(&self, now: Timestamp) -> Vec<Arc<Run>> {
@@ -182,7 +191,7 @@ impl RunTable {
 
 /// Whether the last requests of a run that has ended are through, or have had their time.
 fn is_drained(run: &Run, clients: &Clients, now: Timestamp) -> bool {
-    let through = || run.end.as_ref().is_some_and(|end| clients.is_through(run.id, end.at));
+    let through = || run.end.as_ref().is_some_and(|end| clients.is_through(run.id, (run.started_at, end.at), now));
     since_end(run, now).is_none_or(|since| since >= DRAIN) || through()
 }
 

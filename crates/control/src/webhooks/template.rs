@@ -71,11 +71,39 @@ fn sentence(recorded: &RecordedEvent, environment: &str) -> String {
     for (before, part) in [(" ", &event.subject), (" by ", &event.actor), (" because: ", &event.reason)] {
         part.iter().for_each(|part| text.extend([before, part]));
     }
-    if let Some(ended) = event.data["ended"].as_str() {
-        text.extend([", ", ended]);
-    }
+    text += &told(&event.data);
     if let Some(missed) = event.data["at_most"].as_u64() {
         text += &format!(", up to {missed} events: the log no longer has them");
+    }
+    text
+}
+
+/// What an event's data tell that people want to know at once: of which fault a run is, how wide, what came of it, why a start was
+/// refused.
+fn told(data: &Value) -> String {
+    let of = |name: &str| data[name].as_str();
+    let mut text = String::new();
+    if let (Some(fault), Some(point)) = (of("fault"), of("point")) {
+        text += &format!(", {fault} at {point}");
+    } else if let Some(fault) = of("fault") {
+        text += &format!(", {fault}");
+    }
+    if data["shadow"] == true {
+        text += ", a shadow run";
+    }
+    if let (Some(percentage), Some(duration)) = (of("percentage"), of("duration")) {
+        text += &format!(", {percentage} for {duration}");
+    }
+    for (before, name) in [(", believed: ", "hypothesis"), (", ", "ended"), (", ", "verdict"), (", ", "title")] {
+        of(name).into_iter().for_each(|part| text.extend([before, part]));
+    }
+    if let (Some(struck), Some(treated)) = (data["struck"].as_u64(), data["treated"].as_u64()) {
+        text += &format!(", struck {struck} of {treated} treated requests");
+    }
+    let reasons = data["reasons"].as_array().into_iter().flatten();
+    let reasons: Vec<&str> = reasons.filter_map(|reason| reason["sentence"].as_str()).collect();
+    if !reasons.is_empty() {
+        text += &format!(": {}", reasons.join("; "));
     }
     text
 }
@@ -153,6 +181,42 @@ mod tests {
     fn ended() -> Value {
         json!({"id": 8, "at": "2026-11-25T09:59:58.5Z", "kind": "run.ended", "subject": "runs/1",
                "data": {"ended": "completed", "started_at": "2026-11-25T09:49:58.5Z"}})
+    }
+
+    #[test]
+    fn people_learn_what_it_is_about() {
+        let cases = [
+            (
+                "run.started",
+                json!({"fault": "slow", "point": "gateway.charge", "percentage": "1%", "duration": "10m", "shadow": false,
+                    "hypothesis": "the fall-back holds"}),
+                ", slow at gateway.charge, 1% for 10m, believed: the fall-back holds",
+            ),
+            (
+                "run.ended",
+                json!({"fault": "slow", "point": "gateway.charge", "ended": "aborted: harm", "shadow": true}),
+                ", slow at gateway.charge, a shadow run, aborted: harm",
+            ),
+            (
+                "run.concluded",
+                json!({"fault": "slow", "verdict": "harmful", "treated": 69, "struck": 68}),
+                ", slow, harmful, struck 68 of 69 treated requests",
+            ),
+            (
+                "start.refused",
+                json!({"reasons": [{"code": "halted", "sentence": "everything is halted"},
+                                                 {"code": "hours_closed", "sentence": "the hours `office` are closed"}]}),
+                ": everything is halted; the hours `office` are closed",
+            ),
+            ("flag.enabled", json!(null), ""),
+        ];
+        for (kind, data, expected) in cases {
+            let event =
+                json!({"id": 9, "at": "2026-11-25T09:59:58.5Z", "kind": kind, "subject": "runs/1", "data": data});
+            let sent = sent("template: slack", event);
+            let body: Value = serde_json::from_str(&sent.body).unwrap();
+            assert_eq!(body["text"], format!("production: {kind} runs/1{expected}"));
+        }
     }
 
     #[test]

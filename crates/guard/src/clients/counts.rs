@@ -46,7 +46,7 @@ pub type Latencies = BTreeMap<u64, u64>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCounts {
     /// Root requests while it ran, eligible or not, by the place's number. The first report of a client after the start also
-    /// counts those since its report before.
+    /// counts those since its report before, and the first one after the end those up to it.
     requests: Vec<u64>,
     root_requests: u64,
     /// The places that it has struck, and how many requests, by the place's number.
@@ -67,6 +67,8 @@ pub struct RunCounts {
     pub(super) overfull: Option<Timestamp>,
     /// When a client that has it last reported.
     last_report: Option<Timestamp>,
+    /// When it ended.
+    ended: Option<Timestamp>,
     /// Where the run draws by an attribute.
     keys: RunKeys,
 }
@@ -362,6 +364,16 @@ impl RunCounts {
                 *struck = struck.saturating_add(grown.struck);
             }
         }
+    }
+
+    /// Notes that it has ended.
+    pub(super) fn end(&mut self, ended: Timestamp) {
+        self.ended.get_or_insert(ended);
+    }
+
+    /// Whether it had not ended yet when a client was last heard.
+    pub(super) fn lasted(&self, heard: Option<Timestamp>) -> bool {
+        self.ended.is_none_or(|ended| heard.is_none_or(|heard| heard <= ended))
     }
 
     /// Counts root requests, by the number of their place.

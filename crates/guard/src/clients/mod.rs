@@ -121,6 +121,7 @@ impl Clients {
             _ => {}
         }
         let before = self.clients.remove(&report.client);
+        let heard = before.as_ref().map(|before| before.last_heard);
         let reported = if before.is_some() { Reported::Newer } else { Reported::First };
         let mut client = before.map_or_else(|| Client::new(report, now), Arc::unwrap_or_clone);
         let mut grown = client.take_in(report, now);
@@ -128,7 +129,7 @@ impl Clients {
         self.evaluations.append(&mut grown.evaluations);
         self.count_slos(&grown, now);
         self.count(&client, &grown, now);
-        self.count_runs(&client, report, &grown, now);
+        self.count_runs(&client, report, &grown, (heard, now));
         self.count_strays(&client, report, now);
         if reported == Reported::First {
             self.runs.values_mut().for_each(|run| run.find(report.client));
@@ -149,15 +150,21 @@ impl Clients {
         }
     }
 
-    /// Counts for the runs that are open.
-    fn count_runs(&mut self, client: &Client, report: &Report, grown: &Growth, now: Timestamp) {
+    /// Counts for the runs that are open, of a client that was last heard before.
+    fn count_runs(
+        &mut self,
+        client: &Client,
+        report: &Report,
+        grown: &Growth,
+        (heard, now): (Option<Timestamp>, Timestamp),
+    ) {
         if self.runs.is_empty() {
             return;
         }
         let mut places = self.places.of(&client.service);
         let requests = grown.requests.iter().map(|(operation, more)| (places.number(operation), *more));
         let requests: Vec<_> = requests.collect();
-        self.runs.values_mut().for_each(|run| run.add_requests(&requests));
+        self.runs.values_mut().filter(|run| run.lasted(heard)).for_each(|run| run.add_requests(&requests));
         for id in &report.runs {
             self.runs.get_mut(id).into_iter().for_each(|run| run.hear(now));
         }
@@ -211,6 +218,11 @@ impl Clients {
     /// Begins to count a run's arms. Of what is reported of other runs only [stray strikes](Self::stray_strikes) count.
     pub fn open_run(&mut self, run: RunId) {
         self.runs.entry(run).or_default();
+    }
+
+    /// A run has ended: from now on root requests are none of its own, but for those that each client tells of first.
+    pub fn end_run(&mut self, run: RunId, ended: Timestamp) {
+        self.runs.get_mut(&run).into_iter().for_each(|run| run.end(ended));
     }
 
     /// Ends to count a run's arms, and forgets them: once it has ended and its last requests are through.

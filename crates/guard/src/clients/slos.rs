@@ -74,6 +74,10 @@ impl Slos {
             if self.0.len() >= SLOS_MAX && !self.0.contains_key(&slo.slo) {
                 continue;
             }
+            // What was counted by an earlier definition counts no more, whichever comes last.
+            if self.0.get(&slo.slo).is_some_and(|known| known.revision > slo.revision) {
+                continue;
+            }
             let latest = Known::of(slo.revision, &slo.counts);
             let acknowledged = slo.acknowledged.as_ref().map(|counts| Known::of(slo.revision, counts));
             let known = self.0.insert(slo.slo.clone(), latest);
@@ -145,6 +149,12 @@ mod tests {
         assert_eq!(heard(counted(1, 2, 3, [20, 2, 1])), (10, 0));
         assert_eq!(heard(counted(1, 2, 3, [90, 50, 1])), (0, 0), "a duplicate");
         assert_eq!(heard(counted(1, 3, 4, [5, 1, 0])), (4, 1), "another measure begins at nothing");
+        assert_eq!(heard(counted(1, 4, 3, [40, 2, 1])), (0, 0), "what was counted by an earlier measure");
+        let mut both = counted(1, 5, 3, [50, 2, 1]);
+        both.slos.extend(counted(1, 5, 4, [6, 1, 0]).slos);
+        assert_eq!(heard(both.clone()), (1, 0), "both are told");
+        both.sequence = 6;
+        assert_eq!(heard(both), (0, 0), "and told again");
         assert_eq!(heard(counted(2, 90, 4, [1_000, 900, 0])), (0, 0), "met late");
         assert_eq!(heard(counted(2, 91, 4, [1_001, 901, 0])), (0, 1));
         let mut other = counted(2, 92, 1, [500, 400, 0]);

@@ -161,6 +161,22 @@ fn only_open_runs_are_counted() {
     assert!(clients.run(RUN).is_none());
 }
 
+#[test]
+fn requests_after_the_end_are_none_of_a_run() {
+    let mut clients = clients(&[(striking(1, 1, 3), 0), (striking(2, 1, 2), 5)]);
+    clients.end_run(RUN, at(6));
+    clients.end_run(RUN, at(60));
+    let mut root_requests = |client, sequence, requests, second| {
+        clients.report(&striking(client, sequence, requests), at(second)).unwrap();
+        clients.run(RUN).unwrap().root_requests()
+    };
+    assert_eq!(root_requests(1, 2, 10, 7), 12, "what it had made before the end is in it");
+    assert_eq!(root_requests(1, 3, 90, 8), 12);
+    assert_eq!(root_requests(2, 2, 4, 9), 14);
+    assert_eq!(root_requests(2, 3, 90, 11), 14);
+    assert_eq!(clients.run(RUN).unwrap().arm(Arm::Treated).struck, 180, "strikes are, whenever they are told of");
+}
+
 /// A client that counts backwards, and then catches up, is not counted twice.
 #[test]
 fn invariant_4_an_arm_that_shrinks_counts_once() {

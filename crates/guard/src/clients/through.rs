@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use super::{Client, Clients};
 
 impl Clients {
-    /// Whether every client has told all that it ever will of a run that ended at this time. One that is silent without a
-    /// goodbye may yet speak.
+    /// Whether every client has told all that it ever will of a run that lasted from one time to the other. One that is silent
+    /// without a goodbye may yet speak, unless it was lost already and never had the run.
     #[must_use]
-    pub fn is_through(&self, run: RunId, ended: Timestamp) -> bool {
+    pub fn is_through(&self, run: RunId, (started, ended): (Timestamp, Timestamp), now: Timestamp) -> bool {
         let has_told_all = |client| self.has_told_all(run, client, ended);
         let counted = self.run(run).is_none_or(|run| !run.is_incomplete() && run.clients().all(has_told_all));
-        counted && self.iter().all(|client| has_heard(client, run, ended))
+        let never_had = |client: &Client| !client.is_live(now) && client.last_heard < started;
+        counted && self.iter().all(|client| has_heard(client, run, ended) || never_had(client))
     }
 
     /// Whether a client has told all that it ever will of a run that ended at this time: it has reported since, without the
@@ -37,6 +38,7 @@ pub(super) mod tests {
     use super::*;
     use crate::fixtures::{RUN, arm, at, report};
 
+    const STARTED: i64 = 90;
     const ENDED: i64 = 100;
 
     /// A report of ten treated requests, so many of which are settled.
@@ -54,7 +56,7 @@ pub(super) mod tests {
             for (second, report) in reports {
                 clients.report(report, at(*second)).unwrap();
             }
-            assert_eq!(clients.is_through(RUN, at(ENDED)), expected, "{reports:#?}");
+            assert_eq!(clients.is_through(RUN, (at(STARTED), at(ENDED)), at(105)), expected, "{reports:#?}");
         };
         let has = |report: Report| Report { runs: vec![RUN], ..report };
         let goodbye = |report: Report| Report { goodbye: true, ..report };
@@ -77,6 +79,10 @@ pub(super) mod tests {
         check(&[(101, settled(1, 1, 10)), (99, report(2, 1))], false);
         check(&[(101, settled(1, 1, 10)), (101, has(report(2, 1)))], false);
         check(&[(101, settled(1, 1, 10)), (101, report(2, 1))], true);
+        // One that was lost before the run began never had it; one that may only be slow is waited for.
+        check(&[(101, settled(1, 1, 10)), (74, report(2, 1))], true);
+        check(&[(101, settled(1, 1, 10)), (75, report(2, 1))], false);
+        check(&[(101, settled(1, 1, 10)), (74, settled(2, 1, 10))], false);
         // A goodbye is a last word, but not of what was still open.
         check(&[(99, goodbye(settled(1, 1, 10)))], true);
         check(&[(99, goodbye(settled(1, 1, 9)))], false);
@@ -89,6 +95,6 @@ pub(super) mod tests {
         clients.report(&settled(1, 1, 10), at(0)).unwrap();
         clients.sweep(at(3_600));
         assert_eq!(clients.iter().count(), 0);
-        assert!(!clients.is_through(RUN, at(ENDED)));
+        assert!(!clients.is_through(RUN, (at(STARTED), at(ENDED)), at(3_600)));
     }
 }

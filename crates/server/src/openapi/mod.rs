@@ -112,7 +112,9 @@ fn describe_bodies(operation: &mut Json) {
     if let Some(body) = operation.get_mut("requestBody") {
         body["required"] = (body["description"] != "Optional").into();
     }
-    let programs = ["SDK", "OFREP"].iter().any(|tag| operation["tags"][0] == *tag);
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let programs = ["SDK", "OFREP"].iter().any(|tag| operation["tags"][0] == *tag)
+        || ["post_pages_alertmanager", "post_pages_pagerduty"].contains(&id);
     let Some(content) = operation.pointer_mut("/requestBody/content").and_then(Json::as_object_mut) else { return };
     if let Some(json) = content.get("application/json").filter(|_| !programs).cloned() {
         content.insert("application/yaml".to_owned(), json);

@@ -19,6 +19,10 @@ use escape::Text;
 /// How the page looks; light, dark and on paper.
 const STYLE: &str = include_str!("style.css");
 
+/// What is said of a run of which nothing is known but that it was.
+const NOTHING_KEPT: &str =
+    "the server ended before anything was kept of what the run counted, so nobody knows whom it struck";
+
 /// The report of a run, from its JSON form and that of its events, the oldest first. What is missing there is missing
 /// in the report.
 #[must_use]
@@ -26,7 +30,8 @@ pub fn html(run: &Json, events: &[Json], environment: &str) -> String {
     let seen: Seen = serde_json::from_value(run.clone()).unwrap_or_default();
     let events: Vec<tables::Event> =
         events.iter().filter_map(|event| serde_json::from_value(event.clone()).ok()).collect();
-    let nothing = Evidence::default();
+    let sentence = if seen.verdict.is_some() { NOTHING_KEPT } else { "nothing is counted of it yet" };
+    let nothing = Evidence { sentence: sentence.to_owned(), ..Evidence::default() };
     let evidence = seen.evidence.as_ref().unwrap_or(&nothing);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -38,9 +43,12 @@ pub fn html(run: &Json, events: &[Json], environment: &str) -> String {
         Text(verdict(&seen).0)
     );
     head(&mut page, &seen, evidence, environment);
-    tables::facts(&mut page, &seen, evidence);
-    tables::arms(&mut page, evidence);
-    plots::all(&mut page, &seen, evidence);
+    tables::facts(&mut page, &seen);
+    if let Some(evidence) = &seen.evidence {
+        tables::counted(&mut page, &seen, evidence);
+        tables::arms(&mut page, evidence);
+        plots::all(&mut page, &seen, evidence);
+    }
     tables::events(&mut page, &events);
     page + "</body></html>\n"
 }

@@ -20,8 +20,8 @@ pub(super) struct Event {
     reason: Option<String>,
 }
 
-/// What was done, how it ended, and what it cost.
-pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
+/// What was done, and how it ended.
+pub(super) fn facts(page: &mut String, seen: &Seen) {
     page.push_str("<section><h2>The run</h2><table class=\"facts\">\n");
     let of = seen.operation.as_ref().map(|operation| format!(" of {operation}")).unwrap_or_default();
     row(page, "treated", format!("{} of the eligible requests{of}", shares(seen)));
@@ -35,6 +35,12 @@ pub(super) fn facts(page: &mut String, seen: &Seen, evidence: &Evidence) {
     }
     row(page, "hours", &seen.hours);
     row(page, "guarded by", seen.slo.as_deref().unwrap_or("nothing"));
+    page.push_str("</table></section>\n");
+}
+
+/// Whom it reached, and what it cost.
+pub(super) fn counted(page: &mut String, seen: &Seen, evidence: &Evidence) {
+    page.push_str("<section><h2>What was counted</h2><table class=\"facts\">\n");
     if let Some(spent) = evidence.spent.filter(|_| !seen.shadow) {
         row(page, "budget spent", format!("{} bad requests of {} that it could spend", spent.bad, short(spent.max)));
     }

@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 
-use super::html;
+use super::{NOTHING_KEPT, html};
 
 /// A run with a ramp that did harm.
 fn run() -> Json {
@@ -90,6 +90,17 @@ fn spoil(value: &mut Json, with: &str) {
 fn a_run_that_has_just_begun_has_a_report() {
     let page = html(&json!({ "id": "1", "started_at": "2026-11-23T10:00:00Z" }), &[], "test");
     assert!(page.contains("no verdict yet") && page.contains("it goes on until") && !page.contains("<svg"), "{page}");
+}
+
+/// What is not known is not shown as none.
+#[test]
+fn a_run_of_which_nothing_was_kept_says_so() {
+    let page = html(
+        &json!({ "id": "1", "started_at": "2026-11-23T10:00:00Z", "verdict": "inconclusive", "ended": "aborted: server_restarted" }),
+        &[],
+        "test",
+    );
+    assert!(page.contains(NOTHING_KEPT) && !page.contains("0 of 0") && !page.contains("success rate"), "{page}");
 }
 
 #[test]

@@ -110,6 +110,17 @@ async fn pagerdutys_incidents_page_and_are_worked() {
     others["service"]["id"] = "PSVC10".into();
     let body = delivery("incident.triggered", night, &others);
     assert!(bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap().unmatched);
+    for (kind, urgency) in
+        [("incident.acknowledged", "high"), ("incident.resolved", "high"), ("incident.triggered", "low")]
+    {
+        others["urgency"] = urgency.into();
+        let body = delivery(kind, night, &others);
+        assert!(
+            !bench.control.receive_pagerduty(Some(&signed(&body)), &body).await.unwrap().unmatched,
+            "{kind} {urgency}"
+        );
+    }
+    assert_eq!(bench.control.unmatched_pages().last().map(|(_, count)| *count), Some(1));
     let status = bench.control.on_call_status("payments").unwrap();
     assert_eq!(status.unmatched.first().map(|page| page.of.as_str()), Some("service `PSVC10` (`Checkout`)"));
     assert_eq!((status.state.pages.count, status.spent), (5, true));
