@@ -261,7 +261,7 @@ fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node
             let message = format!("this document has {} bytes, more than {DOCUMENT_BYTES_MAX}", source.text.len());
             let place = Place { source: index, span: Span::default() };
             problems
-                .push(Problem::error("too_large", Path::default(), message).help("split it into several").at(place));
+                .push(Problem::error("too_large", Path::default(), message).help("split it into several; lists of many values are shorter as JSON").at(place));
             continue;
         }
         if let Some(at) = source.invalid {

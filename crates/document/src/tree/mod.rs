@@ -7,6 +7,8 @@ mod yaml;
 pub(crate) use scalar::{is_ambiguous, is_plain_text};
 pub(crate) use yaml::lacks_space;
 
+use daybreak_model::limits::{DOCUMENT_PARTS_MAX, FIELD_PARTS};
+
 use crate::diagnostic::{Place, Problem};
 use crate::path::{Path, Step};
 use crate::source::Span;
@@ -22,6 +24,27 @@ pub(crate) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> V
         Some(tree) => vec![tree],
         None => yaml::parse(source, text, problems),
     }
+}
+
+/// Counts what a text holds: more than is taken is not kept, so that nothing is held of it but its bytes.
+#[derive(Debug, Default)]
+struct Parts(usize);
+
+impl Parts {
+    /// Counts more; whether it is still no more than is taken.
+    fn add(&mut self, count: usize) -> bool {
+        self.0 = self.0.saturating_add(count);
+        self.0 <= DOCUMENT_PARTS_MAX
+    }
+}
+
+/// That a text holds more than is taken.
+fn too_many(source: usize, span: Span) -> Problem {
+    let message = format!(
+        "this document holds more than {DOCUMENT_PARTS_MAX} values, of which each field counts as {}",
+        FIELD_PARTS + 1
+    );
+    Problem::error("too_large", Path::default(), message).help("split it into several").at(Place { source, span })
 }
 
 fn duplicate(source: usize, path: Path, name: &str, span: Span, first: Span) -> Problem {

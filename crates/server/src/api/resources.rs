@@ -76,7 +76,7 @@ impl Done {
         facts::note(|facts| facts.changed(&changed));
         // Before others can change it while we wait.
         let state = control.state();
-        let resource = state.resource(kind, key);
+        let resource = state.told(kind, key);
         let reached = wait.reached(control, changed.position).await;
         let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
         if let Some(resource) = &resource {
@@ -207,7 +207,7 @@ pub(crate) async fn put(
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
-    document: Document,
+    mut document: Document,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
@@ -215,7 +215,11 @@ pub(crate) async fn put(
     let new = control.state().revision(kind, &key).is_none();
     let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
-    let put = async move { work.put(kind, &subject, source, asked, actor).await };
+    let place = document.place();
+    let put = async move {
+        let _place = place;
+        work.put(kind, &subject, source, asked, actor).await
+    };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
     let done = Done { new: new && done.changed, ..Done::new(done, wait) };
     Ok(done.answer(&control, kind, &key).await)
@@ -245,14 +249,18 @@ pub(crate) async fn patch(
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
-    document: Document,
+    mut document: Document,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
-    let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
+    let place = document.place();
+    let patch = async move {
+        let _place = place;
+        work.patch(kind, &subject, source, asked, actor).await
+    };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
     Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }
