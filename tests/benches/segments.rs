@@ -25,7 +25,9 @@ segments:
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> Result<()> {
-    println!("| ids | body | put: 2xx | until the client has it | one id more: 2xx | until the client has it | another flag: until the client has it | start-up | held, per id | at most meanwhile |");
+    println!(
+        "| ids | body | put: 2xx | until the client has it | one id more: 2xx | until the client has it | another flag: until the client has it | start-up | held, per id | at most meanwhile |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut drawn: Vec<(usize, Row)> = Vec::new();
     for count in IDS {

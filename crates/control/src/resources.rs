@@ -70,6 +70,15 @@ fn only(resources: &Resources, wanted: &[(Kind, Key)]) -> Resources {
     some
 }
 
+/// Has segments that are the same as others share their lists, which may be long.
+pub(crate) fn share_segments(of: &mut Resources, others: &Resources) {
+    for (key, segment) in &mut of.segments {
+        if let Some(other) = others.segments.get(key).filter(|other| *other == segment) {
+            *segment = other.clone();
+        }
+    }
+}
+
 /// Puts resources in the place of their older versions; which.
 pub(crate) fn put(into: &mut Resources, new: Resources) -> Vec<(Kind, Key)> {
     let keys = Kind::ALL.into_iter().flat_map(|kind| new.keys(kind).into_iter().map(move |key| (kind, key.clone())));
@@ -153,8 +162,7 @@ pub(crate) fn events(
             let shortened = [&was, &is].into_iter().flatten().any(|told| told.shortened);
             let verb = verb(before, after, *kind, key);
             let form = |told: Option<Told>| told.map(|told| told.form);
-            let mut event =
-                event(EventKind::Resource(*kind, verb), subject(*kind, key.as_str()), form(was), form(is));
+            let mut event = event(EventKind::Resource(*kind, verb), subject(*kind, key.as_str()), form(was), form(is));
             if shortened {
                 event.data[SHORTENED] = true.into();
             }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::control::not_found;
-use crate::{Refusal, hub};
+use crate::{Refusal, hub, resources};
 
 /// The revision that last changed each resource.
 pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
@@ -66,7 +66,9 @@ impl State {
 
     /// The same, with another base of the files' next merge.
     pub(crate) fn with_files_base(self, files_base: Arc<Resources>) -> Self {
-        Self { files_base, ..self }
+        let mut files_base = Arc::unwrap_or_clone(files_base);
+        resources::share_segments(&mut files_base, &self.resources);
+        Self { files_base: Arc::new(files_base), ..self }
     }
 
     /// The same resources at a later position: only runs or events changed.
@@ -190,6 +192,12 @@ impl State {
         let document = document::encode_resource(&self.resources, kind, key.as_str())?;
         let revision = self.revisions.get(&(kind, key.clone())).copied().unwrap_or(self.position.revision);
         Some(Resource { key, revision, document })
+    }
+
+    /// Whether a resource has a list that is long, so that writing it out takes a while.
+    #[must_use]
+    pub fn is_long(&self, kind: Kind, key: &str) -> bool {
+        Key::new(key).is_ok_and(|key| document::has_long_list(&self.resources, kind, &key))
     }
 
     /// One resource, as answers to changes tell it: of lists with more than [`VALUES_TOLD_MAX`] values the first ones.

@@ -41,4 +41,4 @@ pub use patch::{Patch, patch};
 pub use render::{render, render_plain};
 pub use schema::schema;
 pub use source::{Source, Span};
-pub use told::{Told, tell_resource};
+pub use told::{Told, has_long_list, tell_resource};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use daybreak_model::condition::{AttributeTest, Test};
 use daybreak_model::limits::{VALUES_SHOWN, VALUES_TOLD_MAX};
-use daybreak_model::{Condition, Fault, Flag, Key, Kind, Resources, Scalar, Segment, Values};
+use daybreak_model::{Condition, Flag, Key, Kind, Resources, Scalar, Values};
 use serde_json::Value;
 
 use crate::encode::encode_resource;
@@ -28,27 +28,39 @@ pub fn tell_resource(resources: &Resources, kind: Kind, key: &Key) -> Option<Tol
     }
 }
 
+/// Whether a resource has a list with more than [`VALUES_TOLD_MAX`] values.
+#[must_use]
+pub fn has_long_list(resources: &Resources, kind: Kind, key: &Key) -> bool {
+    match kind {
+        Kind::Flag => {
+            let rules = resources.flags.get(key).map(|flag| flag.rules.iter());
+            rules.into_iter().flatten().filter_map(|rule| rule.when.as_ref()).any(is_long)
+        }
+        Kind::Segment => resources.segments.get(key).is_some_and(|segment| is_long(&segment.when)),
+        Kind::Fault => resources.faults.get(key).and_then(|fault| fault.when.as_ref()).is_some_and(is_long),
+        Kind::Hours | Kind::Slo | Kind::OnCall => false,
+    }
+}
+
 /// The resource alone with its lists shortened; `None` where they need not be.
 fn shortened(resources: &Resources, kind: Kind, key: &Key) -> Option<Resources> {
+    if !has_long_list(resources, kind, key) {
+        return None;
+    }
     let mut short = Resources::default();
     match kind {
         Kind::Flag => {
-            let flag = resources.flags.get(key)?;
-            if !flag.rules.iter().filter_map(|rule| rule.when.as_ref()).any(is_long) {
-                return None;
-            }
-            let mut flag = Flag::clone(flag);
+            let mut flag = Flag::clone(resources.flags.get(key)?);
             flag.rules.iter_mut().filter_map(|rule| rule.when.as_mut()).for_each(shorten);
             short.flags.insert(key.clone(), Arc::new(flag));
         }
         Kind::Segment => {
-            let mut segment = Segment::clone(resources.segments.get(key).filter(|segment| is_long(&segment.when))?);
+            let mut segment = resources.segments.get(key)?.clone();
             shorten(&mut segment.when);
             short.segments.insert(key.clone(), segment);
         }
         Kind::Fault => {
-            let fault = resources.faults.get(key).filter(|fault| fault.when.as_ref().is_some_and(is_long))?;
-            let mut fault = Fault::clone(fault);
+            let mut fault = resources.faults.get(key)?.clone();
             fault.when.iter_mut().for_each(shorten);
             short.faults.insert(key.clone(), fault);
         }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use daybreak_document::{Change, Decoded, Source, Told, decode, diff, encode, tell_resource};
-use daybreak_model::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_PARTS_MAX, VALUES_SHOWN, VALUES_TOLD_MAX};
+use daybreak_model::limits::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_PARTS_MAX, DOCUMENT_TEXT_BYTES_MAX, LISTED_BYTES_MAX, VALUES_SHOWN, VALUES_TOLD_MAX,
+};
 use daybreak_model::{Kind, Resources};
 use serde_json::{Value, json};
 
@@ -81,7 +83,7 @@ fn a_document_may_hold_so_much() {
     // A list of a million ids is one; many more values than that are refused, in JSON and in YAML, and told once.
     let numbers = |count: usize| "1,".repeat(count - 1) + "1";
     let segments = |count: usize| segment("in", &numbers(count));
-    assert_eq!(refused(segments(DOCUMENT_PARTS_MAX - 12)), []);
+    assert_eq!(refused(segments(DOCUMENT_PARTS_MAX - 15)), []);
     assert_eq!(refused(segments(DOCUMENT_PARTS_MAX)), [("too_large", 1)]);
     assert_eq!(refused(segments(2 * DOCUMENT_PARTS_MAX)), [("too_large", 1)]);
     let yaml = format!("segments:\n  beta:\n    when: {{ userId: {{ in: [{}] }} }}\n", numbers(DOCUMENT_PARTS_MAX));
@@ -92,4 +94,14 @@ fn a_document_may_hold_so_much() {
     let fields: String = (0..DOCUMENT_PARTS_MAX / 3).map(|number| format!(r#""f{number}": 1,"#)).collect();
     assert_eq!(refused(format!(r#"{{"flags": {{{fields} "last": 1}}}}"#)), [("too_large", 1)]);
     assert_eq!(refused(format!("# {}", "x".repeat(DOCUMENT_BYTES_MAX))), [("too_large", 1)]);
+    // What is long is a list, and not a text.
+    let described =
+        |bytes: usize| format!(r#"{{"flags": {{"f": {{"description": "{}", "default": "on"}}}}}}"#, "x".repeat(bytes));
+    assert_eq!(refused(described(DOCUMENT_TEXT_BYTES_MAX - 100)), []);
+    assert_eq!(refused(described(DOCUMENT_TEXT_BYTES_MAX)), [("too_large", 1)]);
+    let yaml = format!("flags:\n  f:\n    description: {}\n    default: on\n", "x".repeat(DOCUMENT_TEXT_BYTES_MAX));
+    assert_eq!(refused(yaml), [("too_large", 3)]);
+    let listed = |bytes: usize| segment("in", &vec![format!("\"{}\"", "x".repeat(bytes)); 8_000].join(","));
+    assert_eq!(refused(listed(LISTED_BYTES_MAX - 2)), []);
+    assert_eq!(refused(listed(LISTED_BYTES_MAX)), [("too_large", 1)]);
 }

@@ -130,8 +130,11 @@ fn ids(criterion: &mut Criterion) {
         let beside = |number: usize| Context::new(&format!("user-{:09}", count + number));
         let members: Vec<Context> = (0..USERS).map(among).collect();
         let others: Vec<Context> = (0..USERS).map(beside).collect();
-        let cases =
-            [("one of them", "by-exact", &members, true), ("not one of them", "by-exact", &others, false), ("one of them, case folded", "by-folded", &members, true)];
+        let cases = [
+            ("one of them", "by-exact", &members, true),
+            ("not one of them", "by-exact", &others, false),
+            ("one of them, case folded", "by-folded", &members, true),
+        ];
         for (name, flag, users, expected) in cases {
             assert!(users.iter().all(|user| is_on(&snapshot, flag, user) == expected), "{name}");
             ask_all(&mut group, BenchmarkId::new(name, count), users, |user| is_on(&snapshot, black_box(flag), user));
@@ -140,7 +143,12 @@ fn ids(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn ask_all(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, users: &[Context], ask: impl Fn(&Context) -> bool) {
+fn ask_all(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    users: &[Context],
+    ask: impl Fn(&Context) -> bool,
+) {
     group.bench_function(id, |bencher| {
         let mut users = users.iter().cycle();
         bencher.iter(|| users.next().map(&ask));

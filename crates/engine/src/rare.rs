@@ -112,10 +112,11 @@ impl Mixed {
         self.values.len()
     }
 
-    /// Its first values as people write them, in order: texts, numbers, booleans.
+    /// Its first values as people write them, in order: texts, numbers, booleans. Of a long list those that were written
+    /// first are looked at.
     pub(crate) fn first(&self, count: usize) -> Vec<String> {
         let (mut texts, mut numbers, mut booleans) = (Vec::new(), Vec::new(), Vec::new());
-        for value in self.values.iter() {
+        for value in self.values.iter().take(LOOKED_AT) {
             match value {
                 ScalarRef::Text(text) => keep_first(&mut texts, text, count, Ord::cmp),
                 ScalarRef::Number(number) => keep_first(&mut numbers, number, count, f64::total_cmp),
@@ -127,6 +128,9 @@ impl Mixed {
         texts.chain(others).take(count).collect()
     }
 }
+
+/// So many values are put in order to show the first of them.
+const LOOKED_AT: usize = 1_000;
 
 /// Adds a value to the first ones of its kind, in order and each once, if it is one of them.
 fn keep_first<T>(first: &mut Vec<T>, value: T, count: usize, order: impl Fn(&T, &T) -> Ordering) {

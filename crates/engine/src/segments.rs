@@ -17,11 +17,7 @@ pub(crate) fn compile(sources: &BTreeMap<Key, Condition>) -> Segments {
 }
 
 /// The same over earlier ones: what is not said to have changed is theirs, if it names no other.
-pub(crate) fn compile_over(
-    before: &Segments,
-    sources: &BTreeMap<Key, Condition>,
-    changed: &BTreeSet<Key>,
-) -> Segments {
+pub(crate) fn compile_over(before: &Segments, sources: &BTreeMap<Key, Condition>, changed: &BTreeSet<Key>) -> Segments {
     let known = |key: &Key| {
         let segment = before.get(key).filter(|_| !changed.contains(key))?;
         segment.alone.then(|| Arc::clone(segment))

@@ -40,7 +40,11 @@ fn key(text: &str) -> Key {
 fn tests() -> Vec<Test> {
     vec![
         Test::Equals("DE".into()),
-        Test::In(["DE".into(), daybreak_model::Scalar::Number(7.0), daybreak_model::Scalar::Boolean(true)].into_iter().collect()),
+        Test::In(
+            ["DE".into(), daybreak_model::Scalar::Number(7.0), daybreak_model::Scalar::Boolean(true)]
+                .into_iter()
+                .collect(),
+        ),
         Test::NotIn(["user-7".into()].into_iter().collect()),
         Test::Contains("E".into()),
         Test::StartsWith(vec!["user".into()]),

@@ -172,7 +172,9 @@ fn a_segment_that_changes_its_list_has_no_flag_compiled_anew() {
     let none = || -> [(&Key, &Flag, u64); 0] { panic!("no flag means something else") };
     let next = snapshot.with_segments(&changed, &BTreeSet::from([name]), [], none);
     assert!(next.same_index(&snapshot));
-    let is_on = |snapshot: &Snapshot, user| snapshot.evaluate("flag-0", &Context::new(user)).variant().unwrap().as_str() == "on";
+    let is_on = |snapshot: &Snapshot, user| {
+        snapshot.evaluate("flag-0", &Context::new(user)).variant().unwrap().as_str() == "on"
+    };
     assert!(is_on(&snapshot, "user-1") && !is_on(&snapshot, "user-2"));
     assert!(!is_on(&next, "user-1") && is_on(&next, "user-2"));
 }

@@ -16,6 +16,10 @@ pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a document may hold: its values, of which each field of a map counts as [`FIELD_PARTS`]. So a long document is one
 /// of long texts and long lists, and what it takes to read one does not grow with its bytes alone.
 pub const DOCUMENT_PARTS_MAX: usize = 2 * 1024 * 1024;
+/// The texts of a document together, in bytes: its keys and its values, but for those that a long list is made of.
+pub const DOCUMENT_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What a long list is made of: values up to this length, in bytes.
+pub const LISTED_BYTES_MAX: usize = 1_000;
 /// What a field of a map counts as, its value aside.
 pub const FIELD_PARTS: usize = 2;
 /// Values of a list that the log of events, differences and answers to changes tell; of longer ones they tell the first

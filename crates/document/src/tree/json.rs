@@ -71,7 +71,13 @@ impl<'t> Reader<'t, '_> {
             }
             Some(b'{') => Node { head: bracket, tree: self.map(raw, span) },
             Some(b'[') => Node { head: bracket, tree: self.list(raw, span) },
-            Some(b'"') => Node { head: span, tree: self.string(raw, span) },
+            Some(b'"') => {
+                self.parts.add_text(raw.get().len(), key.is_none());
+                Node {
+                    head: span,
+                    tree: if self.parts.are_too_many() { self.too_many(span) } else { self.string(raw, span) },
+                }
+            }
             _ => {
                 let read = scalar::json(raw.get());
                 let tree =
@@ -101,7 +107,7 @@ impl<'t> Reader<'t, '_> {
     /// Told once, however many lists and maps are left out by that.
     fn too_many(&mut self, span: Span) -> Tree {
         if !std::mem::replace(&mut self.full, true) {
-            self.problems.push(super::too_many(self.source, Span::new(span.start, span.start + 1)));
+            self.problems.push(self.parts.problem(self.source, Span::new(span.start, span.start + 1)));
         }
         Tree::Reported
     }
@@ -111,7 +117,8 @@ impl<'t> Reader<'t, '_> {
             Ok(items) => items,
             Err(error) => return self.unread(span, &error, "correct this list"),
         };
-        if !self.parts.add(items.len()) {
+        self.parts.add(items.len());
+        if self.parts.are_too_many() {
             return self.too_many(span);
         }
         let mut nodes = Vec::with_capacity(items.len());
@@ -128,7 +135,8 @@ impl<'t> Reader<'t, '_> {
             Ok(members) => members,
             Err(error) => return self.unread(span, &error, "correct this map"),
         };
-        if !self.parts.add(members.len() * (1 + FIELD_PARTS)) {
+        self.parts.add(members.len() * (1 + FIELD_PARTS));
+        if self.parts.are_too_many() {
             return self.too_many(span);
         }
         let mut entries: Vec<Entry> = Vec::with_capacity(members.len());
@@ -138,6 +146,7 @@ impl<'t> Reader<'t, '_> {
             let value = self.span(raw);
             let key_span = self.key_between(end, value.start);
             end = value.end;
+            self.parts.add_text(key.len(), false);
             self.path.push(key.as_str());
             match known.get(&key) {
                 Some(first) => {

@@ -29,9 +29,10 @@ pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> V
         match event {
             Ok((event, marks)) => {
                 let span = Span::new(byte(&marks.start), byte(&marks.end));
-                let count = builder.parts_of(&event);
-                if !builder.parts.add(count) {
-                    builder.problems.push(super::too_many(source, span));
+                builder.count(&event);
+                if builder.parts.are_too_many() {
+                    let problem = builder.parts.problem(source, span);
+                    builder.problems.push(problem);
                     return Vec::new();
                 }
                 builder.take(&event, span);
@@ -143,12 +144,15 @@ struct Builder<'p> {
 }
 
 impl Builder<'_> {
-    /// What an event adds to what the text holds.
-    fn parts_of(&self, event: &Event<'_>) -> usize {
+    /// Counts what an event adds to what the text holds.
+    fn count(&mut self, event: &Event<'_>) {
         match event {
-            Event::Scalar(..) if self.awaits_key() => FIELD_PARTS,
-            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => 1,
-            _ => 0,
+            Event::Scalar(text, ..) => {
+                self.parts.add(if self.awaits_key() { FIELD_PARTS } else { 1 });
+                self.parts.add_text(text.len(), matches!(self.open.last(), Some(Open::List { .. })));
+            }
+            Event::SequenceStart(..) | Event::MappingStart(..) => self.parts.add(1),
+            _ => {}
         }
     }
 

@@ -219,9 +219,7 @@ impl Values {
     /// The bytes of memory that they take, however many share them.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of::<List>()
-            + self.0.bytes.len()
-            + self.0.places.as_ref().map_or(0, |places| places.allocation_size())
+        size_of::<List>() + self.0.bytes.len() + self.0.places.as_ref().map_or(0, |places| places.allocation_size())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The paths are written once, for all kinds; the API's description writes them out for each.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
@@ -168,6 +169,7 @@ fn section(kind: Kind, resources: Vec<Resource>) -> serde_json::Value {
 #[get("/{key}")]
 pub(crate) async fn read(
     control: web::Data<Control>,
+    offload: web::Data<Offload>,
     _query: web::Query<NoQuery>,
     request: HttpRequest,
     path: ResourcePath,
@@ -175,12 +177,32 @@ pub(crate) async fn read(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let state = control.state();
+    if state.is_long(kind, &key) {
+        return read_long(request, state, offload, kind, key).await;
+    }
     let resource = state.resource(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
     let tag = tag(&state, &resource);
     match has(&request, tag)? {
         Some(answer) => Ok(answer),
         None => Ok(tagged(tag, answer::pretty(&resource.document))),
     }
+}
+
+/// The same of a resource that takes a while to write out.
+async fn read_long(
+    request: HttpRequest,
+    state: Arc<State>,
+    offload: web::Data<Offload>,
+    kind: Kind,
+    key: String,
+) -> Result<HttpResponse, Problem> {
+    let revision = state.revision(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
+    let tag = Position { store: state.position().store, revision };
+    if let Some(answer) = has(&request, tag)? {
+        return Ok(answer);
+    }
+    let text = move || state.resource(kind, &key).map(|resource| answer::pretty(&resource.document));
+    Ok(tagged(tag, offload.compute(text).await?.unwrap_or_default()))
 }
 
 /// Create or replace a resource.

@@ -82,9 +82,12 @@ pub(crate) fn flags() -> Result<Vec<Plot>> {
         client.close_blocking(Duration::from_secs(5));
         Ok(Begun { took: Duration::ZERO, held, most: 0 })
     })?;
-    println!("| flags | from a file | from the cache | from a server beside it | held, per 1,000 flags | at most on the way |");
+    println!(
+        "| flags | from a file | from the cache | from a server beside it | held, per 1,000 flags | at most on the way |"
+    );
     println!("|---|---|---|---|---|---|");
-    let mut start = [("from a file", Vec::new()), ("from the cache", Vec::new()), ("from a server beside it", Vec::new())];
+    let mut start =
+        [("from a file", Vec::new()), ("from the cache", Vec::new()), ("from a server beside it", Vec::new())];
     let mut memory = Vec::new();
     for count in FLAGS {
         let flags = snapshots::flags(count);
@@ -111,7 +114,7 @@ pub(crate) fn flags() -> Result<Vec<Plot>> {
         }
         memory.push((count as f64, kib(held)));
     }
-    println!("\nA client without flags holds {:.0} KiB: most of it are its HTTP client and its TLS.\n", kib(nothing.held));
+    println!("\nA client without flags holds {:.0} KiB.\n", kib(nothing.held));
     let start = start.into_iter().map(|(name, points)| Series::new(name, points)).collect();
     Ok(vec![
         Plot {
@@ -154,7 +157,9 @@ pub(crate) fn ids() -> Result<Vec<Plot>> {
     let empty = Kept::write(&snapshots::flags(1), BTreeMap::new())?;
     let context = Context::new("nobody").with("plan", "pro");
     let nothing = several(3, || begin(builder(NOWHERE).bootstrap_file(empty.path()), "flag-0", &context))?;
-    println!("| ids of 16 bytes in a segment | file | from a file | held, per id | beside its own bytes | at most on the way, per id |");
+    println!(
+        "| ids of 16 bytes in a segment | file | from a file | held, per id | beside its own bytes | at most on the way, per id |"
+    );
     println!("|---|---|---|---|---|---|");
     let (mut times, mut bytes) = (Vec::new(), Vec::new());
     for count in IDS {

@@ -26,21 +26,24 @@ pub(crate) fn measure() -> anyhow::Result<()> {
     let alone = |of: &daybreak_engine::Detail<'_>| matches!(of.value(), Some(ValueRef::Boolean(true)));
     anyhow::ensure!(alone(&snapshot.evaluate_at(place, &context)), "the engine says so");
     anyhow::ensure!(flag.get(&context, false) && client.bool(name, &context, false), "so does the client");
-    let rows = vec![
+    let by_handle = vec![
         Row::new("the engine alone, by place: nothing is counted", TIMES, |times| {
             (0..times).for_each(|_| _ = black_box(alone(&snapshot.evaluate_at(black_box(place), &context))));
         }),
         Row::new("the client, by handle: counted", TIMES, |times| {
             (0..times).for_each(|_| _ = black_box(flag.get(black_box(&context), false)));
         }),
-        Row::new("the engine alone, by key", TIMES, |times| {
+    ];
+    print("one evaluation, by handle", by_handle);
+    let by_key = vec![
+        Row::new("the engine alone, by key: nothing is counted", TIMES, |times| {
             (0..times).for_each(|_| _ = black_box(alone(&snapshot.evaluate(black_box(name), &context))));
         }),
         Row::new("the client, by key: counted", TIMES, |times| {
             (0..times).for_each(|_| _ = black_box(client.bool(black_box(name), &context, false)));
         }),
     ];
-    print("one evaluation", rows);
+    print("one evaluation, by key", by_key);
     Ok(())
 }
 

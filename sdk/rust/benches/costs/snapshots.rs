@@ -64,10 +64,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn write(
-        flags: &BTreeMap<Key, Enveloped>,
-        segments: BTreeMap<Key, Enveloped>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn write(flags: &BTreeMap<Key, Enveloped>, segments: BTreeMap<Key, Enveloped>) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let path = folder.path().join("snapshot.json");
         let text = serde_json::to_vec(&snapshot(flags, segments))?;
@@ -92,9 +89,11 @@ pub(crate) fn serve(flags: &BTreeMap<Key, Enveloped>) -> anyhow::Result<String> 
                 let mut lines = BufReader::new(connection.try_clone()?).lines();
                 let asked = lines.next().transpose()?.unwrap_or_default();
                 if !asked.contains("/api/v1/stream") {
-                    return connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    return connection
+                        .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 }
-                connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: snapshot\ndata: ")?;
+                connection
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: snapshot\ndata: ")?;
                 connection.write_all(data.as_bytes())?;
                 connection.write_all(b"\n\n")?;
                 // Until the client goes.

@@ -1,8 +1,8 @@
 //! What a start asks, pins and refuses.
 
 use daybreak_guard::admission::RefusalCode::{
-    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, Halted, InsufficientData, ListsTooLong, NoArms, NoClients,
-    OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
+    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, Halted, InsufficientData, ListsTooLong,
+    NoArms, NoClients, OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
 };
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{Arm, Kind, Millis};
