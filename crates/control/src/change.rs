@@ -289,7 +289,10 @@ impl Control {
             unreferenced(&proposal.resources)?;
         }
         let changed = proposal.changed(before.resources());
-        let Proposal { resources: after, warnings, overridden, dry_run, files_base, .. } = proposal;
+        let Proposal { resources: mut after, touched, warnings, overridden, dry_run, files_base, .. } = proposal;
+        if touched.is_none() {
+            resources::share_segments(&mut after, before.resources());
+        }
         let mut answer = Changed {
             position: before.position(),
             changed: !changed.is_empty() || before.resources().protect != after.protect,

@@ -2,10 +2,11 @@
 
 use daybreak_document::Source;
 use daybreak_model::Kind;
+use daybreak_model::limits::VALUES_TOLD_MAX;
 use daybreak_store::{EventFilter, EventPage, RecordedEvent};
 use serde_json::Value;
 
-use crate::resources::subject;
+use crate::resources::{SHORTENED, subject};
 use crate::{Actor, Changed, Control, Precondition, Refusal};
 
 /// Events on a page, at most.
@@ -62,6 +63,13 @@ impl Control {
             }
             Some(Value::Null) | None => {
                 let why = format!("the {kind} `{key}` was not there then, and it is not there now");
+                Err(Refusal::NotInHistory(why))
+            }
+            Some(_) if event.event.data.get(SHORTENED) == Some(&Value::Bool(true)) => {
+                let why = format!(
+                    "a list of the {kind} `{key}` is too long for the history, which keeps up to {VALUES_TOLD_MAX} \
+                     values; send the {kind} again as it was"
+                );
                 Err(Refusal::NotInHistory(why))
             }
             Some(document) => {

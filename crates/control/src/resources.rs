@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use daybreak_document::{Difference, Overridden, diff};
+use daybreak_document::{Difference, Overridden, Told, diff, tell_resource};
 use daybreak_model::wire::{Change, Position};
 use daybreak_model::{EventKind, Key, Kind, Millis, Resources, Verb};
 use daybreak_store as store;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::control::PROTECT;
 use crate::{Actor, State};
+
+/// What an event says beside a resource whose long lists it only begins.
+pub(crate) const SHORTENED: &str = "shortened";
 
 /// The resources that are new, gone or different.
 pub(crate) fn changed(before: &Resources, after: &Resources) -> Vec<(Kind, Key)> {
@@ -65,6 +68,15 @@ fn only(resources: &Resources, wanted: &[(Kind, Key)]) -> Resources {
         }
     }
     some
+}
+
+/// Has segments that are the same as others share their lists, which may be long.
+pub(crate) fn share_segments(of: &mut Resources, others: &Resources) {
+    for (key, segment) in &mut of.segments {
+        if let Some(other) = others.segments.get(key).filter(|other| *other == segment) {
+            *segment = other.clone();
+        }
+    }
 }
 
 /// Puts resources in the place of their older versions; which.
@@ -146,10 +158,15 @@ pub(crate) fn events(
     let mut events: Vec<_> = changed
         .iter()
         .map(|(kind, key)| {
-            let document = |resources| daybreak_document::encode_resource(resources, *kind, key.as_str());
-            let (was, is) = (document(before), document(after));
+            let (was, is) = (tell_resource(before, *kind, key), tell_resource(after, *kind, key));
+            let shortened = [&was, &is].into_iter().flatten().any(|told| told.shortened);
             let verb = verb(before, after, *kind, key);
-            event(EventKind::Resource(*kind, verb), subject(*kind, key.as_str()), was, is)
+            let form = |told: Option<Told>| told.map(|told| told.form);
+            let mut event = event(EventKind::Resource(*kind, verb), subject(*kind, key.as_str()), form(was), form(is));
+            if shortened {
+                event.data[SHORTENED] = true.into();
+            }
+            event
         })
         .collect();
     if before.protect != after.protect {

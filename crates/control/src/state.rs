@@ -8,12 +8,12 @@ use daybreak_document as document;
 use daybreak_engine as engine;
 use daybreak_model::limits::SKETCHES_MAX;
 use daybreak_model::wire::{self, Enveloped, Measure, Position, SketchWanted};
-use daybreak_model::{Condition, DrawBy, Key, Kind, Resources, Slo};
+use daybreak_model::{Condition, DrawBy, Flag, Key, Kind, Resources, Slo};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::control::not_found;
-use crate::{Refusal, hub};
+use crate::{Refusal, hub, resources};
 
 /// The revision that last changed each resource.
 pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
@@ -48,9 +48,9 @@ pub struct Resource {
 impl State {
     /// Everything anew.
     pub(crate) fn new(position: Position, environment: Arc<str>, resources: Resources, revisions: Revisions) -> Self {
-        let snapshot = Arc::new(compile(&resources, &revisions));
-        let flags = |kind: Kind| matches!(kind, Kind::Flag | Kind::Segment);
-        let last = revisions.iter().filter(|((kind, _), _)| flags(*kind)).map(|(_, revision)| *revision).max();
+        let snapshot = Arc::new(engine::compile(flags(&resources, &revisions), &conditions(&resources)));
+        let evaluated = |kind: Kind| matches!(kind, Kind::Flag | Kind::Segment);
+        let last = revisions.iter().filter(|((kind, _), _)| evaluated(*kind)).map(|(_, revision)| *revision).max();
         Self {
             position,
             environment,
@@ -66,7 +66,9 @@ impl State {
 
     /// The same, with another base of the files' next merge.
     pub(crate) fn with_files_base(self, files_base: Arc<Resources>) -> Self {
-        Self { files_base, ..self }
+        let mut files_base = Arc::unwrap_or_clone(files_base);
+        resources::share_segments(&mut files_base, &self.resources);
+        Self { files_base: Arc::new(files_base), ..self }
     }
 
     /// The same resources at a later position: only runs or events changed.
@@ -84,8 +86,8 @@ impl State {
         }
     }
 
-    /// Other resources at a later position. Of flags only those that changed are compiled anew, unless a segment
-    /// changed.
+    /// Other resources at a later position. Of flags and segments only those that changed are compiled anew, and those
+    /// that may mean something else by that.
     pub(crate) fn changed_to(&self, position: Position, resources: Resources, changed: &[(Kind, Key)]) -> Self {
         let mut revisions = Revisions::clone(&self.revisions);
         for (kind, key) in changed {
@@ -95,16 +97,19 @@ impl State {
                 revisions.remove(&(*kind, key.clone()));
             }
         }
-        let flags = || changed.iter().filter(|(kind, _)| *kind == Kind::Flag).map(|(_, key)| key);
-        let segments_changed = changed.iter().any(|(kind, _)| *kind == Kind::Segment);
+        let of = |wanted: Kind| changed.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, key)| key);
+        let flag = |key| resources.flags.get(key).map(|flag| (flag.as_ref(), position.revision));
+        let changed_flags = of(Kind::Flag).map(|key| (key, flag(key)));
+        let changed_segments: BTreeSet<Key> = of(Kind::Segment).cloned().collect();
         let mut next = self.moved_to(position);
-        if segments_changed || flags().next().is_some() {
-            next.snapshot = Arc::new(match segments_changed {
-                true => compile(&resources, &revisions),
-                false => self.snapshot.with_flags(
-                    flags().map(|key| (key, resources.flags.get(key).map(|flag| (flag.as_ref(), position.revision)))),
-                ),
-            });
+        if !changed_segments.is_empty() {
+            let segments = conditions(&resources);
+            let all = || flags(&resources, &revisions);
+            let snapshot = self.snapshot.with_segments(&segments, &changed_segments, changed_flags, all);
+            next.snapshot = Arc::new(snapshot);
+            next.flags_revision = position.revision;
+        } else if of(Kind::Flag).next().is_some() {
+            next.snapshot = Arc::new(self.snapshot.with_flags(changed_flags));
             next.flags_revision = position.revision;
         }
         next.resources = Arc::new(resources);
@@ -189,6 +194,23 @@ impl State {
         Some(Resource { key, revision, document })
     }
 
+    /// Whether a resource has a list that is long, so that writing it out takes a while.
+    #[must_use]
+    pub fn is_long(&self, kind: Kind, key: &str) -> bool {
+        Key::new(key).is_ok_and(|key| document::has_long_list(&self.resources, kind, &key))
+    }
+
+    /// One resource, as answers to changes tell it: of lists with more than [`VALUES_TOLD_MAX`] values the first ones.
+    ///
+    /// [`VALUES_TOLD_MAX`]: daybreak_model::limits::VALUES_TOLD_MAX
+    #[must_use]
+    pub fn told(&self, kind: Kind, key: &str) -> Option<Resource> {
+        let key = Key::new(key).ok()?;
+        let document = document::tell_resource(&self.resources, kind, &key)?.form;
+        let revision = self.revisions.get(&(kind, key.clone())).copied().unwrap_or(self.position.revision);
+        Some(Resource { key, revision, document })
+    }
+
     /// That there is no such resource; with the nearest key that there is.
     #[must_use]
     pub fn not_found(&self, kind: Kind, key: &str) -> Refusal {
@@ -247,10 +269,13 @@ impl State {
     }
 }
 
-fn compile(resources: &Resources, revisions: &Revisions) -> engine::Snapshot {
+/// All flags, each with the revision that last changed it.
+fn flags<'r>(resources: &'r Resources, revisions: &'r Revisions) -> impl Iterator<Item = (&'r Key, &'r Flag, u64)> {
     let revision = |key: &Key| revisions.get(&(Kind::Flag, key.clone())).copied().unwrap_or(0);
-    let flags = resources.flags.iter().map(|(key, flag)| (key, flag.as_ref(), revision(key)));
-    let conditions = resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone()));
-    let conditions: BTreeMap<Key, Condition> = conditions.collect();
-    engine::compile(flags, &conditions)
+    resources.flags.iter().map(move |(key, flag)| (key, flag.as_ref(), revision(key)))
+}
+
+/// The segments' conditions. Their lists are shared.
+fn conditions(resources: &Resources) -> BTreeMap<Key, Condition> {
+    resources.segments.iter().map(|(key, segment)| (key.clone(), segment.when.clone())).collect()
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Problem, locate};
-use crate::encode::encode_resource;
+use crate::told::tell_resource;
 
 /// How one resource differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,7 +66,7 @@ pub fn diff(before: &Resources, after: &Resources) -> Vec<Difference> {
 }
 
 fn change(before: &Resources, after: &Resources, kind: Kind, key: &Key) -> Option<Change> {
-    let form = |resources: &Resources| encode_resource(resources, kind, key.as_str());
+    let form = |resources: &Resources| tell_resource(resources, kind, key).map(|told| told.form);
     let mut fields = match (form(before), form(after)) {
         (None, Some(_)) => return Some(Change::Added),
         (Some(_), None) => return Some(Change::Removed),

@@ -28,6 +28,7 @@ mod render;
 mod schema;
 mod source;
 mod suggest;
+mod told;
 mod tree;
 
 pub use check::referrers;
@@ -40,3 +41,4 @@ pub use patch::{Patch, patch};
 pub use render::{render, render_plain};
 pub use schema::schema;
 pub use source::{Source, Span};
+pub use told::{Told, has_long_list, tell_resource};

@@ -9,7 +9,7 @@ use daybreak_engine::{Run, Snapshot, ValueRef, compile};
 use daybreak_model::condition::{AttributeTest, Test};
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{
-    Condition, Context, DrawBy, DrawKey, Effect, Flag, Key, Percentage, Rule, RunId, Scalar, Serve, Value,
+    Condition, Context, DrawBy, DrawKey, Effect, Flag, Key, Percentage, Rule, RunId, Scalar, Serve, Value, Values,
 };
 
 const FLAGS: usize = 10_000;
@@ -44,7 +44,7 @@ fn rule(name: &str, when: Option<Condition>, serve: Serve) -> Rule {
     Rule { name: key(name), description: None, when, percentage: None, by: None, serve }
 }
 
-fn texts(texts: impl IntoIterator<Item = String>) -> Vec<Scalar> {
+fn texts(texts: impl IntoIterator<Item = String>) -> Values {
     texts.into_iter().map(|text| Scalar::Text(text.into())).collect()
 }
 

@@ -1,7 +1,7 @@
 //! From conditions to [`Code`](crate::code::Code).
 
 use daybreak_model::condition::{AttributeTest, Test};
-use daybreak_model::{Condition, Scalar, Version, VersionComparator, VersionRange, name_hash};
+use daybreak_model::{Condition, Scalar, ScalarRef, Values, Version, VersionComparator, VersionRange, name_hash};
 
 use crate::code::{ALL, ANY, HEAD, NOT, OwnCode, SEGMENT, Segments, TEST};
 use crate::matcher::Matcher;
@@ -76,8 +76,8 @@ impl Assembler {
             Test::Equals(Scalar::Text(text)) => self.ask(name, Op::Text, ignore_case, text.as_bytes()),
             Test::Equals(Scalar::Number(number)) => self.ask(name, Op::Number, false, &number.to_le_bytes()),
             Test::Equals(Scalar::Boolean(boolean)) => self.ask(name, Op::Boolean, *boolean, &[]),
-            Test::In(scalars) => self.set(name, scalars, ignore_case),
-            Test::NotIn(scalars) => self.node(NOT, false, 0, |code| code.set(name, scalars, ignore_case)),
+            Test::In(values) => self.set(name, values, ignore_case),
+            Test::NotIn(values) => self.node(NOT, false, 0, |code| code.set(name, values, ignore_case)),
             Test::Contains(value) => self.rare(name, Rare::Contains { value: value.clone(), ignore_case }),
             Test::StartsWith(texts) => self.ask(name, Op::StartsWith, ignore_case, &list(texts)?),
             Test::EndsWith(texts) => self.ask(name, Op::EndsWith, ignore_case, &list(texts)?),
@@ -108,17 +108,18 @@ impl Assembler {
         self.ask(name, Op::Rare, false, &index.to_le_bytes())
     }
 
-    fn set(&mut self, name: &str, scalars: &[Scalar], ignore_case: bool) -> Result<(), String> {
-        let shorts = scalars.iter().map(|scalar| match scalar {
-            Scalar::Text(text) if !ignore_case => short(text),
+    fn set(&mut self, name: &str, values: &Values, ignore_case: bool) -> Result<(), String> {
+        let short = |value| match value {
+            ScalarRef::Text(text) => short(text),
             _ => None,
-        });
-        match shorts.collect::<Option<Vec<u64>>>() {
-            Some(shorts) if (1..=SHORTS_MAX).contains(&shorts.len()) => {
+        };
+        let few = (1..=SHORTS_MAX).contains(&values.len()) && !ignore_case;
+        match few.then(|| values.iter().map(short).collect::<Option<Vec<u64>>>()).flatten() {
+            Some(shorts) => {
                 let operand: Vec<u8> = shorts.into_iter().flat_map(u64::to_le_bytes).collect();
                 self.ask(name, Op::In, false, &operand)
             }
-            _ => self.rare(name, Rare::In(Mixed::new(scalars, ignore_case))),
+            None => self.rare(name, Rare::In(Mixed::new(values, ignore_case))),
         }
     }
 }

@@ -12,6 +12,8 @@
 //! | segment | its index u32 |
 //! | test | the name's hash u64 · the name · the operand |
 
+use std::sync::Arc;
+
 use daybreak_model::{Context, ContextValue, Key, name_hash};
 
 use crate::cost::Cost;
@@ -175,13 +177,15 @@ impl OwnCode {
 /// Compiled segments, in key order. One that cannot be compiled is there without its code, and nothing that
 /// names it compiles.
 #[derive(Debug, Default)]
-pub(crate) struct Segments(pub(crate) Box<[(Key, Option<Segment>)]>);
+pub(crate) struct Segments(pub(crate) Box<[(Key, Option<Arc<Segment>>)]>);
 
 /// A compiled segment, and what it costs to follow.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) code: OwnCode,
     pub(crate) cost: Cost,
+    /// Whether it names no other segment, so that it means the same among any others.
+    pub(crate) alone: bool,
 }
 
 impl Segments {

@@ -1,23 +1,24 @@
 //! Tests that are asked seldom, or whose cost is not where they stand in memory.
 
+use std::cmp::Ordering;
+use std::hash::Hasher;
 use std::net::IpAddr;
 
-use daybreak_model::{ContextValue, Scalar};
+use daybreak_model::{ContextValue, Scalar, ScalarRef, Values};
+use hashbrown::HashTable;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHasher;
 
 use crate::explain::quoted;
 use crate::matcher::Matcher;
 use crate::{Truth, text, time};
 
-/// The values of an `in`.
-#[derive(Debug, Default)]
+/// The values of an `in`: the document's own, which it shares; and where their texts are by what folding makes of them.
+#[derive(Debug)]
 pub(crate) struct Mixed {
-    texts: FxHashSet<Box<str>>,
-    folded: Vec<Box<str>>,
-    numbers: Vec<f64>,
-    booleans: Vec<bool>,
+    values: Values,
+    folded: Option<HashTable<u32>>,
 }
 
 /// A compiled test that stands on its own.
@@ -70,50 +71,93 @@ impl Rare {
 }
 
 impl Mixed {
-    pub(crate) fn new(scalars: &[Scalar], ignore_case: bool) -> Self {
-        let mut mixed = Self::default();
-        for scalar in scalars {
-            match scalar {
-                Scalar::Boolean(boolean) => mixed.booleans.push(*boolean),
-                Scalar::Number(number) => mixed.numbers.push(*number),
-                Scalar::Text(text) if ignore_case => mixed.folded.push(text.clone()),
-                Scalar::Text(text) => _ = mixed.texts.insert(text.clone()),
+    pub(crate) fn new(values: &Values, ignore_case: bool) -> Self {
+        let folded = ignore_case.then(|| {
+            let mut folded = HashTable::with_capacity(values.len());
+            for (place, value) in values.placed() {
+                if let ScalarRef::Text(text) = value {
+                    let hash_at = |known: &u32| text_at(values, *known).map_or(0, folded_hash);
+                    folded.entry(folded_hash(text), |known| is_folded(values, *known, text), hash_at).or_insert(place);
+                }
             }
-        }
-        mixed.numbers.sort_unstable_by(f64::total_cmp);
-        mixed
+            folded
+        });
+        Self { values: values.clone(), folded }
     }
 
     /// Whether it has a text; unknown where it has none at all.
+    #[inline]
     fn has_text(&self, asked: &str) -> Truth {
-        match (self.texts.is_empty(), self.folded.is_empty()) {
-            (true, true) => Truth::Unknown,
-            (false, _) => self.texts.contains(asked).into(),
-            (true, false) => self.folded.iter().any(|known| text::equals(asked, known, true)).into(),
+        match &self.folded {
+            _ if !self.values.has_texts() => Truth::Unknown,
+            None => self.values.has_text(asked).into(),
+            Some(folded) => {
+                folded.find(folded_hash(asked), |known| is_folded(&self.values, *known, asked)).is_some().into()
+            }
         }
     }
 
     /// Whether it has a number; unknown where it has none at all.
     fn has_number(&self, asked: f64) -> Truth {
-        match self.numbers.is_empty() {
-            true => Truth::Unknown,
-            // Adding zero makes -0 and 0 one number.
-            false => self.numbers.binary_search_by(|known| (known + 0.0).total_cmp(&(asked + 0.0))).is_ok().into(),
-        }
+        if self.values.has_numbers() { self.values.has_number(asked).into() } else { Truth::Unknown }
     }
 
     /// Whether it has a boolean; unknown where it has none at all.
     fn has_boolean(&self, asked: bool) -> Truth {
-        if self.booleans.is_empty() { Truth::Unknown } else { self.booleans.contains(&asked).into() }
+        if self.values.has_booleans() { self.values.has_boolean(asked).into() } else { Truth::Unknown }
     }
 
-    /// Its values as people write them, in order.
-    pub(crate) fn written(&self) -> Vec<String> {
-        let mut texts: Vec<&str> = self.texts.iter().chain(&self.folded).map(|text| &**text).collect();
-        texts.sort_unstable();
-        let texts = texts.into_iter().map(quoted);
-        texts.chain(self.numbers.iter().map(f64::to_string)).chain(self.booleans.iter().map(bool::to_string)).collect()
+    /// How many values it has.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
     }
+
+    /// Its first values as people write them, in order: texts, numbers, booleans. Of a long list those that were written
+    /// first are looked at.
+    pub(crate) fn first(&self, count: usize) -> Vec<String> {
+        let (mut texts, mut numbers, mut booleans) = (Vec::new(), Vec::new(), Vec::new());
+        for value in self.values.iter().take(LOOKED_AT) {
+            match value {
+                ScalarRef::Text(text) => keep_first(&mut texts, text, count, Ord::cmp),
+                ScalarRef::Number(number) => keep_first(&mut numbers, number, count, f64::total_cmp),
+                ScalarRef::Boolean(boolean) => keep_first(&mut booleans, boolean, count, Ord::cmp),
+            }
+        }
+        let texts = texts.into_iter().map(quoted);
+        let others = numbers.iter().map(f64::to_string).chain(booleans.iter().map(bool::to_string));
+        texts.chain(others).take(count).collect()
+    }
+}
+
+/// So many values are put in order to show the first of them.
+const LOOKED_AT: usize = 1_000;
+
+/// Adds a value to the first ones of its kind, in order and each once, if it is one of them.
+fn keep_first<T>(first: &mut Vec<T>, value: T, count: usize, order: impl Fn(&T, &T) -> Ordering) {
+    match first.binary_search_by(|known| order(known, &value)) {
+        Err(at) if at < count => {
+            first.insert(at, value);
+            first.truncate(count);
+        }
+        _ => {}
+    }
+}
+
+fn text_at(values: &Values, place: u32) -> Option<&str> {
+    match values.at(place) {
+        Some(ScalarRef::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn is_folded(values: &Values, place: u32, asked: &str) -> bool {
+    text_at(values, place).is_some_and(|known| text::equals(asked, known, true))
+}
+
+fn folded_hash(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    text::folded(text).for_each(|letter| hasher.write_u32(letter.into()));
+    hasher.finish()
 }
 
 fn equals(scalar: &Scalar, value: &ContextValue, ignore_case: bool) -> Truth {

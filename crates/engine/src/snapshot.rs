@@ -1,6 +1,6 @@
 //! Snapshots: everything compiled, never changed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use daybreak_model::{Condition, Context, Flag, Key, Value, ValueType};
@@ -97,6 +97,33 @@ impl Snapshot {
         };
         let (index, segments) = (Arc::clone(&self.index), Arc::clone(&self.segments));
         Self { index, programs: programs.into(), segments, endless }
+    }
+
+    /// As [`with_flags`](Self::with_flags), among other segments: all of them as they are now, and the keys of those that
+    /// are new, different or gone. Other flags are compiled anew only where they may mean something else by that: where
+    /// a segment came or went, can be followed at last or no longer, or costs more or less to follow. `all` are all
+    /// flags as they are now, for this case.
+    #[must_use]
+    pub fn with_segments<'a, A>(
+        &self,
+        segments: &BTreeMap<Key, Condition>,
+        changed: &BTreeSet<Key>,
+        flags: impl IntoIterator<Item = (&'a Key, Option<(&'a Flag, u64)>)>,
+        all: impl FnOnce() -> A,
+    ) -> Self
+    where
+        A: IntoIterator<Item = (&'a Key, &'a Flag, u64)>,
+    {
+        let segments = segments::compile_over(&self.segments, segments, changed);
+        if !segments.stands_as(&self.segments) {
+            let program = |(key, flag, revision)| flags::compile(key, flag, revision, &segments);
+            let programs = all().into_iter().map(program).collect();
+            return Self::of(programs, Arc::new(segments));
+        }
+        let (index, endless) = (Arc::clone(&self.index), Arc::clone(&self.endless));
+        let among = Self { index, programs: self.programs.clone(), segments: Arc::new(segments), endless };
+        let mut flags = flags.into_iter().peekable();
+        if flags.peek().is_none() { among } else { among.with_flags(flags) }
     }
 
     /// Whether a flag's index in the other snapshot is its index in this one.

@@ -34,6 +34,7 @@ pub(crate) fn contains(text: &str, part: &str, ignore_case: bool) -> bool {
     }
 }
 
-fn folded(text: &str) -> impl DoubleEndedIterator<Item = char> + Clone + '_ {
+/// The letters of a text, with their case folded.
+pub(crate) fn folded(text: &str) -> impl DoubleEndedIterator<Item = char> + Clone + '_ {
     text.chars().flat_map(char::to_lowercase)
 }

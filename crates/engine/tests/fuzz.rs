@@ -40,8 +40,12 @@ fn key(text: &str) -> Key {
 fn tests() -> Vec<Test> {
     vec![
         Test::Equals("DE".into()),
-        Test::In(vec!["DE".into(), daybreak_model::Scalar::Number(7.0), daybreak_model::Scalar::Boolean(true)]),
-        Test::NotIn(vec!["user-7".into()]),
+        Test::In(
+            ["DE".into(), daybreak_model::Scalar::Number(7.0), daybreak_model::Scalar::Boolean(true)]
+                .into_iter()
+                .collect(),
+        ),
+        Test::NotIn(["user-7".into()].into_iter().collect()),
         Test::Contains("E".into()),
         Test::StartsWith(vec!["user".into()]),
         Test::EndsWith(vec!["SS".into()]),

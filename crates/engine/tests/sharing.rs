@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_engine::{Snapshot, compile};
 use daybreak_model::{Condition, Context, Flag, Key};
@@ -87,6 +87,96 @@ proptest! {
             snapshot = next;
         }
     }
+}
+
+/// One of a few segments: a list, short or long; or one that names another, or itself.
+fn segment() -> impl Strategy<Value = Condition> {
+    let list = |users: &[usize]| {
+        let users: Vec<String> = users.iter().map(|user| format!("user-{user}")).collect();
+        json!({"attribute": {"attribute": "targetingKey", "test": {"in": users}}})
+    };
+    let long = (0..200).collect::<Vec<_>>();
+    let condition = prop_oneof![
+        2 => prop::collection::vec(1..4_usize, 1..3).prop_map(move |users| list(&users)),
+        1 => Just(list(&long)),
+        2 => (0..4_usize).prop_map(|of| json!({"not": {"segment": format!("segment-{of}")}})),
+        1 => (0..4_usize, 0..4_usize).prop_map(|(one, other)| {
+            json!({"any": [{"segment": format!("segment-{one}")}, {"segment": format!("segment-{other}")}]})
+        }),
+    ];
+    condition.prop_map(|condition| serde_json::from_value(condition).unwrap())
+}
+
+fn by_segment(number: usize, of: usize, serve: &str) -> (Key, (Flag, u64)) {
+    let rules = json!([{"name": "some", "when": {"segment": format!("segment-{of}")}, "serve": serve}]);
+    let flag = json!({"variants": {"on": true, "off": false}, "default": "off", "rules": rules});
+    (key(number), (serde_json::from_value(flag).unwrap(), 1))
+}
+
+type SegmentStep = (BTreeMap<usize, Option<Condition>>, Option<(usize, usize)>);
+
+/// Segments that come, go and change, and with them perhaps one flag.
+fn segment_step() -> impl Strategy<Value = SegmentStep> {
+    let segments = prop::collection::btree_map(0..4_usize, prop::option::weighted(0.8, segment()), 1..3);
+    (segments, prop::option::of((0..6_usize, 0..4_usize)))
+}
+
+proptest! {
+    #[test]
+    fn invariant_7_flags_among_other_segments_answer_as_if_compiled_anew(
+        first in prop::collection::btree_map(0..4_usize, segment(), 0..4),
+        steps in prop::collection::vec(segment_step(), 0..6),
+    ) {
+        let name = |number: usize| -> Key { format!("segment-{number}").parse().unwrap() };
+        let mut segments: BTreeMap<Key, Condition> = first.into_iter().map(|(at, when)| (name(at), when)).collect();
+        let mut flags: BTreeMap<Key, (Flag, u64)> = (0..4).map(|number| by_segment(number, number, "on")).collect();
+        let all = |flags: &BTreeMap<Key, (Flag, u64)>, segments: &BTreeMap<Key, Condition>| {
+            compile(flags.iter().map(|(key, (flag, revision))| (key, flag, *revision)), segments)
+        };
+        let mut snapshot = all(&flags, &segments);
+        for (changed, flag) in steps {
+            for (at, when) in &changed {
+                match when {
+                    Some(when) => _ = segments.insert(name(*at), when.clone()),
+                    None => _ = segments.remove(&name(*at)),
+                }
+            }
+            let changed: BTreeSet<Key> = changed.into_keys().map(name).collect();
+            let flag = flag.map(|(number, of)| by_segment(number, of, "on"));
+            flags.extend(flag.clone());
+            let before = answers(&snapshot);
+            let next = snapshot.with_segments(
+                &segments,
+                &changed,
+                flag.iter().map(|(key, (flag, revision))| (key, Some((flag, *revision)))),
+                || flags.iter().map(|(key, (flag, revision))| (key, flag, *revision)),
+            );
+            prop_assert_eq!(answers(&snapshot), before, "the earlier one stays as it was");
+            prop_assert_eq!(answers(&next), answers(&all(&flags, &segments)));
+            snapshot = next;
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_changes_its_list_has_no_flag_compiled_anew() {
+    let flags = BTreeMap::from([by_segment(0, 0, "on"), by_segment(1, 1, "on")]);
+    let name: Key = "segment-0".parse().unwrap();
+    let list = |users: &[&str]| -> Condition {
+        let list = json!({"attribute": {"attribute": "targetingKey", "test": {"in": users}}});
+        serde_json::from_value(list).unwrap()
+    };
+    let segments = BTreeMap::from([(name.clone(), list(&["user-1"]))]);
+    let snapshot = compile(flags.iter().map(|(key, (flag, revision))| (key, flag, *revision)), &segments);
+    let changed = BTreeMap::from([(name.clone(), list(&["user-2"]))]);
+    let none = || -> [(&Key, &Flag, u64); 0] { panic!("no flag means something else") };
+    let next = snapshot.with_segments(&changed, &BTreeSet::from([name]), [], none);
+    assert!(next.same_index(&snapshot));
+    let is_on = |snapshot: &Snapshot, user| {
+        snapshot.evaluate("flag-0", &Context::new(user)).variant().unwrap().as_str() == "on"
+    };
+    assert!(is_on(&snapshot, "user-1") && !is_on(&snapshot, "user-2"));
+    assert!(!is_on(&next, "user-1") && is_on(&next, "user-2"));
 }
 
 #[test]

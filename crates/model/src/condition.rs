@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Key, Pattern, Scalar, VersionRange};
+use crate::{Key, Pattern, Scalar, Values, VersionRange};
 
 /// A condition on a context.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,9 +44,9 @@ pub enum Test {
     /// Equal to the value.
     Equals(Scalar),
     /// Equal to one of the values; never empty.
-    In(Vec<Scalar>),
+    In(Values),
     /// Exactly `not` of [`Test::In`].
-    NotIn(Vec<Scalar>),
+    NotIn(Values),
     /// A substring of a text, or an equal element of a list.
     Contains(Scalar),
     /// Begins with one of the texts; never empty.

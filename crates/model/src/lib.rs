@@ -36,6 +36,7 @@ mod scalar;
 mod shown_name;
 mod slo;
 mod value;
+mod values;
 mod version;
 pub mod wire;
 
@@ -61,4 +62,5 @@ pub use scalar::Scalar;
 pub use shown_name::shown_name;
 pub use slo::{Freeze, Good, Indicator, OnCall, PageMatch, PrometheusQueries, Slo, StatusBound, Window};
 pub use value::{Value, ValueType};
+pub use values::{ScalarRef, TooManyValues, Values, ValuesBuilder};
 pub use version::{Version, VersionComparator, VersionError, VersionRange};

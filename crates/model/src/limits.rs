@@ -11,8 +11,24 @@ pub const KEY_LENGTH_MAX: usize = 100;
 /// Buckets of a draw or a rollout: 0.001 % is one of them.
 pub const BUCKETS: u32 = 100_000;
 
-/// A document or an API body, in bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A document, be it a file or an API body, in bytes: a list of a million ids has room, and some.
+pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a document may hold: its values, of which each field of a map counts as [`FIELD_PARTS`]. So a long document is one
+/// of long texts and long lists, and what it takes to read one does not grow with its bytes alone.
+pub const DOCUMENT_PARTS_MAX: usize = 2 * 1024 * 1024;
+/// The texts of a document together, in bytes: its keys and its values, but for those that a long list is made of.
+pub const DOCUMENT_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What a long list is made of: values up to this length, in bytes.
+pub const LISTED_BYTES_MAX: usize = 1_000;
+/// What a field of a map counts as, its value aside.
+pub const FIELD_PARTS: usize = 2;
+/// Values of a list that the log of events, differences and answers to changes tell; of longer ones they tell the first
+/// [`VALUES_SHOWN`], and how many more there are.
+pub const VALUES_TOLD_MAX: usize = 10_000;
+/// See [`VALUES_TOLD_MAX`].
+pub const VALUES_SHOWN: usize = 10;
+/// Values that the lists of a run may have together: they are in what is granted to each client.
+pub const RUN_VALUES_MAX: usize = 100_000;
 /// The body of an evaluation request, in bytes.
 pub const CONTEXT_BYTES_MAX: usize = 256 * 1024;
 /// The body of a report, in bytes.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpRequest};
 use daybreak_control::Refusal;
 use daybreak_document::{Diagnostic, Source};
@@ -15,8 +15,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::limits::{COMMAND_BYTES_MAX, Limited};
+use crate::limits::{
+    BODY_TIMEOUT, COMMAND_BYTES_MAX, LONG_BODY_TIMEOUT, Limited, SHORT_DOCUMENT_BYTES_MAX, announced, receive,
+};
+use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
 /// What diagnostics call a body.
@@ -29,9 +33,16 @@ pub struct Document {
     pub source: Source,
     /// Whether curl's `-d @file` may have eaten its line ends.
     joined: bool,
+    /// The place of a long one.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Document {
+    /// What to keep until all is done with it: there is room for few long ones.
+    pub fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
+    }
+
     /// Why control refused what was made of this document: with the lines in question.
     #[must_use]
     pub fn refused(self, refusal: Refusal) -> Problem {
@@ -62,18 +73,41 @@ impl FromRequest for Document {
         let form = request.headers().get(CONTENT_TYPE).is_some_and(|media_type| {
             media_type.to_str().is_ok_and(|media_type| media_type.starts_with("application/x-www-form-urlencoded"))
         });
-        let body = Limited::<DOCUMENT_BYTES_MAX>::from_request(request, payload);
+        let length = announced(request);
+        let is_long = length.is_some_and(|length| length > SHORT_DOCUMENT_BYTES_MAX);
+        let offload = request.app_data::<web::Data<Offload>>().filter(|_| is_long).cloned();
+        let (max, within) = match is_long {
+            true => (DOCUMENT_BYTES_MAX, LONG_BODY_TIMEOUT),
+            false => (SHORT_DOCUMENT_BYTES_MAX, BODY_TIMEOUT),
+        };
+        let body = receive(request, payload, max, within);
         Box::pin(async move {
-            let text = text(body.await?.0.into())?;
+            // One that is too long to be taken needs no place.
+            let fits = length.is_none_or(|length| length <= DOCUMENT_BYTES_MAX);
+            let place = offload.filter(|_| fits).map(|offload| offload.long_document()).transpose()?;
+            let body = body.await.map_err(|problem| if length.is_none() { untold(problem) } else { problem })?;
+            let text = text(body.into())?;
             if text.trim().is_empty() {
                 let detail = "the body is empty; send the document as JSON or YAML, as in \
                               `curl -X PUT … --data-binary @flag.yaml`";
                 return Err(Problem::new(Code::Invalid, detail));
             }
             let joined = form && !text.contains('\n') && !text.trim_start().starts_with(['{', '[']);
-            Ok(Self { source: Source::new(SOURCE_NAME, text), joined })
+            Ok(Self { source: Source::new(SOURCE_NAME, text), joined, place })
         })
     }
+}
+
+/// Why a document was refused that did not tell its length.
+fn untold(problem: Problem) -> Problem {
+    if problem.code() != Code::TooLarge {
+        return problem;
+    }
+    let detail = format!(
+        "a document of more than {SHORT_DOCUMENT_BYTES_MAX} bytes has to tell its length, and may have \
+         {DOCUMENT_BYTES_MAX}; send it with `Content-Length`, as `curl --data-binary @FILE` does"
+    );
+    Problem::new(Code::TooLarge, detail).with("limit", SHORT_DOCUMENT_BYTES_MAX)
 }
 
 /// What a command takes.

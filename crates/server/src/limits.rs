@@ -40,6 +40,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time that a client has to send a body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time that a client has to send a long document.
+pub const LONG_BODY_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time for which an idle connection is kept.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// The time that a closing connection has to finish.
@@ -62,6 +64,12 @@ pub const REASON_LENGTH_MAX: usize = 500;
 pub const CONFIRM_WAIT: Duration = Duration::from_millis(300);
 /// Documents that are read, checked and applied at once, or wait for it.
 pub const DOCUMENTS_MAX: usize = 64;
+/// A document beyond this is a long one, in bytes: it has to tell its length.
+pub const SHORT_DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Long documents that are received, read and applied at once: each may take hundreds of megabytes meanwhile.
+pub const LONG_DOCUMENTS_MAX: usize = 2;
+/// A notification of Alertmanager, in bytes.
+pub const ALERTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Long answers that are written at once, or wait for it.
 pub const READS_MAX: usize = 512;
 /// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
@@ -76,32 +84,47 @@ impl<const MAX: usize> FromRequest for Limited<MAX> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let encoding = request.headers().get(CONTENT_ENCODING).cloned();
-        let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-        let body = Body::from_request(request, payload);
-        Box::pin(async move {
-            if announced.is_some_and(|length: usize| length > MAX) {
-                return Err(too_large(MAX));
+        let bytes = receive(request, payload, MAX, BODY_TIMEOUT);
+        Box::pin(async move { bytes.await.map(Self) })
+    }
+}
+
+/// The length of a body, where the request tells it.
+pub(crate) fn announced(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Receives a body of at most `max` bytes, within a time.
+pub(crate) fn receive(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    max: usize,
+    within: Duration,
+) -> impl Future<Output = Result<Bytes, Problem>> + use<> {
+    let announced = announced(request);
+    let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+    let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let body = Body::from_request(request, payload);
+    async move {
+        if announced.is_some_and(|length| length > max) {
+            return Err(too_large(max));
+        }
+        if let Some(encoding) = encoding {
+            let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+        match tokio::time::timeout(within, body.to_bytes_limited(max)).await {
+            Ok(Ok(Ok(bytes))) => Ok(bytes),
+            Ok(Ok(Err(error))) => {
+                Err(Problem::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
             }
-            if let Some(encoding) = encoding {
-                let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
-                return Err(Problem::new(Code::BadRequest, detail));
+            Ok(Err(_)) => Err(too_large(max)),
+            Err(_) => {
+                let detail = format!("the body did not arrive within {} s; send it again", within.as_secs());
+                Err(Problem::new(Code::BadRequest, detail))
             }
-            let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
-            let read = tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX));
-            match read.await {
-                Ok(Ok(Ok(bytes))) => Ok(Self(bytes)),
-                Ok(Ok(Err(error))) => {
-                    Err(Problem::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
-                }
-                Ok(Err(_)) => Err(too_large(MAX)),
-                Err(_) => {
-                    let detail = format!("the body did not arrive within {} s; send it again", BODY_TIMEOUT.as_secs());
-                    Err(Problem::new(Code::BadRequest, detail))
-                }
-            }
-        })
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use actix_web::http::header::RETRY_AFTER;
 use opentelemetry::context::FutureExt;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer;
-use crate::limits::{DOCUMENTS_MAX, READS_MAX};
+use crate::limits::{DOCUMENTS_MAX, LONG_DOCUMENTS_MAX, READS_MAX};
 use crate::problem::{Code, Problem};
 
 /// The threads that read and check documents, and write long answers; none of them answers requests.
@@ -20,6 +20,8 @@ pub struct Offload {
     runtime: Handle,
     /// Places for documents, under way or waiting.
     documents: Arc<Semaphore>,
+    /// Places for long documents, from their first byte on.
+    long: Arc<Semaphore>,
     /// Places for long answers, being written or waiting.
     reads: Arc<Semaphore>,
     /// As many long answers as are written at once.
@@ -32,7 +34,13 @@ impl Offload {
     pub fn new(runtime: Handle) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { runtime, documents: places(DOCUMENTS_MAX), reads: places(READS_MAX), threads: places(threads) }
+        Self {
+            runtime,
+            documents: places(DOCUMENTS_MAX),
+            long: places(LONG_DOCUMENTS_MAX),
+            reads: places(READS_MAX),
+            threads: places(threads),
+        }
     }
 
     /// Reads and checks a document there, to the end, even if nobody waits for it any more.
@@ -50,6 +58,14 @@ impl Offload {
             .spawn(work.with_current_context())
             .await
             .map_err(|error| Problem::new(Code::Internal, error.to_string()))
+    }
+
+    /// A place for a long document, to be kept until all is done with it.
+    ///
+    /// # Errors
+    /// [`Code::Overloaded`] where [`LONG_DOCUMENTS_MAX`] others are under way.
+    pub fn long_document(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.long).try_acquire_owned().map_err(|_| overloaded())
     }
 
     /// Computes there what does nothing but compute.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daybreak_engine::{FlagIndex, Snapshot, compile};
+use daybreak_engine::{FlagIndex, Snapshot};
 use daybreak_model::wire::{Change, Enveloped, Position, Snapshot as WireSnapshot};
 use daybreak_model::{Condition, Flag, Key, Segment};
 use serde::de::DeserializeOwned;
@@ -153,20 +153,17 @@ impl Documents {
         }
     }
 
-    /// Compiles what is here.
-    fn compile(&self) -> Snapshot {
-        let segments = self.segments.iter().map(|(key, (_, when))| (key.clone(), when.clone())).collect();
-        compile(self.flags.iter().map(|(key, (revision, flag))| (key, flag, *revision)), &segments)
-    }
-
-    /// Compiles what is here over an earlier snapshot: of flags only those that are of
-    /// another revision, unless a segment changed.
+    /// Compiles what is here over an earlier snapshot: of flags only those that are of another revision, and those that
+    /// may mean something else among the segments that are here now.
     pub(crate) fn compile_over(&self, before: &Snapshot, changed: &Changed) -> Snapshot {
-        if !changed.segments.is_empty() {
-            return self.compile();
-        }
         let flag = |key| self.flags.get(key).map(|(revision, flag)| (flag, *revision));
-        before.with_flags(changed.revised.iter().map(|key| (key, flag(key))))
+        let revised = changed.revised.iter().map(|key| (key, flag(key)));
+        if changed.segments.is_empty() {
+            return before.with_flags(revised);
+        }
+        let segments = self.segments.iter().map(|(key, (_, when))| (key.clone(), when.clone())).collect();
+        let all = || self.flags.iter().map(|(key, (revision, flag))| (key, flag, *revision));
+        before.with_segments(&segments, &changed.segments, revised, all)
     }
 
     /// What is here, in the form of a snapshot.
@@ -245,6 +242,7 @@ impl Served {
 
 #[cfg(test)]
 mod tests {
+    use daybreak_engine::compile;
     use daybreak_model::wire::StoreId;
 
     use super::*;

@@ -8,6 +8,7 @@ mod look;
 mod reason;
 mod record;
 mod reply;
+mod selected;
 mod start;
 mod stop;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Starting: admitted, pinned, committed, published, answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use daybreak_guard::admission::{self, Admission, Facts, RefusalCode, Warning};
@@ -8,7 +8,7 @@ use daybreak_guard::blast_radius::{Reach, Share, shares};
 use daybreak_guard::clients::{Place, fault_point};
 use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
-use daybreak_model::{Condition, DrawBy, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, Resources, RunId};
+use daybreak_model::{DrawBy, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, RunId};
 use daybreak_store::{self as store, Change, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::guarding::Known;
+use super::selected::{lists_too_long, reached};
 use super::{Active, RunView, Starting, subject};
 use crate::change::met;
 use crate::control::not_found;
@@ -176,7 +177,8 @@ impl Control {
         let fault = resources.faults.get(key).ok_or_else(|| not_found(resources, Kind::Fault, key.as_str()))?;
         met(&state, Kind::Fault, key.as_str(), request.only_if)?;
         let spec = self.pin(&state, key, fault, request.shadow);
-        let (admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
+        let (mut admission, guard, shares) = self.admit(&state, fault, &spec, request, now);
+        admission.refusals.extend(lists_too_long(&spec));
         let (true, Some(hours)) = (admission.is_admitted(), resources.hours.get(&fault.hours)) else {
             let Admission { refusals, warnings, .. } = admission;
             return Err(Refusal::NotAdmitted { after: clears_after(&refusals, now), refusals, warnings });
@@ -380,20 +382,6 @@ fn guarding(state: &State, fault: &Fault) -> Option<Measure> {
     let Guard::Policy(policy) = &fault.guard else { return None };
     let slo = state.resources().slos.get(&policy.slo)?;
     slo.sli.has_arms().then(|| state.measure(&policy.slo, slo))
-}
-
-/// The segments that a fault's condition and the `protect` list name, and those that these name.
-fn reached(resources: &Resources, when: Option<&Condition>, protect: &[Key]) -> BTreeMap<Key, Condition> {
-    let mut reached = BTreeMap::new();
-    let mut open: BTreeSet<Key> = protect.iter().cloned().collect();
-    open.extend(when.into_iter().flat_map(Condition::segments));
-    while let Some(key) = open.pop_first() {
-        let Some(segment) = resources.segments.get(&key) else { continue };
-        let named = segment.when.segments().into_iter().filter(|named| !reached.contains_key(named));
-        open.extend(named);
-        reached.insert(key, segment.when.clone());
-    }
-    reached
 }
 
 fn later(moment: Timestamp, by: Millis) -> Timestamp {

@@ -260,8 +260,11 @@ fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node
         if source.text.len() > DOCUMENT_BYTES_MAX {
             let message = format!("this document has {} bytes, more than {DOCUMENT_BYTES_MAX}", source.text.len());
             let place = Place { source: index, span: Span::default() };
-            problems
-                .push(Problem::error("too_large", Path::default(), message).help("split it into several").at(place));
+            problems.push(
+                Problem::error("too_large", Path::default(), message)
+                    .help("split it into several; lists of many values are shorter as JSON")
+                    .at(place),
+            );
             continue;
         }
         if let Some(at) = source.invalid {

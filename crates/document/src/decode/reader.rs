@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use daybreak_model::limits::NAME_BYTES_MAX;
-use daybreak_model::{Key, Millis, Percentage, Scalar};
+use daybreak_model::{Key, Millis, Percentage, Scalar, ScalarRef};
 use jiff::civil::Date;
 
 use crate::diagnostic::{Place, Problem};
@@ -367,10 +367,14 @@ impl Reader<'_> {
     }
 
     pub(crate) fn scalar(&mut self, node: &Node) -> Option<Scalar> {
+        self.scalar_ref(node).map(Into::into)
+    }
+
+    pub(crate) fn scalar_ref<'n>(&mut self, node: &'n Node) -> Option<ScalarRef<'n>> {
         match &node.tree {
-            Tree::Boolean(value) => Some(Scalar::Boolean(*value)),
-            Tree::Number(number) => Some(Scalar::Number(number.to_f64())),
-            Tree::Text { text, .. } => Some(Scalar::Text(text.as_str().into())),
+            Tree::Boolean(value) => Some(ScalarRef::Boolean(*value)),
+            Tree::Number(number) => Some(ScalarRef::Number(number.to_f64())),
+            Tree::Text { text, .. } => Some(ScalarRef::Text(text)),
             _ => self.wrong(node, "a text, a number or a boolean", "write one plain value"),
         }
     }

@@ -1,7 +1,7 @@
 //! Writes conditions: as one map where that says the same, with `all` where it does not.
 
 use daybreak_model::condition::{AttributeTest, Test};
-use daybreak_model::{Condition, Scalar};
+use daybreak_model::{Condition, Scalar, ScalarRef};
 use serde_json::{Map, Value};
 
 use crate::decode::ATTRIBUTE_PREFIX;
@@ -121,7 +121,7 @@ const fn name(test: &Test) -> &'static str {
 fn operand(test: &Test) -> Value {
     match test {
         Test::Equals(value) | Test::Contains(value) => scalar(value),
-        Test::In(values) | Test::NotIn(values) => values.iter().map(scalar).collect(),
+        Test::In(values) | Test::NotIn(values) => values.iter().map(scalar_ref).collect(),
         Test::StartsWith(texts) | Test::EndsWith(texts) => one_or_several(texts.iter().map(|text| (&**text).into())),
         Test::Matches(pattern) => pattern.as_str().into(),
         Test::Gt(bound) | Test::Gte(bound) | Test::Lt(bound) | Test::Lte(bound) => number(*bound),
@@ -145,10 +145,14 @@ fn one_or_several(values: impl Iterator<Item = Value>) -> Value {
 }
 
 pub(super) fn scalar(scalar: &Scalar) -> Value {
+    scalar_ref(scalar.into())
+}
+
+fn scalar_ref(scalar: ScalarRef<'_>) -> Value {
     match scalar {
-        Scalar::Boolean(value) => (*value).into(),
-        Scalar::Number(value) => number(*value),
-        Scalar::Text(text) => (&**text).into(),
+        ScalarRef::Boolean(value) => value.into(),
+        ScalarRef::Number(value) => number(value),
+        ScalarRef::Text(text) => text.into(),
     }
 }
 

@@ -11,8 +11,10 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use daybreak_model::limits::{DOCUMENT_PARTS_MAX, FIELD_PARTS};
+
 use super::scalar::{self, Ambiguous};
-use super::{Entry, NESTING_MAX, Node, Tree, duplicate};
+use super::{Entry, NESTING_MAX, Node, Parts, Tree, duplicate};
 use crate::diagnostic::{Place, Problem};
 use crate::path::Path;
 use crate::source::Span;
@@ -23,14 +25,19 @@ pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> O
         return None;
     }
     let raw: &RawValue = serde_json::from_str(text).ok()?;
-    let mut reader = Reader { source, text, path: Path::default(), problems };
-    Some(reader.value(raw, None))
+    let mut reader = Reader { source, text, path: Path::default(), parts: Parts::default(), full: false, problems };
+    let node = reader.value(raw, None);
+    // Nobody takes half a document for a whole one.
+    Some(if reader.full { Node { tree: Tree::Reported, ..node } } else { node })
 }
 
 struct Reader<'t, 'p> {
     source: usize,
     text: &'t str,
     path: Path,
+    parts: Parts,
+    /// Whether it was told that there are too many of them.
+    full: bool,
     problems: &'p mut Vec<Problem>,
 }
 
@@ -64,7 +71,13 @@ impl<'t> Reader<'t, '_> {
             }
             Some(b'{') => Node { head: bracket, tree: self.map(raw, span) },
             Some(b'[') => Node { head: bracket, tree: self.list(raw, span) },
-            Some(b'"') => Node { head: span, tree: self.string(raw, span) },
+            Some(b'"') => {
+                self.parts.add_text(raw.get().len(), key.is_none());
+                Node {
+                    head: span,
+                    tree: if self.parts.are_too_many() { self.too_many(span) } else { self.string(raw, span) },
+                }
+            }
             _ => {
                 let read = scalar::json(raw.get());
                 let tree =
@@ -83,11 +96,31 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
+    /// What could not be read: it has more parts than are taken, or is no JSON after all.
+    fn unread(&mut self, span: Span, error: &serde_json::Error, help: &str) -> Tree {
+        match error.to_string() {
+            error if error.starts_with(TOO_MANY) => self.too_many(span),
+            error => self.problem("syntax", span, error, help),
+        }
+    }
+
+    /// Told once, however many lists and maps are left out by that.
+    fn too_many(&mut self, span: Span) -> Tree {
+        if !std::mem::replace(&mut self.full, true) {
+            self.problems.push(self.parts.problem(self.source, Span::new(span.start, span.start + 1)));
+        }
+        Tree::Reported
+    }
+
     fn list(&mut self, raw: &'t RawValue, span: Span) -> Tree {
         let Items(items) = match serde_json::from_str(raw.get()) {
             Ok(items) => items,
-            Err(error) => return self.problem("syntax", span, error.to_string(), "correct this list"),
+            Err(error) => return self.unread(span, &error, "correct this list"),
         };
+        self.parts.add(items.len());
+        if self.parts.are_too_many() {
+            return self.too_many(span);
+        }
         let mut nodes = Vec::with_capacity(items.len());
         for item in items {
             self.path.push(nodes.len());
@@ -100,8 +133,12 @@ impl<'t> Reader<'t, '_> {
     fn map(&mut self, raw: &'t RawValue, span: Span) -> Tree {
         let Members(members) = match serde_json::from_str(raw.get()) {
             Ok(members) => members,
-            Err(error) => return self.problem("syntax", span, error.to_string(), "correct this map"),
+            Err(error) => return self.unread(span, &error, "correct this map"),
         };
+        self.parts.add(members.len() * (1 + FIELD_PARTS));
+        if self.parts.are_too_many() {
+            return self.too_many(span);
+        }
         let mut entries: Vec<Entry> = Vec::with_capacity(members.len());
         let mut known: HashMap<String, Span> = HashMap::new();
         let mut end = span.start + 1;
@@ -109,6 +146,7 @@ impl<'t> Reader<'t, '_> {
             let value = self.span(raw);
             let key_span = self.key_between(end, value.start);
             end = value.end;
+            self.parts.add_text(key.len(), false);
             self.path.push(key.as_str());
             match known.get(&key) {
                 Some(first) => {
@@ -155,6 +193,7 @@ impl<'de> Deserialize<'de> for Items<'de> {
                 let mut items = Vec::new();
                 while let Some(item) = access.next_element()? {
                     items.push(item);
+                    stop_beyond(items.len())?;
                 }
                 Ok(Items(items))
             }
@@ -177,12 +216,20 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 let mut members = Vec::new();
                 while let Some(member) = access.next_entry()? {
                     members.push(member);
+                    stop_beyond(members.len())?;
                 }
                 Ok(Members(members))
             }
         }
         deserializer.deserialize_map(Map)
     }
+}
+
+/// What an error begins with where there are more items or members than any document may hold.
+const TOO_MANY: &str = "too many values";
+
+fn stop_beyond<E: serde::de::Error>(count: usize) -> Result<(), E> {
+    if count > DOCUMENT_PARTS_MAX { Err(E::custom(TOO_MANY)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod yaml;
 pub(crate) use scalar::{is_ambiguous, is_plain_text};
 pub(crate) use yaml::lacks_space;
 
+use daybreak_model::limits::{DOCUMENT_PARTS_MAX, DOCUMENT_TEXT_BYTES_MAX, FIELD_PARTS, LISTED_BYTES_MAX};
+
 use crate::diagnostic::{Place, Problem};
 use crate::path::{Path, Step};
 use crate::source::Span;
@@ -21,6 +23,47 @@ pub(crate) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> V
     match json::parse(source, text, problems) {
         Some(tree) => vec![tree],
         None => yaml::parse(source, text, problems),
+    }
+}
+
+/// Counts what a text holds: more than is taken is not kept, so that nothing is held of it but its bytes.
+#[derive(Debug, Default)]
+struct Parts {
+    values: usize,
+    text_bytes: usize,
+}
+
+impl Parts {
+    /// Counts more values.
+    fn add(&mut self, values: usize) {
+        self.values = self.values.saturating_add(values);
+    }
+
+    /// Counts the text of a key or a value.
+    fn add_text(&mut self, bytes: usize, in_list: bool) {
+        if !in_list || bytes > LISTED_BYTES_MAX {
+            self.text_bytes = self.text_bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Whether it is more than is taken.
+    const fn are_too_many(&self) -> bool {
+        self.values > DOCUMENT_PARTS_MAX || self.text_bytes > DOCUMENT_TEXT_BYTES_MAX
+    }
+
+    /// That a text holds more than is taken.
+    fn problem(&self, source: usize, span: Span) -> Problem {
+        let message = match self.text_bytes > DOCUMENT_TEXT_BYTES_MAX {
+            true => format!(
+                "the texts of this document have more than {DOCUMENT_TEXT_BYTES_MAX} bytes together; values of lists up to \
+                 {LISTED_BYTES_MAX} bytes do not count"
+            ),
+            false => format!(
+                "this document holds more than {DOCUMENT_PARTS_MAX} values, of which each field counts as {}",
+                FIELD_PARTS + 1
+            ),
+        };
+        Problem::error("too_large", Path::default(), message).help("split it into several").at(Place { source, span })
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 
+use daybreak_model::limits::FIELD_PARTS;
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, StructureStyle};
 
 use super::scalar::{self, Ambiguous};
-use super::{Entry, NESTING_MAX, Node, Tree, duplicate};
+use super::{Entry, NESTING_MAX, Node, Parts, Tree, duplicate};
 use crate::diagnostic::{Place, Problem};
 use crate::path::Path;
 use crate::source::Span;
@@ -22,10 +23,20 @@ pub(super) fn parse(source: usize, text: &str, problems: &mut Vec<Problem>) -> V
     }
     let mut options = Options::default();
     options.emit_unresolved_aliases = true;
-    let mut builder = Builder { source, open: Vec::new(), done: Vec::new(), problems, too_deep: false };
+    let mut builder =
+        Builder { source, open: Vec::new(), done: Vec::new(), problems, too_deep: false, parts: Parts::default() };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
-            Ok((event, marks)) => builder.take(&event, Span::new(byte(&marks.start), byte(&marks.end))),
+            Ok((event, marks)) => {
+                let span = Span::new(byte(&marks.start), byte(&marks.end));
+                builder.count(&event);
+                if builder.parts.are_too_many() {
+                    let problem = builder.parts.problem(source, span);
+                    builder.problems.push(problem);
+                    return Vec::new();
+                }
+                builder.take(&event, span);
+            }
             Err(error) => {
                 // What nests too deeply for the parser as well was told.
                 if !builder.too_deep {
@@ -129,9 +140,22 @@ struct Builder<'p> {
     done: Vec<Node>,
     problems: &'p mut Vec<Problem>,
     too_deep: bool,
+    parts: Parts,
 }
 
 impl Builder<'_> {
+    /// Counts what an event adds to what the text holds.
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Scalar(text, ..) => {
+                self.parts.add(if self.awaits_key() { FIELD_PARTS } else { 1 });
+                self.parts.add_text(text.len(), matches!(self.open.last(), Some(Open::List { .. })));
+            }
+            Event::SequenceStart(..) | Event::MappingStart(..) => self.parts.add(1),
+            _ => {}
+        }
+    }
+
     fn take(&mut self, event: &Event<'_>, span: Span) {
         self.refuse_decoration(event, span);
         match event {

@@ -24,7 +24,8 @@ impl Display for Operand<'_> {
             Op::In => {
                 let mut texts: Vec<String> = self.shorts().map(long).collect();
                 texts.sort_unstable();
-                write!(f, "in {}", values(&texts.iter().map(|text| quoted(text)).collect::<Vec<_>>()))
+                let first: Vec<String> = texts.iter().take(SHOWN).map(|text| quoted(text)).collect();
+                write!(f, "in {}", values(&first, texts.len()))
             }
             Op::StartsWith => write!(f, "something that starts with {}", list(*self)),
             Op::EndsWith => write!(f, "something that ends with {}", list(*self)),
@@ -45,7 +46,7 @@ impl Display for Operand<'_> {
 impl Display for Rare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::In(mixed) => write!(f, "in {}", values(&mixed.written())),
+            Self::In(mixed) => write!(f, "in {}", values(&mixed.first(SHOWN), mixed.len())),
             Self::Contains { value, .. } => write!(f, "something that contains {}", written(value)),
             Self::Matches(matcher) => write!(f, "a match of {:?}", matcher.pattern()),
             Self::Before(time) => write!(f, "before {time}"),
@@ -59,10 +60,9 @@ impl Display for Rare {
 }
 
 /// The first values of a set, and how many more it has.
-fn values(values: &[String]) -> String {
-    let more = values.len().saturating_sub(SHOWN);
-    let shown = values[..values.len() - more].join(", ");
-    match more {
+fn values(first: &[String], count: usize) -> String {
+    let shown = first.join(", ");
+    match count.saturating_sub(SHOWN) {
         0 => format!("[{shown}]"),
         more => format!("[{shown}, and {more} more]"),
     }

@@ -80,6 +80,8 @@ codes! {
         PointBusy = "point_busy",
         /// A run on the point ended a short while ago.
         CoolingDown = "cooling_down",
+        /// The lists that its condition and the protected segments reach are too long to be sent to each client.
+        ListsTooLong = "lists_too_long",
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn apply(
     caller: Caller,
     request: HttpRequest,
     query: web::Query<ApplyQuery>,
-    document: Document,
+    mut document: Document,
 ) -> Result<HttpResponse, Problem> {
     let ApplyQuery { dry_run, prune, reason, r#override, wait } = query.into_inner();
     // What changes nothing reaches nobody.
@@ -76,7 +76,11 @@ pub(crate) async fn apply(
     let actor = Actor { waits: wait.is_asked(), ..caller.actor(reason).overriding(r#override) };
     let (work, source) = (control.clone(), document.source.clone());
     let options = ApplyOptions { dry_run, prune, only_at: only_at(&control, &request)? };
-    let apply = async move { work.apply(vec![source], options, actor).await };
+    let place = document.place();
+    let apply = async move {
+        let _place = place;
+        work.apply(vec![source], options, actor).await
+    };
     let changed = offload.run(apply).await?.map_err(|refusal| match refusal {
         Refusal::Conflict { at } if options.only_at.is_some() => elsewhere(at),
         refusal => document.refused(refusal),

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use daybreak_control::{Control, PlainPage, Urgency};
-use daybreak_model::limits::DOCUMENT_BYTES_MAX;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +10,7 @@ use super::{NoQuery, switch};
 use crate::answer;
 use crate::body::{Command, Options};
 use crate::caller::Caller;
-use crate::limits::{Limited, WEBHOOK_BYTES_MAX};
+use crate::limits::{ALERTS_BYTES_MAX, Limited, WEBHOOK_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
 /// Where PagerDuty signs.
@@ -98,7 +97,7 @@ pub(crate) async fn alertmanager(
     control: web::Data<Control>,
     caller: Caller,
     query: web::Query<Alerts>,
-    body: Limited<DOCUMENT_BYTES_MAX>,
+    body: Limited<ALERTS_BYTES_MAX>,
 ) -> Result<HttpResponse, Problem> {
     Ok(answer::ok(&control.receive_alerts(&body.0, query.heartbeat, caller.actor(None)).await?))
 }

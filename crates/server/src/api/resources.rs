@@ -3,6 +3,7 @@
 //! The paths are written once, for all kinds; the API's description writes them out for each.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
@@ -76,7 +77,7 @@ impl Done {
         facts::note(|facts| facts.changed(&changed));
         // Before others can change it while we wait.
         let state = control.state();
-        let resource = state.resource(kind, key);
+        let resource = state.told(kind, key);
         let reached = wait.reached(control, changed.position).await;
         let mut response = HttpResponse::build(if new { StatusCode::CREATED } else { StatusCode::OK });
         if let Some(resource) = &resource {
@@ -168,6 +169,7 @@ fn section(kind: Kind, resources: Vec<Resource>) -> serde_json::Value {
 #[get("/{key}")]
 pub(crate) async fn read(
     control: web::Data<Control>,
+    offload: web::Data<Offload>,
     _query: web::Query<NoQuery>,
     request: HttpRequest,
     path: ResourcePath,
@@ -175,12 +177,32 @@ pub(crate) async fn read(
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let state = control.state();
+    if state.is_long(kind, &key) {
+        return read_long(request, state, offload, kind, key).await;
+    }
     let resource = state.resource(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
     let tag = tag(&state, &resource);
     match has(&request, tag)? {
         Some(answer) => Ok(answer),
         None => Ok(tagged(tag, answer::pretty(&resource.document))),
     }
+}
+
+/// The same of a resource that takes a while to write out.
+async fn read_long(
+    request: HttpRequest,
+    state: Arc<State>,
+    offload: web::Data<Offload>,
+    kind: Kind,
+    key: String,
+) -> Result<HttpResponse, Problem> {
+    let revision = state.revision(kind, &key).ok_or_else(|| state.not_found(kind, &key))?;
+    let tag = Position { store: state.position().store, revision };
+    if let Some(answer) = has(&request, tag)? {
+        return Ok(answer);
+    }
+    let text = move || state.resource(kind, &key).map(|resource| answer::pretty(&resource.document));
+    Ok(tagged(tag, offload.compute(text).await?.unwrap_or_default()))
 }
 
 /// Create or replace a resource.
@@ -207,7 +229,7 @@ pub(crate) async fn put(
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
-    document: Document,
+    mut document: Document,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
@@ -215,7 +237,11 @@ pub(crate) async fn put(
     let new = control.state().revision(kind, &key).is_none();
     let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
-    let put = async move { work.put(kind, &subject, source, asked, actor).await };
+    let place = document.place();
+    let put = async move {
+        let _place = place;
+        work.put(kind, &subject, source, asked, actor).await
+    };
     let done = offload.run(put).await?.map_err(|refusal| document.refused(refusal))?;
     let done = Done { new: new && done.changed, ..Done::new(done, wait) };
     Ok(done.answer(&control, kind, &key).await)
@@ -245,14 +271,18 @@ pub(crate) async fn patch(
     request: HttpRequest,
     path: ResourcePath,
     query: web::Query<ChangeQuery>,
-    document: Document,
+    mut document: Document,
 ) -> Result<HttpResponse, Problem> {
     let (word, key) = path.into_inner();
     let kind = kind(&word)?;
     let asked = asked(&control, &request, kind, &key)?;
     let (actor, wait) = query.into_inner().asks(&caller, None)?;
     let (work, source, subject) = (control.clone(), document.source.clone(), key.clone());
-    let patch = async move { work.patch(kind, &subject, source, asked, actor).await };
+    let place = document.place();
+    let patch = async move {
+        let _place = place;
+        work.patch(kind, &subject, source, asked, actor).await
+    };
     let done = offload.run(patch).await?.map_err(|refusal| document.refused(refusal))?;
     Ok(Done::new(done, wait).answer(&control, kind, &key).await)
 }

@@ -2,7 +2,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::time::Duration;
+
+mod work;
+
+pub(crate) use work::worked;
 
 struct Counting;
 
@@ -31,10 +34,4 @@ static COUNTING: Counting = Counting;
 /// How often this thread has allocated so far.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.get()
-}
-
-/// What this thread has worked so far: all of the work is its own, and what else the machine does counts for little.
-pub(crate) fn worked() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -1,8 +1,8 @@
 //! What a start asks, pins and refuses.
 
 use daybreak_guard::admission::RefusalCode::{
-    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, Halted, InsufficientData, NoArms, NoClients,
-    OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
+    BlastRadius, CoolingDown, DoesNotFit, DurationRaised, FaultDisabled, Halted, InsufficientData, ListsTooLong,
+    NoArms, NoClients, OutsideHours, PercentageRaised, PointBusy, ShadowFirst,
 };
 use daybreak_model::wire::RunSpec;
 use daybreak_model::{Arm, Kind, Millis};
@@ -54,6 +54,21 @@ async fn each_run_has_a_salt_of_its_own() {
         bench.pass(601, &mut [client]).await;
     }
     assert_eq!(salts.len(), 2);
+}
+
+/// A list of a million ids is for flags: what a run selects by is sent to each client with it.
+#[tokio::test]
+async fn long_lists_are_not_sent_with_a_run() {
+    for (values, refused) in [(99_000, None), (100_001, Some(vec![ListsTooLong]))] {
+        let bench = Bench::new().await;
+        TestClient::new(1).report(&bench.control);
+        let ids: Vec<String> = (0..values).map(|number| format!("user-{number}")).collect();
+        let segment = serde_json::json!({"when": {"userId": {"in": ids}}}).to_string();
+        let source = daybreak_document::Source::new("body", segment);
+        bench.control.put(Kind::Segment, "vip", source, Precondition::None, Actor::default()).await.unwrap();
+        let started = bench.start("gateway-slow").await;
+        assert_eq!(started.err().map(|refusal| codes(&refusal)), refused, "{values}");
+    }
 }
 
 /// Invariant 4, never more than asked: a start lowers, it never raises.
