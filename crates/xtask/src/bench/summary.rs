@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::cells::{self, Found, SPREAD};
+use super::cells::{self, Found};
 use super::goals::{Bound, Figure, GOALS, Goal, Source};
 use super::record::Record;
 use crate::figures::{nanos, times};
@@ -101,9 +101,11 @@ fn of_peers(peers: &Value, (name, words): (&str, &str), who: &str, figure: Figur
     let rows = peers["tables"].as_array()?.iter().find(is_it)?["rows"].as_array()?;
     let ours = rows.iter().find(|row| row["name"] == who)?;
     let others = rows.iter().filter(|row| row["name"].as_str().is_some_and(|name| !name.starts_with("Daybreak")));
-    let rank = |row: &&Value| {
-        let value = value(row, figure).unwrap_or(f64::INFINITY);
-        if figure == Figure::Scaling { -value } else { value }
+    // The best on two threads is who is fastest there: what is slow scales well.
+    let rank = |row: &&Value| match figure {
+        Figure::Nanos => row["nanos"]["median"].as_f64().unwrap_or(f64::INFINITY),
+        Figure::Scaling => row["two_nanos"]["median"].as_f64().unwrap_or(f64::INFINITY),
+        Figure::Allocations => row["allocations"].as_f64().unwrap_or(f64::INFINITY),
     };
     let best = others.min_by(|one, other| rank(one).total_cmp(&rank(other)));
     let beside =
@@ -165,6 +167,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bench::cells::SPREAD;
     use crate::bench::record::Machine;
 
     fn peers() -> Value {
@@ -174,11 +177,11 @@ mod tests {
         };
         let both = |name: &str, scaling: f64| {
             json!({"name": name, "scaling": {"median": scaling, "low": 1.0, "high": 2.0},
-                   "rounds": [[20.0, 20.0], [40.0 / scaling, 40.0 / scaling]]})
+                   "two_nanos": {"median": 20.0 / scaling}, "rounds": [[20.0, 20.0], [40.0 / scaling, 40.0 / scaling]]})
         };
         json!({"tables": [
             {"name": "W1", "title": "one", "rows": [row("slow", 90.0), row("Daybreak, by key", 15.0), row("quick", 30.0)]},
-            {"name": "W5", "title": "two", "rows": [both("Daybreak, by key", 1.8), both("quick", 0.9)]},
+            {"name": "W5", "title": "two", "rows": [both("Daybreak, by key", 1.8), both("quick", 0.9), both("slow", 0.5)]},
         ]})
     }
 

@@ -48,7 +48,7 @@ fn one(table: &Value) -> Result<(String, String, String)> {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         Axis::logarithmic("ns, logarithmic", values.into_iter().chain([least / 1.5]))
     };
-    let title = format!("{name}: {words}{}", if on_two { ", by threads" } else { "" });
+    let title = format!("{name}: {words}{}", if on_two && !words.contains("thread") { ", on two threads" } else { "" });
     let legend = [(OURS, "Daybreak"), (OTHERS, if name == "limits" { "bare" } else { "others" })];
     let reference = line.as_ref().map(|(value, name)| (*value, name.as_str()));
     let svg = Bars { title: &title, axis, rows: &rows, legend: &legend, reference }.svg();
