@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use super::{Memory, SERVING_CORE, listening, on_core};
-use crate::Process;
+use crate::{PATIENCE, Process};
 
 /// Bare actix-web on the core on which Daybreak is measured.
 #[derive(Debug)]
@@ -92,8 +92,8 @@ impl Bare {
 /// When they do not come.
 pub fn captured(server: SocketAddr, frames: usize, then: impl FnOnce() -> Result<()>) -> Result<Vec<Vec<u8>>> {
     let mut stream = TcpStream::connect(server)?;
-    // Of HTTP/1.0 a stream is not chunked.
-    stream.write_all(b"GET /api/v1/stream HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
     let (mut read, mut then) = (Vec::new(), Some(then));
     loop {
         if let Some(captured) = split(&read, frames) {
@@ -113,8 +113,8 @@ pub fn captured(server: SocketAddr, frames: usize, then: impl FnOnce() -> Result
 
 /// The first frames behind the head, if they are there in full.
 fn split(read: &[u8], frames: usize) -> Option<Vec<Vec<u8>>> {
-    let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
-    let (mut rest, mut found) = (read.get(head..)?, Vec::new());
+    let body = unchunked(read)?;
+    let (mut rest, mut found) = (&body[..], Vec::new());
     while found.len() < frames {
         let end = rest.windows(2).position(|bytes| bytes == b"\n\n")? + 2;
         let (frame, after) = rest.split_at_checked(end)?;
@@ -122,6 +122,21 @@ fn split(read: &[u8], frames: usize) -> Option<Vec<Vec<u8>>> {
         rest = after;
     }
     Some(found)
+}
+
+/// What stands in the chunks behind the head, as far as they are there.
+fn unchunked(read: &[u8]) -> Option<Vec<u8>> {
+    let after = |bytes: &[u8], end: &[u8]| bytes.windows(end.len()).position(|at| at == end).map(|at| at + end.len());
+    let mut rest = read.get(after(read, b"\r\n\r\n")?..)?;
+    let mut body = Vec::new();
+    while let Some(line) = after(rest, b"\r\n") {
+        let size =
+            rest.get(..line - 2).and_then(|size| usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok())?;
+        let Some(chunk) = rest.get(line..line + size) else { break };
+        body.extend_from_slice(chunk);
+        rest = rest.get(line + size + 2..).unwrap_or_default();
+    }
+    Some(body)
 }
 
 /// What a server answers to a POST: the body.
@@ -140,7 +155,8 @@ mod tests {
 
     #[test]
     fn frames_are_told_apart() {
-        let read = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nevent: a\ndata: 1\n\nevent: b\ndata: 2\n\nevent";
+        let read = b"HTTP/1.1 200 OK\r\na: b\r\n\r\n\
+            12\r\nevent: a\ndata: 1\n\n\r\n8\r\nevent: b\r\n0A\r\n\ndata: 2\n\n\r\n9\r\nevent";
         let frames = split(read, 2).unwrap();
         assert_eq!(frames, [b"event: a\ndata: 1\n\n".to_vec(), b"event: b\ndata: 2\n\n".to_vec()]);
         assert_eq!((split(read, 3), split(b"HTTP/1.1 200 OK\r\n", 0)), (None, None));
