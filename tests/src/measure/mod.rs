@@ -14,7 +14,7 @@ pub use host::{ASKING_CORE, Memory, SERVING_CORE, on_core, raise_file_limit};
 pub use listeners::{Listeners, Reached};
 pub use plots::{Line, Plots};
 pub use rounds::{Spread, thousands};
-pub use workload::{context, flags, split_flags};
+pub use workload::{context, flags, plain_flags};
 pub use wrk::{Load, Wrk};
 
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Flags as those of W2: five rules over six attributes, of which the last matches.
+//! Flags that are served while the server is measured: those of W2, of five rules over six attributes, of which the last matches; and
+//! plainer ones, where there are very many.
 
 use std::fmt::Write as _;
 
@@ -17,13 +18,16 @@ pub fn flags(count: usize) -> String {
     text
 }
 
-/// As [`flags`], in files of so many flags each.
+/// Files of so many flags each, booleans of one rule: `flag-0` and on; the first file has the flag `toggled`.
 #[must_use]
-pub fn split_flags(count: usize, each: usize) -> Vec<String> {
-    let mut files = vec![flags(0)];
+pub fn plain_flags(count: usize, each: usize) -> Vec<String> {
+    let mut files = vec!["flags:\n  toggled: { default: on }\n".to_owned()];
     for first in (0..count).step_by(each) {
         let mut text = "flags:\n".to_owned();
-        (first..count.min(first + each)).for_each(|number| one(&mut text, number));
+        for number in first..count.min(first + each) {
+            let rule = "{ name: pro, when: { plan: pro, country: { in: [DE, FR] } }, percentage: 25%, serve: on }";
+            let _ = writeln!(text, "  flag-{number}: {{ owner: shop, default: off, rules: [ {rule} ] }}");
+        }
         files.push(text);
     }
     files
@@ -55,10 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_together_are_the_same() {
-        let whole = flags(7);
-        let apart: String = split_flags(7, 3).into_iter().map(|file| file.replace("flags:\n", "")).collect();
-        assert_eq!(whole.replace("flags:\n", ""), apart);
-        assert_eq!(split_flags(7, 3).len(), 4);
+    fn every_flag_stands_in_one_file() {
+        let files = plain_flags(7, 3);
+        assert_eq!(files.len(), 4);
+        let count = |key: &str| files.iter().filter(|file| file.contains(&format!("  {key}: "))).count();
+        assert_eq!((count("toggled"), count("flag-0"), count("flag-6"), count("flag-7")), (1, 1, 1, 0));
+        assert_eq!(flags(7).matches("name: staff").count(), 7);
     }
 }
