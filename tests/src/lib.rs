@@ -11,6 +11,7 @@ mod figures;
 mod fleet;
 mod http;
 pub mod load;
+pub mod measure;
 mod patience;
 mod process;
 mod proxy;

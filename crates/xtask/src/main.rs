@@ -3,7 +3,10 @@
 
 mod bench;
 mod crash;
+mod figures;
+mod marks;
 mod peers;
+mod plot;
 mod schemathesis;
 mod server;
 mod simulate;
@@ -26,12 +29,18 @@ enum Chore {
     Tidy,
     /// Run everything that CI runs, and print how long each step took.
     Test,
-    /// Run the benchmarks on a quiet machine; see docs/benchmarks.md.
-    Bench,
-    /// Measure Daybreak beside other evaluators, and write the tables of docs/benchmarks.md.
+    /// Run the benchmarks on a quiet machine, and write their figures into docs/benchmarks.md.
+    Bench {
+        /// Which of them; all, and peers, unless said.
+        names: Vec<String>,
+        /// Only write the figures of the last time again.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Measure Daybreak beside other evaluators, which is the part of `bench` that takes longest.
     Peers {
         /// How often each has his turn.
-        #[arg(long, default_value_t = 15)]
+        #[arg(long, default_value_t = peers::ROUNDS)]
         rounds: u32,
         /// Only write the figures of the last time again.
         #[arg(long)]
@@ -84,7 +93,7 @@ fn main() -> ExitCode {
     let done = workspace::root().and_then(|root| match Chore::parse() {
         Chore::Tidy => tidy::run(&root),
         Chore::Test => test::run(&root),
-        Chore::Bench => bench::run(&root),
+        Chore::Bench { names, again } => bench::run(&root, &names, again),
         Chore::Peers { rounds, again } => peers::run(&root, (!again).then_some(rounds)),
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),

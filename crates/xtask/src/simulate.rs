@@ -2,7 +2,6 @@
 //!
 //! It runs where its subject is, in `crates/guard/tests/simulation`; here its figures become tables and plots.
 
-mod plot;
 mod table;
 
 use std::path::Path;
@@ -11,9 +10,9 @@ use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 use serde_json::Value;
 
+use crate::plot::{Axis, Bar, Bars, COLOURS, Lines, Row, Series, Style};
 use crate::steps::{Steps, run as run_command};
 use crate::workspace;
-use plot::{Bars, Lines, Series, Style};
 
 /// The groups of cells, and the test of the simulation that each is.
 const GROUPS: [(&str, &str); 6] = [
@@ -24,6 +23,9 @@ const GROUPS: [(&str, &str); 6] = [
     ("served", "as_the_server_counts"),
     ("shadow", "what_a_shadow_run_sees"),
 ];
+
+/// What is written on the axis of minutes.
+const MINUTES: [f64; 8] = [1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 240.0, 480.0];
 
 /// Runs the simulation with so many runs a cell, prints its tables, and writes its plots to a folder. Without a number
 /// it takes the figures of the last time.
@@ -79,18 +81,18 @@ fn draw(group: &str, cells: &[Value]) -> Result<Option<(&'static str, String)>> 
                 ("bursty, 0.1 % bad", "bursty, 0.1 %"),
             ] {
                 for (test, style) in [("z-test, peeking", Style::Dashed), ("e-value", Style::Solid)] {
-                    series.push(Series {
-                        name: format!("{test}, {weather}"),
-                        style,
-                        points: curve(cells, cell, test)?,
-                    });
+                    let points = curve(cells, cell, test)?;
+                    // Two and two have a colour.
+                    let (name, colour) = (format!("{test}, {weather}"), series.len() / 2);
+                    series.push(Series { name, colour, style, points });
                 }
             }
             let lines = Lines {
                 title: "Harmless runs that would be aborted, by minute of the run",
+                x: Axis::at("minutes", &MINUTES),
+                y: Axis::shares("", 0.15),
                 series: &series,
                 reference: Some((0.01, "α = 1 %")),
-                top: 0.15,
             };
             Some(("false-aborts.svg", lines.svg()))
         }
@@ -99,29 +101,34 @@ fn draw(group: &str, cells: &[Value]) -> Result<Option<(&'static str, String)>> 
             for times in ["×2", "×5", "×20"] {
                 for (treated, style) in [("5 % treated", Style::Solid), ("1 % treated", Style::Dashed)] {
                     let points = curve(cells, &format!("{times}, {treated}, flat"), "e-value")?;
-                    series.push(Series { name: format!("{times}, {treated}"), style, points });
+                    let (name, colour) = (format!("{times}, {treated}"), series.len() / 2);
+                    series.push(Series { name, colour, style, points });
                 }
             }
             let lines = Lines {
                 title: "Harmful runs that are aborted, by minute (1,000 requests a minute, 0.1 % bad)",
+                x: Axis::at("minutes", &MINUTES),
+                y: Axis::shares("", 1.0),
                 series: &series,
                 reference: None,
-                top: 1.0,
             };
             Some(("detection.svg", lines.svg()))
         }
         "bounds" => {
             let share = |cell: &Value, of: &str| cell["shares"][of].as_f64().context("a share is a number");
-            let row = |cell: &Value| -> Result<(String, [f64; 2])> {
+            let bar = |value, colour| Bar { value, colour, label: String::new() };
+            let row = |cell: &Value| -> Result<Row> {
                 let name = cell["name"].as_str().context("a cell has a name")?.to_owned();
-                Ok((name, [share(cell, "upper missed")?, share(cell, "Wald missed")?]))
+                let (upper, wald) = (share(cell, "upper missed")?, share(cell, "Wald missed")?);
+                Ok(Row { name, bars: vec![bar(upper, COLOURS[0]), bar(wald, COLOURS[1])] })
             };
             let rows = cells.iter().map(row).collect::<Result<Vec<_>>>()?;
             let bars = Bars {
                 title: "Runs in which the upper bound of harm ever missed, looked at each minute",
-                names: ["as computed here", "Wald's, looked at as often"],
+                axis: Axis::shares("", 1.0),
                 rows: &rows,
-                reference: (0.05, "nominal 5 %"),
+                legend: &[(COLOURS[0], "as computed here"), (COLOURS[1], "Wald's, looked at as often")],
+                reference: Some((0.05, "nominal 5 %")),
             };
             Some(("coverage.svg", bars.svg()))
         }

@@ -4,7 +4,7 @@
 //! The build comes before the tests, as one step and with the tests' own features, so that every artefact is
 //! made once: the system tests are given its `daybreak` binary instead of building another.
 
-mod components;
+pub(crate) mod components;
 pub(crate) mod fuzz;
 pub(crate) mod openfeature;
 mod outcome;

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::figures::{nanos, times};
+
 /// Everything that a run measured: what with, a table for each workload, and who took part.
 ///
 /// # Errors
@@ -70,39 +72,12 @@ fn spread(row: &Value, of: &str, shown: impl Fn(f64) -> String) -> Result<[Strin
     Ok([shown(figure("median")?), shown(figure("low")?), shown(figure("high")?)])
 }
 
-fn median(row: &Value, of: &str) -> f64 {
+pub(super) fn median(row: &Value, of: &str) -> f64 {
     row[of]["median"].as_f64().unwrap_or(f64::INFINITY)
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> Result<&'v str> {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> Result<&'v str> {
     value[name].as_str().with_context(|| format!("a text `{name}`"))
-}
-
-fn times(times: f64) -> String {
-    if times < 10.0 { format!("×{times:.2}") } else { format!("×{}", whole(times)) }
-}
-
-fn nanos(nanos: f64) -> String {
-    if nanos < 10.0 {
-        format!("{nanos:.2}")
-    } else if nanos < 100.0 {
-        format!("{nanos:.1}")
-    } else {
-        whole(nanos)
-    }
-}
-
-/// A whole number, by thousands.
-fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
@@ -110,22 +85,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn numbers_for_people() {
-        for (number, expected) in [
-            (0.554, "0.55"),
-            (9.99, "9.99"),
-            (10.04, "10.0"),
-            (99.94, "99.9"),
-            (100.4, "100"),
-            (999.6, "1,000"),
-            (46_400_000.0, "46,400,000"),
-        ] {
-            assert_eq!(nanos(number), expected);
-        }
-        assert_eq!((times(0.5), times(12.3), times(12_345.0)), ("×0.50".into(), "×12".into(), "×12,345".into()));
-    }
 
     #[test]
     fn the_fastest_comes_first() {

@@ -1,4 +1,4 @@
-//! What must be there before the tests: a component that is missing is installed where that is easy, and named where it
+//! What must be there before tests and benchmarks: a component that is missing is installed where that is easy, and named where it
 //! is not. None is skipped.
 
 use std::path::Path;
@@ -42,15 +42,33 @@ const COMPONENTS: &[Component] = &[
     component(openfeature::NODE, Some("npm")),
 ];
 
-/// Sees to it that every component is there.
+/// What only benchmarks need.
+const OF_BENCHMARKS: &[Component] = &[
+    component(("wrk", &["sh", "-c", "command -v wrk"], "it asks servers as fast as they answer"), Some("wrk")),
+    component(("taskset", &["taskset", "--version"], "it gives a server a core of its own"), Some("util-linux")),
+];
+
+/// Sees to it that everything is there that tests need.
 ///
 /// # Errors
 /// With the name of each that is not, and what it is for.
 pub(super) fn ensure(root: &Path) -> Result<()> {
-    let lacking = || COMPONENTS.iter().filter(|component| !is_present(root, component.line));
+    ensure_all(root, COMPONENTS)
+}
+
+/// Sees to it that everything is there that benchmarks need.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_of_benchmarks(root: &Path) -> Result<()> {
+    ensure_all(root, OF_BENCHMARKS)
+}
+
+fn ensure_all(root: &Path, components: &[Component]) -> Result<()> {
+    let lacking = || components.iter().filter(|component| !is_present(root, component.line));
     let packages: Vec<&str> = lacking().filter_map(|component| component.package).collect();
     if !packages.is_empty() && may_install() {
-        println!("installing {}, as tests need them", packages.join(", "));
+        println!("installing {}, as is needed", packages.join(", "));
         install(&packages)?;
     }
     let missing: Vec<String> = lacking().map(describe).collect();

@@ -1,0 +1,85 @@
+//! What benchmarks of the whole server stand on: a server that has a core of its own, bare actix-web beside it, and somebody who
+//! asks both as fast as they answer, or listens to them.
+
+mod bare;
+mod host;
+mod listeners;
+mod plots;
+mod rounds;
+mod workload;
+mod wrk;
+
+pub use bare::{Bare, captured, posted};
+pub use host::{ASKING_CORE, Memory, SERVING_CORE, on_core, raise_file_limit};
+pub use listeners::{Listeners, Reached};
+pub use plots::{Line, Plots};
+pub use rounds::{Spread, thousands};
+pub use workload::{context, flags, plain_flags};
+pub use wrk::{Load, Wrk};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use crate::{Process, binary};
+
+/// Daybreak with a core of its own.
+#[derive(Debug)]
+pub struct Pinned {
+    process: Process,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Pinned {
+    /// Starts it on a document, and logs warnings only.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(document: &str) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let flags = folder.path().join("flags");
+        std::fs::create_dir(&flags)?;
+        std::fs::write(flags.join("flags.yaml"), document)?;
+        let mut command = on_core(SERVING_CORE, &binary()?);
+        command.current_dir(folder.path()).args(["serve", "--flags", "flags", "--data", "data", "--log", "warn"]);
+        let process = Process::start("daybreak", command.args(["--listen", "127.0.0.1:0"]))?;
+        let address = process.wait_for(|line| listening(line))?;
+        Ok(Self { process, address, folder })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A folder that goes with it.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// What it holds in memory.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn memory(&self) -> Result<Memory> {
+        Memory::of(self.process.id())
+    }
+}
+
+/// The address in a line that says where a server listens.
+#[must_use]
+pub fn listening(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("listening on ")?;
+    url.split_whitespace().next()?.split_once("://")?.1.parse().ok()
+}
