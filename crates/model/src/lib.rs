@@ -38,9 +38,10 @@ mod slo;
 mod value;
 mod version;
 pub mod wire;
+mod word;
 
 pub use condition::Condition;
-pub use context::{Attribute, Context, ContextError, ContextValue, TARGETING_KEY, name_hash};
+pub use context::{Attribute, Context, ContextError, ContextValue, TARGETING_KEY};
 pub use draw_key::{DrawKey, DrawKeyError};
 pub use effect::{Distribution, Effect, ErrorEffect, Hang, Latency};
 pub use event_kind::{EventKind, Verb};
@@ -62,3 +63,4 @@ pub use shown_name::shown_name;
 pub use slo::{Freeze, Good, Indicator, OnCall, PageMatch, PrometheusQueries, Slo, StatusBound, Window};
 pub use value::{Value, ValueType};
 pub use version::{Version, VersionComparator, VersionError, VersionRange};
+pub use word::{is_long_word, name_word, short_word};
