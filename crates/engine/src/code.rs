@@ -74,13 +74,13 @@ impl<'c> Attribute<'c> {
 
     /// The attribute of a context: the literal name wins, then the walk into objects.
     #[inline]
-    pub(crate) fn of<'v>(self, context: &'v Context) -> Option<&'v ContextValue> {
+    pub(crate) fn of(self, context: &Context) -> Option<&ContextValue> {
         context.lookup(self.word, self.name).or_else(|| self.walk(context))
     }
 
     /// By value, so that an attribute whose address is asked for nowhere stays in registers.
     #[cold]
-    fn walk<'v>(self, context: &'v Context) -> Option<&'v ContextValue> {
+    fn walk(self, context: &Context) -> Option<&ContextValue> {
         let mut parts = self.name.split(|byte| *byte == b'.').map(|part| (name_word(part), part));
         let (word, first) = parts.next().filter(|(_, first)| first.len() < self.name.len())?;
         parts.try_fold(context.lookup(word, first)?, |value, (word, part)| value.member(word, part))
