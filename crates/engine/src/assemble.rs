@@ -1,12 +1,14 @@
 //! From conditions to [`Code`](crate::code::Code).
 
 use daybreak_model::condition::{AttributeTest, Test};
-use daybreak_model::{Condition, Scalar, ScalarRef, Values, Version, VersionComparator, VersionRange, name_hash};
+use daybreak_model::{
+    Condition, Scalar, ScalarRef, Values, Version, VersionComparator, VersionRange, name_word, short_word,
+};
 
 use crate::code::{ALL, ANY, HEAD, NOT, OwnCode, SEGMENT, Segments, TEST};
 use crate::matcher::Matcher;
-use crate::operand::{Op, SIGNS, short};
-use crate::rare::{Mixed, Rare};
+use crate::operand::{Op, SIGNS};
+use crate::rare::{Mixed, Rare, Rares};
 
 /// Writes the conditions of one flag, run or segment.
 #[derive(Debug, Default)]
@@ -21,7 +23,7 @@ const SHORTS_MAX: usize = 64;
 impl Assembler {
     /// What was written.
     pub(crate) fn finish(self) -> OwnCode {
-        OwnCode { bytes: self.bytes.into(), rares: self.rares.into() }
+        OwnCode { bytes: self.bytes.into(), rares: Rares(self.rares.into()) }
     }
 
     /// Writes a condition; or tells why it cannot be compiled.
@@ -47,7 +49,7 @@ impl Assembler {
 
     /// Writes an attribute.
     pub(crate) fn attribute(&mut self, name: &str) {
-        self.bytes.extend(name_hash(name).to_le_bytes());
+        self.bytes.extend(name_word(name.as_bytes()).to_le_bytes());
         self.bytes.extend(name.as_bytes());
     }
 
@@ -64,8 +66,8 @@ impl Assembler {
         self.bytes.extend(name.to_le_bytes());
         self.bytes.extend([0; 4]);
         own(self)?;
-        let end = narrow(self.bytes.len())?;
-        self.bytes[at + HEAD - 4..at + HEAD].copy_from_slice(&end.to_le_bytes());
+        let length = narrow(self.bytes.len() - at - HEAD)?;
+        self.bytes[at + HEAD - 4..at + HEAD].copy_from_slice(&length.to_le_bytes());
         Ok(())
     }
 
@@ -110,7 +112,7 @@ impl Assembler {
 
     fn set(&mut self, name: &str, values: &Values, ignore_case: bool) -> Result<(), String> {
         let short = |value| match value {
-            ScalarRef::Text(text) => short(text),
+            ScalarRef::Text(text) => short_word(text.as_bytes()),
             _ => None,
         };
         let few = (1..=SHORTS_MAX).contains(&values.len()) && !ignore_case;

@@ -5,6 +5,8 @@
 use daybreak_model::limits::BUCKETS;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
+use crate::joined;
+
 /// What a bucket is for: buckets of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -36,6 +38,17 @@ pub fn bucket(purpose: Purpose, salt: impl AsRef<[u8]>, key: &[u8]) -> u32 {
     scale(hash([purpose.text(), salt.as_ref(), key]))
 }
 
+/// What stands before the key where a bucket is drawn: the purpose and the salt, each with its zero byte.
+pub(crate) fn head(purpose: Purpose, salt: &[u8]) -> Vec<u8> {
+    [purpose.text(), &[0], salt, &[0]].concat()
+}
+
+/// The bucket of a key, below [`BUCKETS`], where what stands [before it](head) is at hand.
+#[inline]
+pub(crate) fn bucket_after(head: &[u8], key: &[u8]) -> u32 {
+    scale(joined::hash(head, key))
+}
+
 /// The hash of the parts, with a zero byte between each two.
 #[inline]
 pub(crate) fn hash<const N: usize>(parts: [&[u8]; N]) -> u64 {
@@ -65,4 +78,21 @@ fn hash_long(parts: &[&[u8]]) -> u64 {
 #[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below 100,000")]
 fn scale(hash: u64) -> u32 {
     ((u128::from(hash) * u128::from(BUCKETS)) >> 64) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_head_at_hand_draws_the_same_bucket(salt in ".{0,40}", key in ".{0,60}") {
+            for purpose in [Purpose::Rollout, Purpose::Rule, Purpose::Fault] {
+                let known = bucket_after(&head(purpose, salt.as_bytes()), key.as_bytes());
+                prop_assert_eq!(known, bucket(purpose, &salt, key.as_bytes()));
+            }
+        }
+    }
 }

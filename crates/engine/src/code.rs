@@ -4,28 +4,28 @@
 //! among thousands waits for memory once and not at each test. [`assemble`](crate::assemble) writes what is read
 //! here, and nothing else does: bytes that do not fit read as *unknown*.
 //!
-//! A node is `op u8 · flags u8 · name length u16 · end u32`, where the next node begins; then
+//! A node is `op u8 · flags u8 · name length u16 · length u32`, which is that of what is its own:
 //!
 //! | node | what follows |
 //! |---|---|
 //! | all, any, not | the nodes inside it |
 //! | segment | its index u32 |
-//! | test | the name's hash u64 · the name · the operand |
+//! | test | the name's word u64 · the name · the operand |
 
 use std::sync::Arc;
 
-use daybreak_model::{Context, ContextValue, Key, name_hash};
+use daybreak_model::{Context, ContextValue, Key, name_word};
 
 use crate::cost::Cost;
 use crate::operand::{Op, Operand};
-use crate::rare::Rare;
+use crate::rare::Rares;
 use crate::{Truth, bytes};
 
-/// Compiled conditions, and the tests that do not go into bytes.
+/// Compiled conditions, one after the other, and the tests that do not go into bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Code<'c> {
     pub(crate) bytes: &'c [u8],
-    pub(crate) rares: &'c [Rare],
+    pub(crate) rares: &'c Rares,
 }
 
 /// The bytes before what is a node's own.
@@ -42,63 +42,64 @@ pub(crate) const TEST: u8 = 4;
 /// One part of a condition.
 #[derive(Debug)]
 pub(crate) enum Node<'c> {
-    All,
-    Any,
-    Not,
+    All(Code<'c>),
+    Any(Code<'c>),
+    Not(Code<'c>),
     Segment(u32),
     Test(Attribute<'c>, Operand<'c>),
 }
 
-/// An attribute's name, hashed. One with dots also walks into objects.
+/// An attribute's name, and its word. One with dots also walks into objects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attribute<'c> {
-    hash: u64,
+    word: u64,
     name: &'c [u8],
 }
 
 impl<'c> Attribute<'c> {
     /// The attribute of a name that is not in bytes.
     pub(crate) fn named(name: &'c str) -> Self {
-        Self { hash: name_hash(name), name: name.as_bytes() }
+        Self { word: name_word(name.as_bytes()), name: name.as_bytes() }
     }
 
-    /// The attribute that stands at the beginning (hash u64 · name), and the rest.
+    /// The attribute that stands at the beginning (word u64 · name), and the rest.
     #[inline]
     pub(crate) fn read(bytes: &'c [u8], length: u16) -> (Self, &'c [u8]) {
-        let (hash, rest) = bytes::split_word(bytes);
+        let (word, rest) = bytes::split_word(bytes);
         let (name, rest) = bytes::split(rest, usize::from(length));
-        (Self { hash, name }, rest)
+        (Self { word, name }, rest)
     }
 
-    pub(crate) fn name(&self) -> &'c str {
+    pub(crate) fn name(self) -> &'c str {
         bytes::text(self.name)
     }
 
     /// The attribute of a context: the literal name wins, then the walk into objects.
     #[inline]
-    pub(crate) fn of<'v>(&self, context: &'v Context) -> Option<&'v ContextValue> {
-        context.lookup(self.hash, self.name).or_else(|| self.walk(context))
+    pub(crate) fn of(self, context: &Context) -> Option<&ContextValue> {
+        context.lookup(self.word, self.name).or_else(|| self.walk(context))
     }
 
+    /// By value, so that an attribute whose address is asked for nowhere stays in registers.
     #[cold]
-    fn walk<'v>(&self, context: &'v Context) -> Option<&'v ContextValue> {
-        let mut parts = self.name.split(|byte| *byte == b'.').map(|part| (name_hash(part), part));
-        let (hash, first) = parts.next().filter(|(_, first)| first.len() < self.name.len())?;
-        parts.try_fold(context.lookup(hash, first)?, |value, (hash, part)| value.member(hash, part))
+    fn walk(self, context: &Context) -> Option<&ContextValue> {
+        let mut parts = self.name.split(|byte| *byte == b'.').map(|part| (name_word(part), part));
+        let (word, first) = parts.next().filter(|(_, first)| first.len() < self.name.len())?;
+        parts.try_fold(context.lookup(word, first)?, |value, (word, part)| value.member(word, part))
     }
 }
 
 impl<'c> Code<'c> {
-    /// The node that begins there, and where the next one after it does.
+    /// The first node, and what comes after it.
     #[inline]
-    pub(crate) fn node(self, at: usize) -> (Node<'c>, usize) {
-        let head = bytes::u64(self.bytes, at);
-        let end = high(head) as usize;
-        let own = bytes::slice(self.bytes, at + HEAD, end);
+    pub(crate) fn node(self) -> (Node<'c>, Self) {
+        let (head, rest) = bytes::split_word(self.bytes);
+        let (own, rest) = bytes::split(rest, high(head) as usize);
+        let inside = Self { bytes: own, ..self };
         let node = match low(head) {
-            ALL => Node::All,
-            ANY => Node::Any,
-            NOT => Node::Not,
+            ALL => Node::All(inside),
+            ANY => Node::Any(inside),
+            NOT => Node::Not(inside),
             SEGMENT => Node::Segment(bytes::u32(own, 0)),
             op => {
                 let (attribute, operand) = Attribute::read(own, second(head));
@@ -106,35 +107,35 @@ impl<'c> Code<'c> {
                 Node::Test(attribute, Operand { op, flag, bytes: operand, rares: self.rares })
             }
         };
-        (node, end)
+        (node, Self { bytes: rest, ..self })
     }
 
-    /// The truth of the condition that begins there, and where it ends.
+    /// The truth of the first condition, and what comes after it.
     #[inline]
-    pub(crate) fn holds(self, at: usize, context: &Context, segments: &Segments) -> (Truth, usize) {
-        let (node, end) = self.node(at);
+    pub(crate) fn holds(self, context: &Context, segments: &Segments) -> (Truth, Self) {
+        let (node, rest) = self.node();
         let truth = match node {
             Node::Test(attribute, operand) => operand.ask(attribute.of(context)),
             Node::Segment(index) => segments.holds(index, context),
-            Node::Not => !self.fold(at + HEAD, end, Truth::False, context, segments),
-            Node::All => self.fold(at + HEAD, end, Truth::False, context, segments),
-            Node::Any => self.fold(at + HEAD, end, Truth::True, context, segments),
+            Node::Not(inside) => !inside.fold(Truth::False, context, segments),
+            Node::All(inside) => inside.fold(Truth::False, context, segments),
+            Node::Any(inside) => inside.fold(Truth::True, context, segments),
         };
-        (truth, end)
+        (truth, rest)
     }
 
     /// `all` is the least of its parts and `any` the greatest; `decided` needs no further part.
-    fn fold(self, mut at: usize, end: usize, decided: Truth, context: &Context, segments: &Segments) -> Truth {
+    fn fold(mut self, decided: Truth, context: &Context, segments: &Segments) -> Truth {
         let mut sum = !decided;
-        while at < end {
-            let (truth, next) = self.holds(at, context, segments);
+        while !self.bytes.is_empty() {
+            let (truth, rest) = self.holds(context, segments);
             if truth == decided {
                 return decided;
             }
             if truth == Truth::Unknown {
                 sum = Truth::Unknown;
             }
-            at = next;
+            self = rest;
         }
         sum
     }
@@ -164,7 +165,7 @@ pub(crate) const fn high(head: u64) -> u32 {
 #[derive(Debug, Default)]
 pub(crate) struct OwnCode {
     pub(crate) bytes: Box<[u8]>,
-    pub(crate) rares: Box<[Rare]>,
+    pub(crate) rares: Rares,
 }
 
 impl OwnCode {
@@ -196,7 +197,7 @@ impl Segments {
     }
 
     fn holds(&self, index: u32, context: &Context) -> Truth {
-        self.at(index).map_or(Truth::Unknown, |(_, code)| code.holds(0, context, self).0)
+        self.at(index).map_or(Truth::Unknown, |(_, code)| code.holds(context, self).0)
     }
 
     /// What it costs to follow a segment; 1 where there is none.

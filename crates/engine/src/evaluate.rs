@@ -3,7 +3,7 @@
 use daybreak_model::limits::BUCKETS;
 use daybreak_model::{Context, ContextValue, ErrorCode, Key, Reason};
 
-use crate::bucket::{Purpose, bucket};
+use crate::bucket::bucket_after;
 use crate::code::Attribute;
 use crate::program::{BROKEN, ENABLED, HAS_PREREQUISITES, ONE, Program, ROLLOUT, Rule, Split};
 use crate::{Detail, FlagIndex, Snapshot};
@@ -70,61 +70,67 @@ fn apply(
     rule: Rule<'_>,
     context: &Context,
 ) -> Result<Option<(u16, Reason)>, KeyMissing> {
-    let mut at = rule.body();
+    let mut code = rule.code;
     if rule.conditional() {
-        let (truth, end) = program.code().holds(at, context, &snapshot.segments);
+        let (truth, rest) = code.holds(context, &snapshot.segments);
         if !truth.is_true() {
             return Ok(None);
         }
-        at = end;
+        code = rest;
     }
     if rule.serve() == ONE {
         return Ok(Some((rule.variant(), Reason::TargetingMatch)));
     }
-    let split = rule.split(at);
-    if !split.takes(program.salt(), context)? {
+    let split = Split::read(code);
+    if !split.takes(program, context)? {
         return Ok(None);
     }
-    let variant = if rule.serve() == ROLLOUT { split.falls_to(program.salt(), context)? } else { rule.variant() };
+    let variant = if rule.serve() == ROLLOUT { split.falls_to(program, context)? } else { rule.variant() };
     Ok(Some((variant, Reason::Split)))
 }
 
 impl Split<'_> {
     /// Whether its percentage takes a context.
-    fn takes(&self, salt: &[u8], context: &Context) -> Result<bool, KeyMissing> {
+    #[inline]
+    fn takes(&self, program: &Program, context: &Context) -> Result<bool, KeyMissing> {
         match self.percentage {
             0 => Ok(false),
             BUCKETS => Ok(true),
-            share => Ok(self.bucket(Purpose::Rule, salt, context).ok_or(KeyMissing)? < share),
+            share => Ok(bucket_by(self.by, program.rule_head(), context).ok_or(KeyMissing)? < share),
         }
     }
 
     /// The variant of a rollout that a context falls to.
-    pub(crate) fn falls_to(&self, salt: &[u8], context: &Context) -> Result<u16, KeyMissing> {
+    #[inline]
+    pub(crate) fn falls_to(&self, program: &Program, context: &Context) -> Result<u16, KeyMissing> {
         // A variant that has everybody is alone, and needs no key.
         let mut shares = self.shares();
         if let (1, Some((_, variant))) = (shares.len(), shares.next()) {
             return Ok(variant);
         }
-        let bucket = self.bucket(Purpose::Rollout, salt, context).ok_or(KeyMissing)?;
+        let bucket = bucket_by(self.by, program.rollout_head(), context).ok_or(KeyMissing)?;
         self.shares().find(|(end, _)| bucket < *end).map(|(_, variant)| variant).ok_or(KeyMissing)
-    }
-
-    pub(crate) fn bucket(&self, purpose: Purpose, salt: &[u8], context: &Context) -> Option<u32> {
-        bucket_by(self.by, purpose, salt, context)
     }
 }
 
-/// The bucket of the key that an attribute holds.
+/// The bucket of the key that an attribute holds, after what stands before it.
 #[inline]
-pub(crate) fn bucket_by(by: Attribute<'_>, purpose: Purpose, salt: &[u8], context: &Context) -> Option<u32> {
-    with_key(by, context, |key| bucket(purpose, salt, key))
+pub(crate) fn bucket_by(by: Attribute<'_>, head: &[u8], context: &Context) -> Option<u32> {
+    with_key(by, context, |key| bucket_after(head, key))
 }
 
 /// The key that an attribute holds: a text, or an integer as decimal text. An empty text is absent.
+#[inline]
 pub(crate) fn with_key<T>(by: Attribute<'_>, context: &Context, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
     match by.of(context)? {
         ContextValue::Text(text) if !text.is_empty() => Some(take(text.as_bytes())),
+        value => with_number(value, take),
+    }
+}
+
+#[cold]
+fn with_number<T>(value: &ContextValue, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    match value {
         ContextValue::Number(number) if number.fract() == 0.0 && number.abs() <= 2_f64.powi(53) => {
             #[expect(clippy::cast_possible_truncation, reason = "integral and within ±2⁵³")]
             let integer = *number as i64;

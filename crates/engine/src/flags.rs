@@ -6,23 +6,27 @@ use daybreak_model::limits::{BUCKETS, EVALUATION_STEPS_MAX};
 use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY, Value};
 
 use crate::assemble::{Assembler, narrow, narrower};
+use crate::bucket::{Purpose, head};
 use crate::code::Segments;
 use crate::program::{
     BOOLEAN, BROKEN, ENABLED, FLOAT, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, INTEGER, ONE, OTHER, PART, Program,
-    ROLLOUT, RULE,
+    ROLLOUT, RULE, TEXT, TEXT_MAX,
 };
 
 /// Compiles a flag. One that cannot be is broken, and says why.
 pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments) -> Program {
-    let salt = flag.salt.as_deref().unwrap_or(key.as_str());
-    let salt_length = narrower(salt.len(), "its salt");
-    // What breaks the flag must not move what turns it off.
-    let salt = if salt_length.is_ok() { salt } else { "" };
+    let salt = flag.salt.as_deref().unwrap_or(key.as_str()).as_bytes();
+    let heads = match flag.rules.iter().any(divides) {
+        true => [head(Purpose::Rollout, salt), head(Purpose::Rule, salt)].concat(),
+        false => Vec::new(),
+    };
+    let heads_length = narrower(heads.len(), "its salt, twice,");
     let mut code = Assembler::default();
     code.bytes.extend([0; HEAD]);
     code.bytes.extend(key.as_str().as_bytes());
-    code.bytes.extend(salt.as_bytes());
-    values(flag, &mut code);
+    // What breaks the flag must not move what turns it off.
+    code.bytes.extend(heads_length.as_ref().map_or(&[][..], |_| &heads));
+    let texts = values(flag, &mut code);
     let rules_at = code.bytes.len();
     let rules = flag.rules.iter().try_for_each(|source| rule(source, flag, segments, &mut code));
     let (off, default) = (variant(flag, flag.off_variant()), variant(flag, &flag.default));
@@ -32,7 +36,8 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         followable(flag, segments).err(),
         off.clone().err(),
         default.clone().err(),
-        salt_length.clone().err(),
+        heads_length.clone().err(),
+        texts.clone().err(),
     ];
     let broken = errors.into_iter().flatten().next();
 
@@ -45,7 +50,7 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
     let state = bits.into_iter().filter(|(_, is)| *is).fold(0, |state, (bit, _)| state | bit);
     // A key has at most 100 bytes.
     let mut head = vec![state, u8::try_from(key.as_str().len()).unwrap_or_default()];
-    head.extend(salt_length.unwrap_or_default().to_le_bytes());
+    head.extend(heads_length.unwrap_or_default().to_le_bytes());
     head.extend(narrow(rules_at).unwrap_or_default().to_le_bytes());
     head.extend(off.unwrap_or_default().to_le_bytes());
     head.extend(default.unwrap_or_default().to_le_bytes());
@@ -67,21 +72,34 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         client: flag.client,
         broken,
     };
-    Program { bytes: code.bytes.into(), facts: Arc::new(facts) }
+    let texts = texts.ok().filter(|texts| !texts.is_empty()).map(Into::into);
+    Program { bytes: code.bytes.into(), texts, facts: Arc::new(facts) }
 }
 
-/// Writes the values of the variants.
-fn values(flag: &Flag, code: &mut Assembler) {
+/// Writes the values of the variants; their texts, one after the other.
+fn values(flag: &Flag, code: &mut Assembler) -> Result<String, String> {
+    let mut texts = String::new();
     for value in flag.variants.values() {
         let (kind, word) = match value {
             Value::Boolean(value) => (BOOLEAN, u64::from(*value)),
             Value::Integer(value) => (INTEGER, value.cast_unsigned()),
             Value::Float(value) => (FLOAT, value.to_bits()),
+            Value::String(text) if text.len() <= TEXT_MAX => {
+                let at = narrow(texts.len())?;
+                texts.push_str(text);
+                (TEXT, u64::from(at) | u64::from(narrow(texts.len())?) << 32)
+            }
             Value::String(_) | Value::Object(_) => (OTHER, 0),
         };
         code.bytes.push(kind);
         code.bytes.extend(word.to_le_bytes());
     }
+    Ok(texts)
+}
+
+/// Whether a rule takes or serves by a key.
+const fn divides(rule: &Rule) -> bool {
+    rule.percentage.is_some() || matches!(rule.serve, Serve::Rollout(_))
 }
 
 /// Whether the segments that its rules name cost no more than one evaluation may.
@@ -111,8 +129,8 @@ fn rule(source: &Rule, flag: &Flag, segments: &Segments, code: &mut Assembler) -
     if serve != ONE {
         split(source, flag, code)?;
     }
-    let end = narrow(code.bytes.len())?;
-    code.bytes[at + RULE - 4..at + RULE].copy_from_slice(&end.to_le_bytes());
+    let length = narrow(code.bytes.len() - at - RULE)?;
+    code.bytes[at + RULE - 4..at + RULE].copy_from_slice(&length.to_le_bytes());
     Ok(())
 }
 

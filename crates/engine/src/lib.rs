@@ -15,6 +15,7 @@ mod evaluate;
 mod explain;
 mod flags;
 mod index;
+mod joined;
 mod matcher;
 mod operand;
 mod program;

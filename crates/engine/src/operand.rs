@@ -1,8 +1,8 @@
 //! Single tests: what is asked of an attribute.
 
-use daybreak_model::{ContextValue, Version, VersionComparator, same_bytes};
+use daybreak_model::{ContextValue, Version, VersionComparator, same_bytes, short_word};
 
-use crate::rare::Rare;
+use crate::rare::{Rare, Rares};
 use crate::{Truth, bytes, text};
 
 /// A test as it stands in [`Code`](crate::code::Code).
@@ -11,7 +11,7 @@ pub(crate) struct Operand<'c> {
     pub(crate) op: Op,
     pub(crate) flag: bool,
     pub(crate) bytes: &'c [u8],
-    pub(crate) rares: &'c [Rare],
+    pub(crate) rares: &'c Rares,
 }
 
 /// What a test asks, and what its bytes and its flag are.
@@ -24,7 +24,7 @@ pub(crate) enum Op {
     Number,
     /// The flag is the boolean.
     Boolean,
-    /// Texts of at most seven bytes, each as a [`short`] u64.
+    /// Texts of at most seven bytes, each as a [`short_word`].
     In,
     /// Texts, each after its length u32; the flag folds case.
     StartsWith,
@@ -56,26 +56,24 @@ pub(crate) const SIGNS: [VersionComparator; 5] = [
 ];
 
 impl Op {
-    const ALL: [Self; 13] = [
-        Self::Text,
-        Self::Number,
-        Self::Boolean,
-        Self::In,
-        Self::StartsWith,
-        Self::EndsWith,
-        Self::Gt,
-        Self::Gte,
-        Self::Lt,
-        Self::Lte,
-        Self::Semver,
-        Self::Exists,
-        Self::Rare,
-    ];
-
-    /// The operation of this number.
+    /// The operation of this number: its place above.
     #[inline]
-    pub(crate) fn of(number: u8) -> Self {
-        Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Rare)
+    pub(crate) const fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Text,
+            1 => Self::Number,
+            2 => Self::Boolean,
+            3 => Self::In,
+            4 => Self::StartsWith,
+            5 => Self::EndsWith,
+            6 => Self::Gt,
+            7 => Self::Gte,
+            8 => Self::Lt,
+            9 => Self::Lte,
+            10 => Self::Semver,
+            11 => Self::Exists,
+            _ => Self::Rare,
+        }
     }
 }
 
@@ -83,6 +81,14 @@ impl<'c> Operand<'c> {
     /// Asks an attribute. On a list it holds if any element makes it hold.
     #[inline]
     pub(crate) fn ask(self, value: Option<&ContextValue>) -> Truth {
+        match value {
+            // Most of what is asked is a text.
+            Some(ContextValue::Text(text)) => self.ask_text(text),
+            value => self.ask_other(value),
+        }
+    }
+
+    fn ask_other(self, value: Option<&ContextValue>) -> Truth {
         match value.filter(|value| !matches!(value, ContextValue::Null)) {
             value if self.op == Op::Exists => (value.is_some() == self.flag).into(),
             None => Truth::Unknown,
@@ -115,7 +121,9 @@ impl<'c> Operand<'c> {
         match self.op {
             Op::Text if self.flag => text::equals(asked, bytes::text(self.bytes), true).into(),
             Op::Text => same_bytes(asked.as_bytes(), self.bytes).into(),
-            Op::In => short(asked).is_some_and(|asked| self.shorts().any(|known| known == asked)).into(),
+            Op::In => {
+                short_word(asked.as_bytes()).is_some_and(|asked| self.shorts().any(|known| known == asked)).into()
+            }
             Op::StartsWith if self.flag => self.texts().any(|t| text::starts_with(asked, bytes::text(t), true)).into(),
             Op::StartsWith => self.texts().any(|start| asked.as_bytes().starts_with(start)).into(),
             Op::EndsWith if self.flag => self.texts().any(|t| text::ends_with(asked, bytes::text(t), true)).into(),
@@ -124,6 +132,7 @@ impl<'c> Operand<'c> {
                 self.bounds().all(|(sign, bound)| sign.accepts(version.precedence(&bound))).into()
             }),
             Op::Rare => self.rare().map_or(Truth::Unknown, |rare| rare.ask_text(asked)),
+            Op::Exists => self.flag.into(),
             _ => Truth::Unknown,
         }
     }
@@ -150,7 +159,7 @@ impl<'c> Operand<'c> {
 
     /// The test that is not in bytes.
     pub(crate) fn rare(self) -> Option<&'c Rare> {
-        if self.op == Op::Rare { self.rares.get(bytes::u32(self.bytes, 0) as usize) } else { None }
+        if self.op == Op::Rare { self.rares.0.get(bytes::u32(self.bytes, 0) as usize) } else { None }
     }
 
     /// The short texts of a set.
@@ -194,14 +203,7 @@ fn ends_with(text: &[u8], end: &[u8]) -> bool {
     text.len().checked_sub(end.len()).is_some_and(|at| same_bytes(bytes::slice(text, at, text.len()), end))
 }
 
-/// A text of at most seven bytes as a number: its bytes, then its length in the highest. No two are alike.
-#[inline]
-pub(crate) fn short(text: &str) -> Option<u64> {
-    let length = u64::try_from(text.len()).ok().filter(|length| *length < 8)?;
-    Some(text.bytes().rev().fold(0, |word, byte| word << 8 | u64::from(byte)) | length << 56)
-}
-
-/// The text of a [`short`].
+/// The text of a [`short_word`].
 pub(crate) fn long(short: u64) -> String {
     let bytes = short.to_le_bytes();
     bytes::text(bytes::slice(&bytes, 0, usize::from(bytes[7]))).to_owned()

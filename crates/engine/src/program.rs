@@ -1,13 +1,14 @@
 //! Compiled flags.
 //!
-//! What every evaluation reads is one run of bytes: a head, the key, the salt, the variants' values, then the rules
-//! in order. The rest is apart, among the [`Facts`].
+//! What every evaluation reads is one run of bytes: a head, the key, what buckets are drawn with, the variants' values,
+//! then the rules in order. Texts that are served stand together beside it. The rest is apart, among the [`Facts`].
 //!
 //! | part | bytes |
 //! |---|---|
-//! | head | state u8 · key length u8 · salt length u16 · where the rules begin u32 · off u16 · default u16 |
-//! | value | type u8 · a boolean or a number in 8 bytes; texts and objects are among the facts |
-//! | rule | serve u8 · conditional u8 · variant u16 · end u32 · its condition · its split |
+//! | head | state u8 · key length u8 · length of the next part u16 · where the rules begin u32 · off u16 · default u16 |
+//! | before keys | where a rule divides: `flag` · 0 · the salt · 0, then `in` · 0 · the salt · 0 |
+//! | value | type u8 · a boolean or a number in 8 bytes; or of a text, where it begins u32 and ends u32; objects and long texts are among the facts |
+//! | rule | serve u8 · conditional u8 · variant u16 · length u32 of what is its own: its condition · its split |
 //! | split | percentage u32, in buckets · name length u16 · shares u16 · the attribute · each share: first bucket after it u32, variant u16 |
 
 use std::collections::BTreeMap;
@@ -18,12 +19,14 @@ use daybreak_model::{Key, Scalar, Value, ValueType};
 use crate::ValueRef;
 use crate::bytes;
 use crate::code::{Attribute, Code, high, low, second};
-use crate::rare::Rare;
+use crate::rare::Rares;
 
 /// A compiled flag. A clone shares everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) bytes: Arc<[u8]>,
+    /// The texts of its variants, one after the other.
+    pub(crate) texts: Option<Arc<str>>,
     pub(crate) facts: Arc<Facts>,
 }
 
@@ -36,7 +39,7 @@ pub(crate) struct Facts {
     /// The rules' names, in their order.
     pub(crate) names: Box<[Key]>,
     /// The tests of its conditions that do not go into bytes.
-    pub(crate) rares: Box<[Rare]>,
+    pub(crate) rares: Rares,
     pub(crate) prerequisites: Box<[(Key, Key)]>,
     pub(crate) metadata: BTreeMap<String, Scalar>,
     pub(crate) value_type: ValueType,
@@ -51,6 +54,9 @@ pub(crate) const VALUE: usize = 9;
 pub(crate) const RULE: usize = 8;
 pub(crate) const SHARE: usize = 6;
 
+/// Longer texts are among the facts alone, in bytes.
+pub(crate) const TEXT_MAX: usize = 256;
+
 /// Bits of the state.
 pub(crate) const ENABLED: u8 = 1;
 pub(crate) const BROKEN: u8 = 1 << 1;
@@ -61,7 +67,8 @@ pub(crate) const HAS_OFF: u8 = 1 << 3;
 pub(crate) const BOOLEAN: u8 = 0;
 pub(crate) const INTEGER: u8 = 1;
 pub(crate) const FLOAT: u8 = 2;
-pub(crate) const OTHER: u8 = 3;
+pub(crate) const TEXT: u8 = 3;
+pub(crate) const OTHER: u8 = 4;
 
 /// How a rule serves.
 pub(crate) const ONE: u8 = 0;
@@ -75,8 +82,8 @@ pub(crate) struct Head(u64);
 /// A rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule<'c> {
-    code: Code<'c>,
-    at: usize,
+    /// Its condition, then its split.
+    pub(crate) code: Code<'c>,
     head: u64,
 }
 
@@ -101,16 +108,18 @@ impl Program {
         bytes::slice(&self.bytes, HEAD, self.head().key_end())
     }
 
+    /// What stands before the key where a rollout draws.
     #[inline]
-    pub(crate) fn code(&self) -> Code<'_> {
-        Code { bytes: &self.bytes, rares: &self.facts.rares }
+    pub(crate) fn rollout_head(&self) -> &[u8] {
+        let head = self.head();
+        bytes::slice(&self.bytes, head.key_end(), head.rule_head())
     }
 
-    /// What its buckets are drawn with.
+    /// What stands before the key where a rule's percentage draws.
     #[inline]
-    pub(crate) fn salt(&self) -> &[u8] {
+    pub(crate) fn rule_head(&self) -> &[u8] {
         let head = self.head();
-        bytes::slice(&self.bytes, head.key_end(), head.salt_end())
+        bytes::slice(&self.bytes, head.rule_head(), head.values())
     }
 
     /// The variant that is served when the flag is off; `None` where there is no such variant.
@@ -128,12 +137,13 @@ impl Program {
     /// The value of a variant.
     #[inline]
     pub(crate) fn value(&self, variant: u16) -> Option<ValueRef<'_>> {
-        let at = self.head().salt_end() + usize::from(variant) * VALUE;
+        let at = self.head().values() + usize::from(variant) * VALUE;
         let (kind, word) = (*self.bytes.get(at)?, bytes::u64(&self.bytes, at + 1));
         Some(match kind {
             BOOLEAN => ValueRef::Boolean(word != 0),
             INTEGER => ValueRef::Integer(word.cast_signed()),
             FLOAT => ValueRef::Float(f64::from_bits(word)),
+            TEXT => ValueRef::String(self.texts.as_deref()?.get(low_word(word) as usize..high(word) as usize)?),
             _ => ValueRef::from(&self.facts.variants.get(usize::from(variant))?.1),
         })
     }
@@ -147,12 +157,13 @@ impl Program {
     /// The rules, in order.
     #[inline]
     pub(crate) fn rules(&self) -> impl Iterator<Item = Rule<'_>> {
-        let mut at = self.head().rules();
+        let mut rest = self.bytes.get(self.head().rules()..).unwrap_or_default();
         std::iter::from_fn(move || {
-            let rule = Rule { code: self.code(), at, head: bytes::u64(&self.bytes, at) };
-            // Where nothing stands, the end is nowhere.
-            at = Some(rule.end()).filter(|end| *end > at)?;
-            Some(rule)
+            let (head, after) = rest.split_first_chunk()?;
+            let head = u64::from_le_bytes(*head);
+            let (own, after) = bytes::split(after, high(head) as usize);
+            rest = after;
+            Some(Rule { code: Code { bytes: own, rares: &self.facts.rares }, head })
         })
     }
 
@@ -172,8 +183,14 @@ impl Head {
         HEAD + (self.0 >> 8 & 0xff) as usize
     }
 
+    /// Where what a rule's percentage draws with begins: what a rollout draws with stands before it, and is two bytes longer.
     #[inline]
-    const fn salt_end(self) -> usize {
+    const fn rule_head(self) -> usize {
+        self.key_end() + (second(self.0) / 2) as usize + (second(self.0) != 0) as usize
+    }
+
+    #[inline]
+    const fn values(self) -> usize {
         self.key_end() + second(self.0) as usize
     }
 
@@ -199,34 +216,22 @@ impl<'c> Rule<'c> {
         second(self.head)
     }
 
-    /// Where the next rule begins.
-    #[inline]
-    const fn end(self) -> usize {
-        high(self.head) as usize
-    }
-
-    /// Where its condition, or else its split, begins.
-    #[inline]
-    pub(crate) const fn body(self) -> usize {
-        self.at + RULE
-    }
-
-    /// The split that begins there.
-    #[inline]
-    pub(crate) fn split(self, at: usize) -> Split<'c> {
-        let (head, rest) = bytes::split_word(bytes::slice(self.code.bytes, at, self.end()));
-        let (by, shares) = Attribute::read(rest, low_half(high(head)));
-        Split { by, percentage: low_word(head), shares: shares.as_chunks().0 }
-    }
-
     /// The split of a rule that divides.
     pub(crate) fn divides(self) -> Option<Split<'c>> {
-        let at = if self.conditional() { self.code.node(self.body()).1 } else { self.body() };
-        (self.serve() != ONE).then(|| self.split(at))
+        let after = if self.conditional() { self.code.node().1 } else { self.code };
+        (self.serve() != ONE).then(|| Split::read(after))
     }
 }
 
-impl Split<'_> {
+impl<'c> Split<'c> {
+    /// The split that comes after a rule's condition.
+    #[inline]
+    pub(crate) fn read(code: Code<'c>) -> Self {
+        let (head, rest) = bytes::split_word(code.bytes);
+        let (by, shares) = Attribute::read(rest, low_half(high(head)));
+        Self { by, percentage: low_word(head), shares: shares.as_chunks().0 }
+    }
+
     /// Of a rollout: the first bucket after each variant's share, and the variant.
     #[inline]
     pub(crate) fn shares(&self) -> impl ExactSizeIterator<Item = (u32, u16)> {

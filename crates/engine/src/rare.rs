@@ -32,6 +32,10 @@ pub(crate) enum Rare {
     Cidr(Box<[IpNet]>),
 }
 
+/// The tests of a condition that do not go into its bytes. They are looked up only where one is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Rares(pub(crate) Box<[Rare]>);
+
 impl Rare {
     /// Asks a value that is no list.
     pub(crate) fn ask(&self, value: &ContextValue) -> Truth {

@@ -13,7 +13,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp, LogNormal, Normal, Pareto, Uniform};
 
 use crate::assemble::Assembler;
-use crate::bucket::{Purpose, bucket, hash};
+use crate::bucket::{Purpose, bucket_after, hash, head};
 use crate::code::{Attribute, OwnCode, Segments};
 use crate::evaluate::{bucket_by, with_key};
 use crate::segments;
@@ -27,6 +27,8 @@ pub struct Run {
     when: Option<OwnCode>,
     protect: Box<[OwnCode]>,
     segments: Segments,
+    /// What stands before the key where it draws.
+    draws_after: Box<[u8]>,
 }
 
 /// Why a run cannot be acted on.
@@ -74,7 +76,8 @@ impl Run {
         let when = spec.when.as_ref().map(compile).transpose()?;
         let protected = |key: &Key| compile(&Condition::Segment(key.clone()));
         let protect = spec.protect.iter().map(protected).collect::<Result<_, _>>()?;
-        Ok(Self { id, when, protect, segments, spec })
+        let draws_after = head(Purpose::Fault, spec.salt.as_bytes()).into();
+        Ok(Self { id, when, protect, segments, draws_after, spec })
     }
 
     /// Its identifier.
@@ -96,7 +99,7 @@ impl Run {
         let measured = self.spec.measure.as_ref().is_none_or(|measure| measure.operation == operation);
         let operation = measured && self.spec.operation.as_deref().is_none_or(|own| own == operation);
         let host = self.spec.host.as_deref().is_none_or(|own| host.is_some_and(|host| own.eq_ignore_ascii_case(host)));
-        let holds = |code: &OwnCode| code.code().holds(0, context, &self.segments).0;
+        let holds = |code: &OwnCode| code.code().holds(context, &self.segments).0;
         operation
             && host
             && self.when.as_ref().is_none_or(|when| holds(when).is_true())
@@ -107,10 +110,9 @@ impl Run {
     #[must_use]
     pub fn draw(&self, percentage: Percentage, key: DrawKey, context: &Context) -> Option<Arm> {
         let share = percentage.thousandths();
-        let salt = self.spec.salt.as_bytes();
         let bucket = match &self.spec.by {
-            DrawBy::Request => bucket(Purpose::Fault, salt, &key.digits()),
-            DrawBy::Attribute(name) => bucket_by(Attribute::named(name), Purpose::Fault, salt, context)?,
+            DrawBy::Request => bucket_after(&self.draws_after, &key.digits()),
+            DrawBy::Attribute(name) => bucket_by(Attribute::named(name), &self.draws_after, context)?,
         };
         debug_assert!(bucket < BUCKETS, "a bucket is below 100,000");
         Some(if bucket < share { Arm::Treated } else { Arm::Control })

@@ -1,10 +1,9 @@
 //! Evaluation contexts: what is known of whom a flag is evaluated for.
 
 use serde_json::Value as Json;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits::{ATTRIBUTES_MAX, DEPTH_MAX, INTEGER_MAX};
-use crate::same_bytes;
+use crate::{is_long_word, name_word, same_bytes};
 
 /// The attribute that identifies the subject: OpenFeature's targeting key.
 pub const TARGETING_KEY: &str = "targetingKey";
@@ -20,12 +19,18 @@ pub const TARGETING_KEY: &str = "targetingKey";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context {
     attributes: Vec<Attribute>,
+    /// A byte of the name's word of each of the first eight, the first in the lowest: one comparison tells where a name
+    /// may be.
+    tags: u64,
 }
 
-/// One attribute of a context. Its name is hashed once, so that evaluating compares integers.
+/// How many attributes have a tag.
+const TAGGED: usize = 8;
+
+/// One attribute of a context. Its name is made a word once, so that evaluating compares integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
-    hash: u64,
+    word: u64,
     name: Box<str>,
     value: ContextValue,
 }
@@ -70,12 +75,6 @@ pub enum ContextError {
     TooMany(usize),
 }
 
-/// The hash by which an attribute's name is compared first.
-#[must_use]
-pub fn name_hash(name: impl AsRef<[u8]>) -> u64 {
-    xxh3_64(name.as_ref())
-}
-
 impl Context {
     /// A context of a targeting key alone. An empty key is no key.
     #[must_use]
@@ -93,23 +92,46 @@ impl Context {
     /// Sets an attribute.
     pub fn set(&mut self, name: &str, value: impl Into<ContextValue>) {
         let attribute = Attribute::new(name, value.into());
-        match self.attributes.iter_mut().find(|known| known.is(attribute.hash, name.as_bytes())) {
+        match self.place(attribute.word, name.as_bytes()).and_then(|at| self.attributes.get_mut(at)) {
             Some(known) => *known = attribute,
-            None => self.attributes.push(attribute),
+            None => {
+                self.tags |= tag_at(self.attributes.len(), attribute.word);
+                self.attributes.push(attribute);
+            }
         }
     }
 
     /// The value of the attribute of exactly this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ContextValue> {
-        self.lookup(name_hash(name), name.as_bytes())
+        self.lookup(name_word(name.as_bytes()), name.as_bytes())
     }
 
-    /// As [`Context::get`], with the name's bytes and its [`name_hash`] at hand.
+    /// As [`Context::get`], with the name's bytes and its [`name_word`] at hand.
     #[must_use]
     #[inline]
-    pub fn lookup(&self, hash: u64, name: &[u8]) -> Option<&ContextValue> {
-        find(&self.attributes, hash, name)
+    pub fn lookup(&self, word: u64, name: &[u8]) -> Option<&ContextValue> {
+        // One that is alone with its tag is found at once. Where there is none, this is the place after the tagged.
+        let hits = same_bytes_of(self.tags, tag(word));
+        match self.attributes.get((hits.trailing_zeros() / 8) as usize) {
+            Some(attribute) if attribute.is(word, name) => Some(&attribute.value),
+            None if hits == 0 => None,
+            _ => self.attributes.get(self.place(word, name)?).map(Attribute::value),
+        }
+    }
+
+    /// Where the attribute of a name is.
+    fn place(&self, word: u64, name: &[u8]) -> Option<usize> {
+        let mut hits = same_bytes_of(self.tags, tag(word));
+        while hits != 0 {
+            let at = (hits.trailing_zeros() / 8) as usize;
+            if self.attributes.get(at)?.is(word, name) {
+                return Some(at);
+            }
+            hits &= hits - 1;
+        }
+        let beyond = self.attributes.get(TAGGED..)?.iter().position(|attribute| attribute.is(word, name));
+        beyond.map(|at| at + TAGGED)
     }
 
     /// The targeting key, unless it is absent, empty or no text.
@@ -147,7 +169,8 @@ impl Context {
             _ => {}
         }
         let attributes = attributes(map, 1)?;
-        Ok(Self { attributes })
+        let tags = (0..TAGGED).zip(&attributes).fold(0, |tags, (at, attribute)| tags | tag_at(at, attribute.word));
+        Ok(Self { attributes, tags })
     }
 
     /// The context as JSON, the inverse of [`Context::from_json`].
@@ -159,12 +182,12 @@ impl Context {
 
 impl Attribute {
     fn new(name: &str, value: ContextValue) -> Self {
-        Self { hash: name_hash(name), name: name.into(), value }
+        Self { word: name_word(name.as_bytes()), name: name.into(), value }
     }
 
     #[inline]
-    fn is(&self, hash: u64, name: &[u8]) -> bool {
-        self.hash == hash && same_bytes(self.name.as_bytes(), name)
+    fn is(&self, word: u64, name: &[u8]) -> bool {
+        self.word == word && (!is_long_word(word) || same_bytes(self.name.as_bytes(), name))
     }
 
     /// Its name.
@@ -181,20 +204,34 @@ impl Attribute {
 }
 
 impl ContextValue {
-    /// The member of exactly this name, where the value is an object. `hash` is the name's [`name_hash`].
+    /// The member of exactly this name, where the value is an object. `word` is the name's [`name_word`].
     #[must_use]
-    #[inline]
-    pub fn member(&self, hash: u64, name: &[u8]) -> Option<&ContextValue> {
+    pub fn member(&self, word: u64, name: &[u8]) -> Option<&ContextValue> {
         match self {
-            Self::Object(members) => find(members, hash, name),
+            Self::Object(members) => members.iter().find(|member| member.is(word, name)).map(Attribute::value),
             _ => None,
         }
     }
 }
 
+/// A byte that most words of a context do not share.
 #[inline]
-fn find<'a>(attributes: &'a [Attribute], hash: u64, name: &[u8]) -> Option<&'a ContextValue> {
-    attributes.iter().find(|attribute| attribute.is(hash, name)).map(|attribute| &attribute.value)
+const fn tag(word: u64) -> u64 {
+    word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56
+}
+
+/// The tag of the attribute at a place, in its place; nothing for those that have none.
+#[inline]
+const fn tag_at(at: usize, word: u64) -> u64 {
+    if at < TAGGED { tag(word) << (8 * at) } else { 0 }
+}
+
+/// The highest bit of each byte that is this one. Above one that is, another may be marked that is not.
+#[inline]
+const fn same_bytes_of(bytes: u64, byte: u64) -> u64 {
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    let differ = bytes ^ (byte * LOWEST);
+    differ.wrapping_sub(LOWEST) & !differ & (LOWEST << 7)
 }
 
 const fn kind(json: &Json) -> &'static str {
@@ -350,6 +387,24 @@ mod tests {
         for (json, why) in cases {
             assert_eq!(Context::from_json(&json), Err(why), "{json}");
         }
+    }
+
+    #[test]
+    fn every_attribute_is_found_by_its_name_however_many_there_are() {
+        let name = |number: usize| if number % 2 == 0 { format!("a{number}") } else { format!("attribute-{number}") };
+        let mut set = Context::default();
+        for count in 1..=40 {
+            set.set(&name(count), count as u32);
+            let read = Context::from_json(&set.to_json()).unwrap();
+            for context in [&set, &read] {
+                for number in 1..=count {
+                    assert_eq!(context.get(&name(number)), Some(&(number as u32).into()), "{number} of {count}");
+                }
+                assert_eq!(context.get(&name(count + 1)), None);
+            }
+        }
+        set.set("a2", "another");
+        assert_eq!((set.attributes().len(), set.get("a2")), (40, Some(&"another".into())));
     }
 
     #[test]

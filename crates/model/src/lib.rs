@@ -39,9 +39,10 @@ mod value;
 mod values;
 mod version;
 pub mod wire;
+mod word;
 
 pub use condition::Condition;
-pub use context::{Attribute, Context, ContextError, ContextValue, TARGETING_KEY, name_hash};
+pub use context::{Attribute, Context, ContextError, ContextValue, TARGETING_KEY};
 pub use draw_key::{DrawKey, DrawKeyError};
 pub use effect::{Distribution, Effect, ErrorEffect, Hang, Latency};
 pub use event_kind::{EventKind, Verb};
@@ -64,3 +65,4 @@ pub use slo::{Freeze, Good, Indicator, OnCall, PageMatch, PrometheusQueries, Slo
 pub use value::{Value, ValueType};
 pub use values::{ScalarRef, TooManyValues, Values, ValuesBuilder};
 pub use version::{Version, VersionComparator, VersionError, VersionRange};
+pub use word::{is_long_word, name_word, short_word};

@@ -57,12 +57,15 @@ pub enum VersionError {
 impl<'t> Version<&'t str> {
     /// Reads a version without copying; `None` where the text is no version.
     #[must_use]
+    #[inline]
     pub fn parse(text: &'t str) -> Option<Self> {
-        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+        let text = if let [b'v' | b'V', ..] = text.as_bytes() { text.get(1..)? } else { text };
         let (numbers, rest) = numbers(text)?;
-        if rest.is_empty() {
-            return Some(Self { numbers, pre: "" });
-        }
+        if rest.is_empty() { Some(Self { numbers, pre: "" }) } else { Self::with_rest(numbers, rest) }
+    }
+
+    /// A version whose numbers are followed by something.
+    fn with_rest(numbers: [u64; 3], rest: &'t str) -> Option<Self> {
         let (rest, build) = match rest.split_once('+') {
             Some((rest, build)) => (rest, Some(build)),
             None => (rest, None),
@@ -74,21 +77,33 @@ impl<'t> Version<&'t str> {
 }
 
 /// One to three numbers, and what follows them. Most versions are nothing else, so one pass reads them.
+#[inline]
 fn numbers(text: &str) -> Option<([u64; 3], &str)> {
-    let mut numbers = [0_u64; 3];
-    let (mut part, mut has_digit) = (0, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'0'..=b'9' => {
-                numbers[part] = numbers[part].checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
-                has_digit = true;
-            }
-            b'.' if has_digit && part < 2 => (part, has_digit) = (part + 1, false),
-            b'-' | b'+' if has_digit => return Some((numbers, &text[at..])),
+    let mut numbers = [0; 3];
+    let mut rest = text.as_bytes();
+    for number in 0..3 {
+        (numbers[number], rest) = number_of(rest)?;
+        match rest {
+            [] => return Some((numbers, "")),
+            [b'.', after @ ..] => rest = after,
+            [b'-' | b'+', ..] => return Some((numbers, text.get(text.len() - rest.len()..)?)),
             _ => return None,
         }
     }
-    has_digit.then_some((numbers, ""))
+    None
+}
+
+/// The number that a text begins with, and the rest.
+#[inline]
+fn number_of(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digit = |text: &[u8]| text.first().map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+    let mut number = u64::from(digit(text)?);
+    let mut rest = text.get(1..)?;
+    while let Some(digit) = digit(rest) {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+        rest = rest.get(1..)?;
+    }
+    Some((number, rest))
 }
 
 /// The digits of a number, without leading zeros.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use daybreak_model::wire::{ClientState, Position};
 use daybreak_model::{Context, ErrorCode, InstanceId, Key, Reason};
 use parking_lot::Mutex;
@@ -16,6 +15,7 @@ use crate::Detail;
 use crate::acknowledgements::Acknowledgements;
 use crate::affected::Changed;
 use crate::client::{Evaluation, Status};
+use crate::current::Current;
 use crate::faults::Faults;
 use crate::flag::FlagType;
 use crate::listeners::Listeners;
@@ -26,9 +26,7 @@ use crate::usage::Usage;
 
 /// What the clients of one server and the thread behind them share.
 pub(crate) struct Core {
-    pub(crate) served: ArcSwap<Served>,
-    /// The generation of what is served, for handles.
-    pub(crate) generation: AtomicU32,
+    pub(crate) served: Current,
     pub(crate) usage: Arc<Usage>,
     #[cfg(feature = "metrics")]
     pub(crate) series: crate::metrics::Series,
@@ -83,8 +81,7 @@ impl Core {
         let documents = Documents::of(settings.environment.clone());
         let begun = faults.now().boot;
         Self {
-            served: ArcSwap::default(),
-            generation: AtomicU32::new(0),
+            served: Current::default(),
             usage: Arc::default(),
             #[cfg(feature = "metrics")]
             series: crate::metrics::Series::default(),
@@ -104,8 +101,7 @@ impl Core {
 
     /// The value of a flag, counted; `None` where the caller's default is to be served.
     pub(crate) fn value<T: FlagType>(&self, key: &str, context: &Context) -> Option<T> {
-        let served = self.served.load();
-        self.read(&served, key, &served.snapshot.evaluate(key, context))
+        self.served.with(|served| self.read(served, key, &served.snapshot.evaluate(key, context)))
     }
 
     /// Counts an answer and reads its value.
@@ -199,20 +195,29 @@ impl Core {
         key: &str,
         context: &Context,
         default: T,
-        read: impl FnOnce(daybreak_engine::ValueRef<'_>) -> Option<T>,
+        read: impl Fn(daybreak_engine::ValueRef<'_>) -> Option<T>,
     ) -> Detail<T> {
-        let served = self.served.load();
+        self.served.with(|served| self.detail_of(served, key, context, &read)).unwrap_or(default)
+    }
+
+    fn detail_of<T>(
+        &self,
+        served: &Served,
+        key: &str,
+        context: &Context,
+        read: impl Fn(daybreak_engine::ValueRef<'_>) -> Option<T>,
+    ) -> Detail<Option<T>> {
         let answer = served.snapshot.evaluate(key, context);
         let value = answer.value().and_then(read);
-        self.count(&served, key, &answer, value.is_some());
-        let error_code = error_code(&served, &answer, value.is_some());
-        self.tell_of_evaluation(&served, key, &answer, error_code);
-        let reason = if error_code.is_some() { Reason::Error } else { self.reason(&served, answer.reason()) };
+        self.count(served, key, &answer, value.is_some());
+        let error_code = error_code(served, &answer, value.is_some());
+        self.tell_of_evaluation(served, key, &answer, error_code);
+        let reason = if error_code.is_some() { Reason::Error } else { self.reason(served, answer.reason()) };
         Detail {
             reason,
             age: self.age(reason),
             variant: answer.variant().filter(|_| value.is_some()).map(ToString::to_string),
-            value: value.unwrap_or(default),
+            value,
             error_code,
             message: message(&answer, error_code),
             rule: answer.rule().map(ToString::to_string),
@@ -239,6 +244,7 @@ impl Core {
 
     /// Looks whether the server has been out of reach for too long. To be called every second or so.
     pub(crate) fn look_at_age(&self) {
+        self.served.forget();
         let now = self.faults.now().boot;
         let contact = self.contact.lock();
         let tolerance = self.settings.stale_after.or(contact.told);
@@ -264,7 +270,7 @@ impl Core {
         let mut documents = self.documents.lock();
         let before = documents.position;
         let changed = change(&mut documents)?;
-        let served = self.served.load_full();
+        let served = self.served.load();
         if documents.position == before && changed.is_empty() && served.cached == cached {
             return Ok(());
         }
@@ -276,9 +282,9 @@ impl Core {
             *self.taken.lock() = position.map(|position| (position, self.faults.monotonic()));
         }
         let environment = documents.environment.as_deref().map(Into::into);
-        self.served.store(Arc::new(Served { snapshot, counters, environment, position, cached, generation }));
-        #[expect(clippy::cast_possible_truncation, reason = "handles compare the lower half")]
-        self.generation.store(generation as u32, Ordering::Release);
+        // Whoever publishes drops the version before, unless somebody has it.
+        drop(served);
+        self.served.publish(Arc::new(Served { snapshot, counters, environment, position, cached, generation }));
         let affected = if self.listeners.is_empty() { BTreeSet::new() } else { documents.affected(changed) };
         drop(documents);
         if !cached {

@@ -30,3 +30,21 @@ pub struct Detail<T> {
     /// The flag's own metadata.
     pub metadata: BTreeMap<String, Scalar>,
 }
+
+impl<T> Detail<Option<T>> {
+    /// The same with the caller's default, where there is no value.
+    pub(crate) fn unwrap_or(self, default: T) -> Detail<T> {
+        Detail {
+            value: self.value.unwrap_or(default),
+            variant: self.variant,
+            reason: self.reason,
+            age: self.age,
+            error_code: self.error_code,
+            message: self.message,
+            rule: self.rule,
+            prerequisite: self.prerequisite,
+            revision: self.revision,
+            metadata: self.metadata,
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! Handles on flags: no look-up by name, and for most flags a single load.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use daybreak_engine::{FlagIndex, ValueRef};
@@ -9,6 +8,7 @@ use daybreak_model::Context;
 use smol_str::SmolStr;
 
 use crate::Client;
+use crate::served::Served;
 
 /// The types that flags have: `bool`, `f64`, `i64` and [`SmolStr`].
 pub trait FlagType: Sized {
@@ -80,7 +80,7 @@ impl FlagType for SmolStr {
 pub struct Flag<T> {
     client: Client,
     key: Box<str>,
-    slot: Arc<AtomicU64>,
+    slot: AtomicU64,
     value: PhantomData<fn() -> T>,
 }
 
@@ -96,7 +96,7 @@ const PACKED_MAX: u64 = (1 << 24) - 1;
 
 impl<T: FlagType> Flag<T> {
     pub(crate) fn new(client: Client, key: &str) -> Self {
-        Self { client, key: key.into(), slot: Arc::default(), value: PhantomData }
+        Self { client, key: key.into(), slot: AtomicU64::new(0), value: PhantomData }
     }
 
     /// The flag's key.
@@ -110,7 +110,7 @@ impl<T: FlagType> Flag<T> {
     #[must_use]
     pub fn get(&self, context: &Context, default: T) -> T {
         let core = self.client.core();
-        let generation = core.generation.load(Ordering::Acquire);
+        let generation = core.served.generation();
         let slot = self.slot.load(Ordering::Relaxed);
         if slot >> 32 == u64::from(generation) && slot & FIXED != 0 && (slot & HEARD == 0 || !core.is_heard()) {
             #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
@@ -123,28 +123,32 @@ impl<T: FlagType> Flag<T> {
     /// Kept out of [`Flag::get`], which is then small enough to stand in its callers.
     #[inline(never)]
     fn look_up(&self, slot: u64, context: &Context) -> Option<T> {
+        self.client.core().served.with(|served| self.look_up_in(served, slot, context))
+    }
+
+    #[inline]
+    fn look_up_in(&self, served: &Served, slot: u64, context: &Context) -> Option<T> {
         let core = self.client.core();
-        let served = core.served.load();
         let generation = served.generation << 32;
         let known = slot & !u64::from(u32::MAX) == generation && slot & RESOLVED != 0;
         let index = if known {
             FlagIndex::at(u32::try_from((slot & u64::from(u32::MAX)) >> SHIFT).ok()?)
         } else {
             let Some(index) = served.snapshot.index(&self.key) else {
-                core.asked_in_vain(&served, &self.key);
+                core.asked_in_vain(served, &self.key);
                 return None;
             };
-            let packed = generation | self.pack(&served, index);
+            let packed = generation | self.pack(served, index);
             // Where each evaluation is heard of, threads come by here each time, and share no write.
             if packed != slot {
                 self.slot.store(packed, Ordering::Relaxed);
             }
             index
         };
-        core.read(&served, &self.key, &served.snapshot.evaluate_at(index, context))
+        core.read(served, &self.key, &served.snapshot.evaluate_at(index, context))
     }
 
-    fn pack(&self, served: &crate::served::Served, index: FlagIndex) -> u64 {
+    fn pack(&self, served: &Served, index: FlagIndex) -> u64 {
         let fixed = || {
             let answer = served.snapshot.static_answer(index)?;
             let bit = T::read(answer.value()?)?.bit()?;
@@ -162,6 +166,7 @@ impl<T: FlagType> Flag<T> {
 
 impl<T> Clone for Flag<T> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), key: self.key.clone(), slot: Arc::clone(&self.slot), value: PhantomData }
+        let slot = AtomicU64::new(self.slot.load(Ordering::Relaxed));
+        Self { client: self.client.clone(), key: self.key.clone(), slot, value: PhantomData }
     }
 }

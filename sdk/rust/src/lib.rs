@@ -22,6 +22,7 @@ mod builder;
 mod client;
 mod core;
 mod counters;
+mod current;
 mod detail;
 mod errand;
 pub mod faults;

@@ -69,11 +69,12 @@ impl DaybreakProvider {
         &self,
         key: &str,
         context: &EvaluationContext,
-        read: impl FnOnce(ValueRef<'_>) -> Option<T>,
+        read: impl Fn(ValueRef<'_>) -> Option<T>,
     ) -> EvaluationResult<ResolutionDetails<T>> {
         let core = self.client.core();
         let detail = core.detail(key, &to_context(context), None, |value| read(value).map(Some));
-        resolution(detail, core.served.load().environment.as_deref())
+        let environment = core.served.with(|served| served.environment.clone());
+        resolution(detail, environment.as_deref())
     }
 }
 

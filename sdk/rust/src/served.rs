@@ -229,6 +229,13 @@ fn decode<T: DeserializeOwned>(key: &Key, enveloped: &Enveloped, noun: &str) -> 
 }
 
 impl Served {
+    /// The lower half of its generation, which handles and threads compare.
+    pub(crate) const fn generation_half(&self) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+        let half = self.generation as u32;
+        half
+    }
+
     /// The usage counter of a variant of a flag.
     pub(crate) fn counter(&self, flag: FlagIndex, variant: u16) -> Option<u32> {
         self.counters.get(flag.position()).map(|first| first + 1 + u32::from(variant))

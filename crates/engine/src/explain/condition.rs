@@ -3,16 +3,16 @@
 use daybreak_model::Context;
 
 use super::words;
-use crate::code::{Code, HEAD, Node, Segments};
+use crate::code::{Code, Node, Segments};
 use crate::{Snapshot, Truth};
 
 /// Alternatives of an `any` that are written out.
 const SHOWN: usize = 3;
 
 impl Snapshot {
-    /// Nothing where the condition that begins there is *true*, else why it is not.
-    pub(super) fn why_not(&self, code: Code<'_>, at: usize, context: &Context) -> Result<(), String> {
-        match (Why { code, context, segments: &self.segments }).at(at) {
+    /// Nothing where the first condition is *true*, else why it is not.
+    pub(super) fn why_not(&self, code: Code<'_>, context: &Context) -> Result<(), String> {
+        match (Why { context, segments: &self.segments }).of(code) {
             (Truth::True, ..) => Ok(()),
             (_, why, _) => Err(why),
         }
@@ -20,15 +20,14 @@ impl Snapshot {
 }
 
 struct Why<'w> {
-    code: Code<'w>,
     context: &'w Context,
     segments: &'w Segments,
 }
 
 impl Why<'_> {
-    /// The truth of the node that begins there, what decided it, and where the next node begins.
-    fn at(&self, at: usize) -> (Truth, String, usize) {
-        let (node, end) = self.code.node(at);
+    /// The truth of the first node, what decided it, and what comes after it.
+    fn of<'c>(&self, code: Code<'c>) -> (Truth, String, Code<'c>) {
+        let (node, rest) = code.node();
         let (truth, why) = match node {
             Node::Test(attribute, operand) => {
                 let value = attribute.of(self.context);
@@ -48,26 +47,26 @@ impl Why<'_> {
             }
             Node::Segment(index) => {
                 let Some((name, code)) = self.segments.at(index) else {
-                    return (Truth::Unknown, "there is no such segment".to_owned(), end);
+                    return (Truth::Unknown, "there is no such segment".to_owned(), rest);
                 };
-                let (truth, why, _) = Why { code, ..*self }.at(0);
+                let (truth, why, _) = self.of(code);
                 let side = if truth.is_true() { "in" } else { "not in" };
                 (truth, format!("{side} the segment `{name}`: {why}"))
             }
-            Node::Not => {
-                let (truth, why, _) = self.at(at + HEAD);
+            Node::Not(inside) => {
+                let (truth, why, _) = self.of(inside);
                 (!truth, why)
             }
-            Node::All => {
-                let parts = self.parts(at + HEAD, end);
+            Node::All(inside) => {
+                let parts = self.parts(inside);
                 let decisive = |truth| parts.iter().find(|(known, _)| *known == truth);
                 match decisive(Truth::False).or_else(|| decisive(Truth::Unknown)) {
                     Some((truth, why)) => (*truth, why.clone()),
                     None => (Truth::True, joined(&parts, " and ")),
                 }
             }
-            Node::Any => {
-                let parts = self.parts(at + HEAD, end);
+            Node::Any(inside) => {
+                let parts = self.parts(inside);
                 match parts.iter().find(|(known, _)| known.is_true()) {
                     Some((truth, why)) => (*truth, why.clone()),
                     None => {
@@ -77,15 +76,15 @@ impl Why<'_> {
                 }
             }
         };
-        (truth, why, end)
+        (truth, why, rest)
     }
 
-    fn parts(&self, mut at: usize, end: usize) -> Vec<(Truth, String)> {
+    fn parts(&self, mut code: Code<'_>) -> Vec<(Truth, String)> {
         let mut parts = Vec::new();
-        while at < end {
-            let (truth, why, next) = self.at(at);
+        while !code.bytes.is_empty() {
+            let (truth, why, rest) = self.of(code);
             parts.push((truth, why));
-            at = next;
+            code = rest;
         }
         parts
     }

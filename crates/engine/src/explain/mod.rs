@@ -10,8 +10,7 @@ use daybreak_model::limits::BUCKETS;
 use daybreak_model::{Context, Key, Percentage, Reason, TARGETING_KEY};
 use serde::Serialize;
 
-use crate::bucket::Purpose;
-use crate::evaluate;
+use crate::evaluate::{self, bucket_by};
 use crate::program::{ENABLED, Program, Rule, Split};
 use crate::{Detail, Snapshot};
 
@@ -106,7 +105,7 @@ impl Snapshot {
 
     fn rule(&self, program: &Program, rule: Rule<'_>, context: &Context) -> (RuleOutcome, String) {
         if rule.conditional()
-            && let Err(why) = self.why_not(program.code(), rule.body(), context)
+            && let Err(why) = self.why_not(rule.code, context)
         {
             return (RuleOutcome::NotMatched, why);
         }
@@ -123,9 +122,10 @@ impl Snapshot {
 
 /// Why a split takes a context, and to which variant; or what became of the rule instead.
 fn divides(split: &Split<'_>, program: &Program, context: &Context) -> Result<Vec<String>, (RuleOutcome, String)> {
-    let (by, salt) = (split.by.name(), program.salt());
+    let by = split.by.name();
+    let bucket = |head| bucket_by(split.by, head, context);
     let mut reasons = Vec::new();
-    match (split.percentage, split.bucket(Purpose::Rule, salt, context)) {
+    match (split.percentage, bucket(program.rule_head())) {
         (0, _) => return Err((RuleOutcome::NotMatched, "its percentage is 0%".to_owned())),
         (BUCKETS, _) => {}
         (_, None) => return Err((RuleOutcome::Failed, key_missing(by))),
@@ -140,7 +140,7 @@ fn divides(split: &Split<'_>, program: &Program, context: &Context) -> Result<Ve
         }
     }
     if split.shares().next().is_some() {
-        match (split.falls_to(salt, context), split.bucket(Purpose::Rollout, salt, context)) {
+        match (split.falls_to(program, context), bucket(program.rollout_head())) {
             (Ok(variant), Some(bucket)) => {
                 let variant = program.facts.variants.get(usize::from(variant)).map_or("", |(name, _)| name.as_str());
                 reasons.push(format!("the bucket {bucket} of its `{by}` falls to `{variant}`"));
