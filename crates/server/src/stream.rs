@@ -158,10 +158,7 @@ fn frames(
     ),
 )]
 #[get("/api/v1/snapshot")]
-pub(crate) async fn snapshot(
-    control: web::Data<Control>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = control.state();
     let tag = state.position().to_string();
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {

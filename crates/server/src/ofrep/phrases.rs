@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn what_is_long_is_not_kept() {
-        let flags = json!({ "long": { "variants": { "a": "x".repeat(KEPT_MAX), "b": "" }, "off": "a", "default": "a" } });
+        let flags =
+            json!({ "long": { "variants": { "a": "x".repeat(KEPT_MAX), "b": "" }, "off": "a", "default": "a" } });
         assert!(check(&flags, &Context::default(), "test").is_empty());
     }
 

@@ -173,7 +173,10 @@ mod tests {
         let many = |count: usize| Json::Object((0..count).map(|n| (format!("a{n}"), json!(n))).collect()).to_string();
         let cases = [
             ("{}", true),
-            (r#"{"targetingKey": "ada", "a": 1, "b": -1.5, "c": true, "d": null, "e": "", "f": ["x", 2, false]}"#, true),
+            (
+                r#"{"targetingKey": "ada", "a": 1, "b": -1.5, "c": true, "d": null, "e": "", "f": ["x", 2, false]}"#,
+                true,
+            ),
             (r#"{"a\u0062": "\n\u00e4", "ü": -0, "x": -0.0, "y": 1e3, "z": 9007199254740992}"#, true),
             (r#"{"a": 1, "b": 2, "a": "last"}"#, true),
             (&many(PLAIN_MAX), true),
