@@ -1,6 +1,7 @@
 //! The SDKs' side: the stream, the snapshot that is polled where no stream gets through, and reports.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, RETRY_AFTER, VARY};
 use actix_web::web::Bytes;
@@ -18,6 +19,7 @@ use crate::encoding::{self, GZIP};
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
 use crate::metrics::{Counted, StreamEnd};
+use crate::offload::Offload;
 use crate::pieces::{self, Pieces};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
@@ -164,6 +166,8 @@ pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) 
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
+    let encoding = Arc::clone(&state);
+    let line = offload.compute(move || encoding.wire_snapshot()).await?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
@@ -171,7 +175,7 @@ pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) 
         .content_type("application/json");
     // Other bytes of the same may not have the same strong tag.
     Ok(match encoding::accepted(request.headers()) {
-        Packing::Plain => response.insert_header((ETAG, quoted(&tag))).body(pieces::body(state.encoded().await)),
+        Packing::Plain => response.insert_header((ETAG, quoted(&tag))).body(pieces::body(line)),
         Packing::Gzip => response
             .insert_header((ETAG, format!("W/{}", quoted(&tag))))
             .insert_header((CONTENT_ENCODING, GZIP))
