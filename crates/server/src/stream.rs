@@ -160,14 +160,18 @@ fn frames(
     ),
 )]
 #[get("/api/v1/snapshot")]
-pub(crate) async fn snapshot(control: web::Data<Control>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(crate) async fn snapshot(
+    control: web::Data<Control>,
+    offload: web::Data<Offload>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let state = control.state();
     let tag = state.position().to_string();
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
-    let encoding = Arc::clone(&state);
-    let line = offload.compute(move || encoding.wire_snapshot()).await?;
+    let own = Arc::clone(&state);
+    let line = offload.compute(move || own.wire_snapshot()).await?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
