@@ -10,7 +10,7 @@ use daybreak_guard::clients::Clients;
 use daybreak_guard::hours::{self, HoursStatus};
 use daybreak_guard::run::Run;
 use daybreak_guard::watch::Watch;
-use daybreak_model::wire::{Goodbye, Message, Position, RunsChanged};
+use daybreak_model::wire::{Goodbye, Message, Position};
 use daybreak_model::{Key, Kind, Millis, Resources, RunId};
 use daybreak_store::{Contents, Store, StoreError, Stored};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
 use crate::turn::Queue;
 use crate::webhooks::Webhooks;
-use crate::{Options, OptionsError, Refusal, Resource, Subscription, hub};
+use crate::{Options, OptionsError, Refusal, Resource, hub};
 
 /// The target of spans that are for traces alone, and not for the log.
 pub const TRACE_TARGET: &str = "daybreak::trace";
@@ -71,6 +71,8 @@ pub(crate) struct Inner {
     /// Who holds it has the store keep or lift the halt.
     pub(crate) halt_writer: tokio::sync::Mutex<()>,
     pub(crate) hub: Hub,
+    /// The snapshot that was sent last. Held for moments only; who holds it takes no other.
+    pub(crate) sent: Mutex<Option<Arc<State>>>,
     /// Held for moments only, never across a wait; and nobody who holds it takes `clients`, so that stopping waits
     /// for no reader.
     pub(crate) runs: Mutex<RunTable>,
@@ -176,6 +178,7 @@ impl Control {
             holder: format!("{:032x}", entropy.random::<u128>()),
             hub: Hub::new(contents.position.revision, Arc::clone(&clock)),
             state: ArcSwap::from_pointee(state),
+            sent: Mutex::default(),
             writer: tokio::sync::Mutex::default(),
             backups: Arc::new(tokio::sync::Semaphore::new(1)),
             queue: Queue::default(),
@@ -236,29 +239,6 @@ impl Control {
     #[must_use]
     pub fn position(&self) -> Position {
         self.inner.state.load().position()
-    }
-
-    /// Listens from now on: first comes what was missed since `last`, or everything where that is not known
-    /// any more; then each message as it happens. Where a run is active, or everything is halted, the backlog
-    /// says so at its end.
-    pub async fn subscribe(&self, last: Option<Position>) -> Subscription {
-        let read = || {
-            let state = self.state();
-            (state.position(), state)
-        };
-        let (state, missed, live, open) = self.inner.hub.listen(last, read);
-        let now = {
-            let runs = self.inner.runs.lock();
-            RunsChanged { started: runs.active_ids(), halted: runs.halted(), ..RunsChanged::default() }
-        };
-        let mut backlog = match missed {
-            Some(missed) => missed,
-            None => vec![state.frame().await],
-        };
-        if now.halted || !now.started.is_empty() {
-            backlog.push(hub::frame(&Message::Runs(now)));
-        }
-        Subscription { backlog, live, open }
     }
 
     /// The message that shows that a connection lives, encoded. The server sends it at its own pace.

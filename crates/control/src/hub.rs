@@ -11,16 +11,16 @@ use tokio::sync::{broadcast, watch};
 
 use crate::clock::Clock;
 use crate::delivery::Published;
+use crate::live::{Kept, LAG_MAX, Live, Sent};
 use crate::ring::Ring;
-
-/// Messages that a slow stream may be behind before it is dropped.
-const LAG_MAX: usize = 1024;
 
 /// All open streams.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    sender: broadcast::Sender<Bytes>,
+    sender: broadcast::Sender<Sent>,
     ring: Mutex<Ring>,
+    /// Held only by who holds the ring.
+    kept: Mutex<Kept>,
     /// The revision that readers see, for those who only want to know that there is another.
     moved: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
@@ -33,15 +33,13 @@ pub(crate) struct Hub {
 #[derive(Debug)]
 pub struct OpenStream(Arc<AtomicUsize>);
 
-/// One stream of encoded messages (server-sent events), ready to be written out as they are.
-#[derive(Debug)]
-pub struct Subscription {
-    /// What comes first: everything, or what was missed.
-    pub backlog: Vec<Bytes>,
-    /// What comes then. A reader that lags behind gets an error: close its stream.
-    pub live: broadcast::Receiver<Bytes>,
-    /// Keep it as long as the stream is open.
-    pub open: OpenStream,
+/// What a listener missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// From which of the positions that were asked for.
+    pub(crate) from: usize,
+    /// The messages since then.
+    pub(crate) messages: Vec<Bytes>,
 }
 
 impl Hub {
@@ -49,6 +47,7 @@ impl Hub {
         Self {
             sender: broadcast::Sender::new(LAG_MAX),
             ring: Mutex::new(Ring::new(revision)),
+            kept: Mutex::default(),
             moved: watch::Sender::new(revision),
             clock,
             published: Mutex::default(),
@@ -60,15 +59,14 @@ impl Hub {
     pub(crate) fn send(&self, message: &Message) {
         let encoded = frame(message);
         let _ring = self.ring.lock();
-        // An error only says that nobody listens.
-        let _ = self.sender.send(encoded);
+        self.hand_out(encoded);
     }
 
     /// Sends a message of what readers see at this moment: nothing that they see later comes before it. It is not kept for
     /// those who reconnect.
     pub(crate) fn send_of_now(&self, message: impl FnOnce() -> Message) {
         let _ring = self.ring.lock();
-        let _ = self.sender.send(frame(&message()));
+        self.hand_out(frame(&message()));
     }
 
     /// Makes a change visible to readers (`publish`) and sends its message, as one step: who subscribes sees
@@ -79,8 +77,15 @@ impl Hub {
         self.published.lock().push(revision, self.clock.elapsed());
         publish();
         ring.push(revision, encoded.clone());
-        let _ = self.sender.send(encoded);
+        self.hand_out(encoded);
         self.moved.send_replace(revision);
+    }
+
+    /// The caller holds the ring.
+    fn hand_out(&self, encoded: Bytes) {
+        let sent = self.kept.lock().push(encoded);
+        // An error only says that nobody listens.
+        let _ = self.sender.send(sent);
     }
 
     /// Tells when readers see another revision.
@@ -88,18 +93,20 @@ impl Hub {
         self.moved.subscribe()
     }
 
-    /// Listens from now on. `read` reads what readers see at this moment; with it come the missed messages, or
-    /// none where `last` cannot be gone on from.
+    /// Listens from now on. `read` reads what readers see at this moment; with it comes from which of some positions the
+    /// listener can go on, the first that is possible, and the messages missed since then.
     pub(crate) fn listen<T>(
         &self,
-        last: Option<Position>,
+        from: &[Option<Position>],
         read: impl FnOnce() -> (Position, T),
-    ) -> (T, Option<Vec<Bytes>>, broadcast::Receiver<Bytes>, OpenStream) {
+    ) -> (T, Option<Missed>, Live, OpenStream) {
         let ring = self.ring.lock();
-        let live = self.sender.subscribe();
+        let live = Live::new(self.sender.subscribe());
         let (position, seen) = read();
-        let resumes = |last: &Position| last.store == position.store && last.revision <= position.revision;
-        let missed = last.filter(resumes).and_then(|last| ring.since(last.revision));
+        let missed = from.iter().enumerate().find_map(|(from, last)| {
+            let last = last.filter(|last| last.store == position.store && last.revision <= position.revision)?;
+            ring.since(last.revision).map(|messages| Missed { from, messages })
+        });
         self.open.fetch_add(1, Ordering::Relaxed);
         (seen, missed, live, OpenStream(Arc::clone(&self.open)))
     }
@@ -128,11 +135,15 @@ pub(crate) fn frame(message: &Message) -> Bytes {
     encode(message.event(), message.position(), &data)
 }
 
-/// A server-sent event of this name, position and data; the data is one line of JSON.
-pub(crate) fn encode(event: &str, position: Option<Position>, data: &str) -> Bytes {
+fn encode(event: &str, position: Option<Position>, data: &str) -> Bytes {
     debug_assert!(!data.contains('\n'), "the data of an event is one line");
+    Bytes::from(format!("{}{data}\n\n", head(event, position)))
+}
+
+/// How a server-sent event of this name and position begins; then comes its data, one line of JSON, and an empty line.
+pub(crate) fn head(event: &str, position: Option<Position>) -> String {
     let id = position.map_or_else(String::new, |position| format!("id: {position}\n"));
-    Bytes::from(format!("event: {event}\n{id}data: {data}\n\n"))
+    format!("event: {event}\n{id}data: ")
 }
 
 #[cfg(test)]
@@ -163,9 +174,9 @@ mod tests {
         let hub = Hub::new(0, Arc::new(SystemClock));
         hub.publish(1, &runs(1), || ());
         hub.publish(2, &runs(2), || ());
-        let (_, missed, mut live, open) = hub.listen(Some(at(1)), || (at(2), ()));
+        let (_, missed, mut live, open) = hub.listen(&[Some(at(1))], || (at(2), ()));
         hub.publish(3, &runs(3), || ());
-        assert_eq!(missed, Some(vec![frame(&runs(2))]));
+        assert_eq!(missed, Some(Missed { from: 0, messages: vec![frame(&runs(2))] }));
         assert_eq!(live.try_recv(), Ok(frame(&runs(3))));
         assert!(live.try_recv().is_err());
         assert_eq!(hub.open(), 1);
@@ -180,15 +191,17 @@ mod tests {
         for (last, resumes) in
             [(None, false), (Some(at(4)), false), (Some(at(5)), true), (Some(at(6)), false), (Some(elsewhere), false)]
         {
-            let (_, missed, ..) = hub.listen(last, || (at(5), ()));
+            let (_, missed, ..) = hub.listen(&[last], || (at(5), ()));
             assert_eq!(missed.is_some(), resumes, "{last:?}");
+            let (_, missed, ..) = hub.listen(&[last, Some(at(5))], || (at(5), ()));
+            assert_eq!(missed.map(|missed| missed.from), Some(usize::from(!resumes)), "{last:?}");
         }
     }
 
     #[test]
     fn a_slow_listener_is_dropped_and_never_waited_for() {
         let hub = Hub::new(0, Arc::new(SystemClock));
-        let (_, _, mut live, _open) = hub.listen(None, || (at(0), ()));
+        let (_, _, mut live, _open) = hub.listen(&[], || (at(0), ()));
         (0..=LAG_MAX).for_each(|_| hub.send(&Message::Heartbeat));
         assert_eq!(live.try_recv(), Err(broadcast::error::TryRecvError::Lagged(1)));
     }

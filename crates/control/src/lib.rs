@@ -24,7 +24,9 @@ mod health;
 mod history;
 mod hub;
 mod life;
+mod live;
 mod options;
+mod packed;
 mod pages;
 mod prometheus;
 mod refusal;
@@ -33,6 +35,7 @@ mod ring;
 mod runs;
 mod schedules;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -62,12 +65,14 @@ pub use files::{
 };
 pub use health::Health;
 pub use history::EVENTS_PAGE_MAX;
-pub use hub::{OpenStream, Subscription};
+pub use hub::OpenStream;
 pub use life::{
     Answered, Asked, DayView, LifeView, PERMANENT, STALE_AFTER_DEFAULT, StaleFlag, StaleFlags, StaleReason, StaleWhy,
     Tally, UnknownFlag, VariantView,
 };
+pub use live::{Lagged, Live};
 pub use options::{Options, OptionsError};
+pub use packed::Packed;
 pub use pages::{
     Frozen, IncidentView, OnCallStatus, PageRefusal, PageView, PlainPage, ReceivedPage, ReceivedPages, SecretError,
     UnmatchedPage,
@@ -77,5 +82,6 @@ pub use refusal::Refusal;
 pub use runs::{HaltView, Lifted, PlaceShare, Reserved, RunCounts, RunView, StartRequest, Started, Stopped};
 pub use schedules::{Attempt, Outcome, ScheduleView, SkipReason};
 pub use state::{Resource, State};
+pub use subscription::{Packing, Subscription};
 pub use tokens::{Right, Role, Token};
 pub use webhooks::{GivenUp, Template, WebhookStatus, WebhookTest, WebhooksError, check_webhooks};

@@ -13,7 +13,9 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::control::not_found;
-use crate::{Refusal, hub, resources};
+use crate::packed::Packed;
+use crate::subscription::Packing;
+use crate::{Refusal, hub, packed, resources};
 
 /// The revision that last changed each resource.
 pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
@@ -29,8 +31,18 @@ pub struct State {
     files_base: Arc<Resources>,
     snapshot: Arc<engine::Snapshot>,
     flags_revision: u64,
-    encoded: OnceLock<Bytes>,
-    frame: OnceCell<Bytes>,
+    framed: OnceLock<Framed>,
+    /// That `framed` is there, for who waits.
+    encoded: OnceCell<()>,
+    packed: OnceCell<Packed>,
+}
+
+/// The snapshot as the stream's first message; what is polled is a part of it.
+#[derive(Debug)]
+struct Framed {
+    message: Bytes,
+    /// Where its data begins.
+    data: usize,
 }
 
 /// One resource, in the form that people write.
@@ -59,8 +71,9 @@ impl State {
             files_base: Arc::default(),
             snapshot,
             flags_revision: last.unwrap_or(0),
-            encoded: OnceLock::new(),
-            frame: OnceCell::new(),
+            framed: OnceLock::new(),
+            encoded: OnceCell::new(),
+            packed: OnceCell::new(),
         }
     }
 
@@ -81,8 +94,9 @@ impl State {
             files_base: Arc::clone(&self.files_base),
             snapshot: Arc::clone(&self.snapshot),
             flags_revision: self.flags_revision,
-            encoded: OnceLock::new(),
-            frame: OnceCell::new(),
+            framed: OnceLock::new(),
+            encoded: OnceCell::new(),
+            packed: OnceCell::new(),
         }
     }
 
@@ -226,26 +240,64 @@ impl State {
     /// The snapshot that SDKs poll, as JSON that ends in a newline. It is encoded once.
     #[must_use]
     pub fn wire_snapshot(&self) -> Bytes {
-        let encode = || {
-            let mut text = serde_json::to_vec(&self.to_wire()).unwrap_or_default();
-            text.push(b'\n');
-            Bytes::from(text)
-        };
-        self.encoded.get_or_init(encode).clone()
+        let Framed { message, data } = self.framed();
+        // A message ends in an empty line.
+        message.slice(*data..message.len() - 1)
     }
 
-    /// The snapshot as the stream's first message. It is encoded once, away from the threads that answer requests: all
-    /// who connect after a change wait for the same.
-    pub(crate) async fn frame(self: &Arc<Self>) -> Bytes {
-        let encode = |state: &Self| {
-            let data = state.wire_snapshot();
-            hub::encode("snapshot", Some(state.position), String::from_utf8_lossy(&data).trim_end())
+    /// The same, encoded away from the threads that answer requests: all who ask after a change wait for the same.
+    pub async fn encoded(self: &Arc<Self>) -> Bytes {
+        let state = Arc::clone(self);
+        // Where there is no such thread any more, it is encoded here.
+        let encoding = || async { drop(tokio::task::spawn_blocking(move || drop(state.wire_snapshot())).await) };
+        self.encoded.get_or_init(encoding).await;
+        self.wire_snapshot()
+    }
+
+    /// The same, compressed once, away from those threads.
+    pub async fn packed(self: &Arc<Self>) -> Packed {
+        let packing = || async {
+            let line = self.encoded().await;
+            let packed = {
+                let line = line.clone();
+                tokio::task::spawn_blocking(move || Packed::new(&line)).await
+            };
+            packed.unwrap_or_else(|_| Packed::new(&line))
         };
-        let encoding = || async {
-            let state = Arc::clone(self);
-            tokio::task::spawn_blocking(move || encode(&state)).await.unwrap_or_else(|_| encode(self))
-        };
-        self.frame.get_or_init(encoding).await.clone()
+        self.packed.get_or_init(packing).await.clone()
+    }
+
+    /// The snapshot as the first message of a stream, in pieces, and with what such a stream begins with.
+    pub(crate) async fn first_message(self: &Arc<Self>, packing: Packing) -> Vec<Bytes> {
+        match packing {
+            Packing::Plain => {
+                self.encoded().await;
+                vec![self.framed().message.clone()]
+            }
+            Packing::Gzip => {
+                let packed = self.packed().await;
+                let (head, end) = (self.head(), Bytes::from_static(b"\n\n"));
+                let mut pieces = packed::stored(&head.into());
+                pieces.push(packed.within());
+                pieces.extend(packed::stored(&end));
+                pieces
+            }
+        }
+    }
+
+    fn head(&self) -> String {
+        hub::head("snapshot", Some(self.position))
+    }
+
+    fn framed(&self) -> &Framed {
+        self.framed.get_or_init(|| {
+            let mut message = self.head().into_bytes();
+            let data = message.len();
+            // None of its parts lacks a JSON form.
+            drop(serde_json::to_writer(&mut message, &self.to_wire()));
+            message.extend_from_slice(b"\n\n");
+            Framed { message: message.into(), data }
+        })
     }
 
     fn to_wire(&self) -> wire::Snapshot {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod changes;
+mod herd;
 mod history;
 mod random;
 mod stream;

@@ -18,12 +18,11 @@ use crate::problem::{Code, Problem};
 /// With [`Code::ForeignOrigin`], which is answered with 403.
 pub fn check(head: &RequestHead, secure: bool, named: bool) -> Result<(), Problem> {
     let headers = head.headers();
-    let mut hosts = headers.get_all(HOST).map(text).collect::<Vec<_>>();
-    hosts.extend(head.uri.authority().map(|authority| authority.as_str()));
-    let Some(&host) = hosts.first() else {
+    let hosts = || headers.get_all(HOST).map(text).chain(head.uri.authority().map(|authority| authority.as_str()));
+    let Some(host) = hosts().next() else {
         return Err(refuse("the request names no host; send `Host: localhost`"));
     };
-    if let Some(foreign) = hosts.iter().find(|host| !is_loopback(host)) {
+    if let Some(foreign) = hosts().find(|host| !is_loopback(host)) {
         return Err(refuse(&format!(
             "without tokens this server answers on loopback only, and `{foreign}` is not loopback; \
              ask for http://localhost or http://127.0.0.1"

@@ -16,6 +16,7 @@ use crate::cors::Origins;
 use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::ofrep::events::Places;
+use crate::ofrep::phrases::Written;
 use crate::ofrep::visible::Versions;
 use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
@@ -35,6 +36,7 @@ pub struct Shared {
     routes: web::Data<Routes>,
     origins: web::Data<Origins>,
     versions: Versions,
+    written: Written,
     places: Places,
     telemetry: web::Data<Telemetry>,
     document: web::Data<OpenApiText>,
@@ -57,6 +59,7 @@ impl Shared {
             routes: web::Data::new(Routes::new(&document)),
             origins: web::Data::default(),
             versions: Versions::default(),
+            written: Written::default(),
             places: Places::new(closing.clone()),
             closing,
             telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
@@ -136,6 +139,7 @@ pub fn app(
         .app_data(shared.routes.clone())
         .app_data(shared.origins.clone())
         .app_data(web::Data::new(shared.versions.clone()))
+        .app_data(web::Data::new(shared.written.clone()))
         .app_data(web::Data::new(shared.places.clone()))
         .app_data(shared.telemetry.clone())
         .app_data(shared.document.clone())

@@ -1,5 +1,6 @@
 //! What every request and every answer passes.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
@@ -13,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use daybreak_control::tokens::AdminCall;
 use daybreak_control::{Control, Right, Token};
+use daybreak_model::wire::Position;
 
 use crate::admission::{self, Admitted};
 use crate::caller::Caller;
@@ -80,13 +82,36 @@ pub async fn pass<B: MessageBody + 'static>(
     crossing.tell(response.headers_mut());
     secure_headers(response.headers_mut(), page, secure);
     if let Some(control) = control.filter(|control| tells || !control.tokens_required()) {
-        let own = [(POSITION, control.position().to_string()), (ENVIRONMENT, control.options().environment.clone())];
-        for (name, value) in own {
-            // A name that no header can hold stands in snapshots and reports all the same.
-            drop(HeaderValue::from_str(&value).map(|value| response.headers_mut().insert(name, value)));
-        }
+        say_where(&control, response.headers_mut());
     }
     Ok(response)
+}
+
+/// What answers say of the server, as they said it last.
+struct Said {
+    position: Position,
+    environment: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Says where the server stands, and in which environment. Most answers say the same as the one before.
+fn say_where(control: &Control, headers: &mut HeaderMap) {
+    // By thread, so that none waits for another.
+    thread_local! { static LAST: RefCell<Option<Said>> = const { RefCell::new(None) }; }
+    let (position, environment) = (control.position(), &control.options().environment);
+    LAST.with_borrow_mut(|last| {
+        let said = last.take().filter(|said| said.position == position && said.environment == *environment);
+        let said = said.unwrap_or_else(|| {
+            let own = [(POSITION, position.to_string()), (ENVIRONMENT, environment.clone())];
+            // A name that no header can hold stands in snapshots and reports all the same.
+            let value = |(name, value): (HeaderName, String)| Some((name, HeaderValue::from_str(&value).ok()?));
+            Said { position, environment: environment.clone(), headers: own.into_iter().filter_map(value).collect() }
+        });
+        for (name, value) in &said.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        *last = Some(said);
+    });
 }
 
 /// What the request is by where its page comes from.

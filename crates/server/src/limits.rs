@@ -50,6 +50,14 @@ pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections that wait to be accepted.
 pub const BACKLOG: u32 = 4_096;
+/// Bytes of a connection's answers that wait to be written, and of a piece that is added to them. Together they fit into the
+/// buffer that each connection has anyway, so that a long answer makes none of them grow.
+pub const WRITE_BUFFER: usize = 4 * 1024;
+/// See [`WRITE_BUFFER`].
+pub const PIECE_MAX: usize = 4_000;
+/// How long a client may take nothing of what waits for it. Heartbeats wait for it, too, so a stream whose client does not read
+/// ends by then.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body of a command such as `start`, `enable` or `halt`, in bytes.
 pub const COMMAND_BYTES_MAX: usize = 16 * 1024;
 

@@ -48,6 +48,7 @@ pub async fn serve(
     let rates = shared.rates();
     let sweep = tokio::spawn(async move { rates.sweep().await });
     let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
+    drop_who_does_not_read(&listener)?;
     let server = HttpServer::new(move || app(&shared))
         .keep_alive(KeepAlive::Timeout(limits::KEEP_ALIVE))
         .client_request_timeout(limits::HEAD_TIMEOUT)
@@ -55,6 +56,7 @@ pub async fn serve(
         .tls_handshake_timeout(limits::HEAD_TIMEOUT)
         .max_connections(limits::CONNECTIONS_PER_WORKER_MAX)
         .backlog(limits::BACKLOG)
+        .h1_write_buffer_size(limits::WRITE_BUFFER)
         .tcp_nodelay(true)
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
         .shutdown_signal(farewell);
@@ -70,4 +72,34 @@ pub async fn serve(
     }
     watch.iter().for_each(tokio::task::JoinHandle::abort);
     served
+}
+
+/// Has the system close connections whose other end takes nothing of what waits for it: a stream that nobody reads is not asked
+/// for more, and so could not end by itself. Connections have it from the listener.
+#[cfg(target_os = "linux")]
+fn drop_who_does_not_read(listener: &TcpListener) -> io::Result<()> {
+    let millis = u32::try_from(limits::UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(listener, millis)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn drop_who_does_not_read(_: &TcpListener) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn each_connection_ends_where_nobody_reads() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        drop_who_does_not_read(&listener).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let timeout = rustix::net::sockopt::tcp_user_timeout(&accepted).unwrap();
+        assert_eq!(u128::from(timeout), limits::UNREAD_TIMEOUT.as_millis());
+    }
 }

@@ -1,12 +1,13 @@
 //! The SDKs' side: the stream, the snapshot that is polled where no stream gets through, and reports.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderName, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, RETRY_AFTER, VARY};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use daybreak_control::tokens::TokenStream;
-use daybreak_control::{Control, Subscription};
+use daybreak_control::{Control, Packing, Subscription};
 use daybreak_model::limits::REPORT_BYTES_MAX;
 use daybreak_model::wire::{Position, Report};
 use futures_util::Stream;
@@ -14,10 +15,12 @@ use tokio::sync::watch;
 
 use crate::answer;
 use crate::caller::Caller;
+use crate::encoding::{self, GZIP};
 use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
 use crate::metrics::{Counted, StreamEnd};
 use crate::offload::Offload;
+use crate::pieces::{self, Pieces};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::telemetry::Telemetry;
@@ -73,11 +76,17 @@ pub(crate) async fn stream(
         let detail = format!("{STREAMS_MAX} streams are open already; connect elsewhere, or poll /api/v1/snapshot");
         return Err(Problem::new(Code::TooManyStreams, detail).header(RETRY_AFTER, "10"));
     }
-    let subscription = control.subscribe(last_event_id(&request)).await;
+    let packing = encoding::accepted(request.headers());
+    let subscription = control.subscribe_packed(last_event_id(&request), packing).await;
     let open = (counted, telemetry.metrics().streams.open());
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    if packing == Packing::Gzip {
+        response.insert_header((CONTENT_ENCODING, GZIP));
+    }
+    Ok(response
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-cache, no-transform"))
+        .insert_header((VARY, "Accept-Encoding"))
         .insert_header((BUFFERING, "no"))
         .streaming(frames(subscription, control.heartbeat(), closing.subscribe(), caller.ends(&control), open)))
 }
@@ -109,30 +118,35 @@ fn frames(
     ended: watch::Receiver<bool>,
     (token, counted): (Option<TokenStream>, Counted),
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    let Subscription { backlog, live, open } = subscription;
-    let state = (backlog.into_iter(), live, closing, ended, heartbeat, counted, (open, token));
-    futures_util::stream::unfold(state, |mut state| async move {
-        let (backlog, live, closing, ended, heartbeat, counted, _) = &mut state;
-        if let Some(frame) = backlog.next() {
-            return Some((Ok(frame), state));
-        }
+    let Subscription { backlog, live, packing, open } = subscription;
+    let mut pieces = Pieces::default();
+    pieces.extend(backlog);
+    let state = (pieces, live, closing, ended, heartbeat, counted, (open, token));
+    futures_util::stream::unfold(state, move |mut state| async move {
+        let (pieces, live, closing, ended, heartbeat, counted, _) = &mut state;
         let end = |counted: &mut Counted, end| {
             counted.end = end;
             None
         };
+        if !*ended.borrow()
+            && let Some(piece) = pieces.next()
+        {
+            return Some((Ok(piece), state));
+        }
         let frame = tokio::select! {
             biased;
             // The token was revoked or expired, or tokens are asked for now: what comes then is not for them.
             _ = ended.wait_for(|ended| *ended) => return end(counted, StreamEnd::ShutOut),
             // An error says that the client lags behind: it is dropped, and connects again.
-            frame = live.recv() => match frame {
+            frame = live.next() => match frame {
                 Ok(frame) => frame,
                 Err(_) => return end(counted, StreamEnd::Lagged),
             },
             _ = closing.wait_for(|closing| *closing) => return end(counted, StreamEnd::Stopping),
             () = tokio::time::sleep(HEARTBEAT) => heartbeat.clone(),
         };
-        Some((Ok(frame), state))
+        pieces.extend(packing.pack(frame));
+        pieces.next().map(|piece| (Ok(piece), state))
     })
 }
 
@@ -156,12 +170,21 @@ pub(crate) async fn snapshot(
     if Tags::if_none_match(request.headers()).is_ok_and(|tags| tags.contains(&tag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, quoted(&tag))).finish());
     }
-    let text = offload.compute(move || state.wire_snapshot()).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((ETAG, quoted(&tag)))
+    let own = Arc::clone(&state);
+    let line = offload.compute(move || own.wire_snapshot()).await?;
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .content_type("application/json")
-        .body(text))
+        .insert_header((VARY, "Accept-Encoding"))
+        .content_type("application/json");
+    // Other bytes of the same may not have the same strong tag.
+    Ok(match encoding::accepted(request.headers()) {
+        Packing::Plain => response.insert_header((ETAG, quoted(&tag))).body(pieces::body(line)),
+        Packing::Gzip => response
+            .insert_header((ETAG, format!("W/{}", quoted(&tag))))
+            .insert_header((CONTENT_ENCODING, GZIP))
+            .body(pieces::body(state.packed().await.whole().clone())),
+    })
 }
 
 /// What a client tells, answered with the runs that it may act on.

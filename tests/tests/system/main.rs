@@ -13,6 +13,7 @@ mod evidence;
 mod files;
 mod flags;
 mod guard;
+mod herd;
 mod hours;
 mod leases;
 mod load;

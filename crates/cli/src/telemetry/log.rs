@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::FilterExt;
+use tracing_subscriber::filter::{FilterExt, LevelFilter};
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -30,6 +30,8 @@ where
     let wanted = EnvFilter::try_new(&options.log).with_context(|| format!("`{}` is no log filter", options.log))?;
     // Spans of traces go to the collector; a line is not to be longer for them.
     let not_traces = filter::filter_fn(|metadata| !(metadata.is_span() && metadata.target() == TRACE_TARGET));
+    // It says so lest every line that is not wanted, of which the HTTP library has some for each request, be looked at.
+    let not_traces = not_traces.with_max_level_hint(LevelFilter::TRACE);
     let color = is_colored(&std::io::stderr());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
     let lines: Boxed<S> = match options.log_format {

@@ -1,13 +1,13 @@
 //! Evaluations that this server makes itself, for OFREP: counted without a lock that others want.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use daybreak_engine::{Detail, FlagIndex};
 use daybreak_model::Key;
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use crate::State;
 
@@ -51,9 +51,9 @@ struct Total {
 #[derive(Debug, Default)]
 struct Shard {
     state: Option<Arc<State>>,
-    counts: HashMap<(Asked, Place), u64>,
+    counts: FxHashMap<(Asked, Place), u64>,
     /// What was counted by other states, by name.
-    named: HashMap<Named, u64>,
+    named: FxHashMap<Named, u64>,
 }
 
 /// A flag, and the variant that it served, by place.

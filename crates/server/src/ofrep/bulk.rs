@@ -1,21 +1,21 @@
 //! All flags at once, for clients whose context seldom changes.
 
-use std::cell::RefCell;
+use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::{Asked, Control, State, Tally};
+use daybreak_control::{Asked, Control, State};
+use daybreak_model::Context;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
-use serde::ser::SerializeSeq;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::evaluation::Evaluation;
 use super::events::EventStream;
 use super::fresh;
+use super::phrases::{Phrases, Written, put};
 use super::request::{EvaluationRequest, context};
 use super::visible::{Version, Versions};
-use crate::answer;
 use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::limits::{INLINE_FLAGS_MAX, Limited};
@@ -51,7 +51,7 @@ pub(crate) struct Told {
 pub(crate) async fn evaluate_flags(
     control: web::Data<Control>,
     offload: web::Data<Offload>,
-    versions: web::Data<Versions>,
+    (versions, written): (web::Data<Versions>, web::Data<Written>),
     caller: Caller,
     request: HttpRequest,
     told: web::Query<Told>,
@@ -71,11 +71,8 @@ pub(crate) async fn evaluate_flags(
     };
     let few = state.resources().flags.len() <= INLINE_FLAGS_MAX;
     let evaluate = move || {
-        let tally = RefCell::new(control.tally(&state, Asked::All));
-        answer::line(&Bulk {
-            flags: Flags { state: &state, context: &context, sees_all, tally },
-            event_streams: [EventStream::new(version, ticket.as_deref())],
-        })
+        let events = EventStream::new(version, ticket.as_deref());
+        bulk(&control, &state, &written.of(&state), &context, sees_all, &events)
     };
     let text = if few { evaluate() } else { offload.compute(evaluate).await? };
     let mut response = HttpResponse::Ok();
@@ -94,30 +91,31 @@ fn tag(version: Version, body: &[u8], ticket: Option<&str>) -> String {
     format!("{version}-{:032x}", hash.digest128())
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Bulk<'a> {
-    flags: Flags<'a>,
-    event_streams: [EventStream; 1],
-}
-
-struct Flags<'a> {
-    state: &'a State,
-    context: &'a daybreak_model::Context,
+/// All items, and where to listen for changes: written straight into the answer, which no flag has a part of its own in.
+fn bulk(
+    control: &Control,
+    state: &Arc<State>,
+    phrases: &Phrases,
+    context: &Context,
     sees_all: bool,
-    tally: RefCell<Tally<'a>>,
-}
-
-impl Serialize for Flags<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut items = serializer.serialize_seq(None)?;
-        let (snapshot, environment) = (self.state.snapshot(), self.state.environment());
-        for flag in snapshot.flags().filter(|flag| self.sees_all || flag.client) {
-            let detail = snapshot.evaluate_at(flag.index, self.context);
-            self.tally.borrow_mut().count(&detail);
-            let (key, tells) = (flag.key.as_str(), self.sees_all);
-            items.serialize_element(&Evaluation { key, detail: &detail, environment, tells })?;
+    events: &EventStream,
+) -> Vec<u8> {
+    let (snapshot, environment) = (state.snapshot(), state.environment());
+    let mut tally = control.tally(state, Asked::All);
+    let mut text = Vec::with_capacity(phrases.bulk_bytes());
+    text.extend_from_slice(b"{\"flags\":[");
+    let mut first = true;
+    for flag in snapshot.flags().filter(|flag| sees_all || flag.client) {
+        let detail = snapshot.evaluate_at(flag.index, context);
+        tally.count(&detail);
+        if !std::mem::take(&mut first) {
+            text.push(b',');
         }
-        items.end()
+        phrases.write(&Evaluation { key: flag.key.as_str(), detail: &detail, environment, tells: sees_all }, &mut text);
     }
+    text.extend_from_slice(b"],\"eventStreams\":[");
+    put(events, &mut text);
+    text.extend_from_slice(b"]}\n");
+    phrases.wrote_bulk(text.len());
+    text
 }

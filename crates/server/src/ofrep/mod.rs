@@ -12,6 +12,8 @@ pub mod bulk;
 pub mod evaluation;
 pub mod events;
 pub mod fresh;
+pub mod phrases;
+mod plain;
 pub mod request;
 pub mod single;
 pub mod visible;

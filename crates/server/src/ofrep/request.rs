@@ -6,6 +6,7 @@ use daybreak_model::{Context, ErrorCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::plain::{PlainContext, PlainRequest};
 use crate::answer;
 use crate::body::Mapping;
 
@@ -36,10 +37,13 @@ pub struct EvaluationRequest {
 /// # Errors
 /// With `PARSE_ERROR` where the body is no JSON, and `INVALID_CONTEXT` where the context is malformed.
 pub(super) fn context(body: &[u8]) -> Result<Context, Failure> {
-    let failure = |error_code, error_details| Failure { key: None, error_code, error_details };
+    if let Ok(Mapping(PlainRequest { context })) = serde_json::from_slice(body) {
+        return Ok(context.map(|PlainContext(context)| context).unwrap_or_default());
+    }
     if body.is_empty() {
         return Ok(Context::default());
     }
+    let failure = |error_code, error_details| Failure { key: None, error_code, error_details };
     let Mapping(request): Mapping<EvaluationRequest> = serde_json::from_slice(body).map_err(|error| {
         failure(ErrorCode::ParseError, format!("the body is not the JSON `{{\"context\": {{…}}}}`: {error}"))
     })?;

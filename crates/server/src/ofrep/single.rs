@@ -7,10 +7,13 @@ use daybreak_model::ErrorCode;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 
 use super::evaluation::Evaluation;
+use super::phrases::Written;
 use super::request::{EvaluationRequest, Failure, context};
-use crate::answer;
 use crate::caller::Caller;
 use crate::limits::Limited;
+
+/// Bytes that most answers fit into.
+const ITEM_BYTES: usize = 384;
 
 /// Evaluates one flag; with the role `evaluate` one that is marked `client: true`.
 #[utoipa::path(
@@ -27,6 +30,7 @@ use crate::limits::Limited;
 #[post("/ofrep/v1/evaluate/flags/{key:.*}")]
 pub(crate) async fn evaluate_flag(
     control: web::Data<Control>,
+    written: web::Data<Written>,
     caller: Caller,
     key: web::Path<String>,
     body: Limited<CONTEXT_BYTES_MAX>,
@@ -56,5 +60,8 @@ pub(crate) async fn evaluate_flag(
         }
         Some(_) => StatusCode::BAD_REQUEST,
     };
-    answer::compact(&mut HttpResponse::build(status), &evaluation)
+    let mut text = Vec::with_capacity(ITEM_BYTES);
+    written.of(&state).write(&evaluation, &mut text);
+    text.push(b'\n');
+    HttpResponse::build(status).content_type("application/json").body(text)
 }

@@ -1,12 +1,15 @@
 //! The stream, the snapshot and reports.
 
+use std::io::{Read, Write};
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{MessageBody, to_bytes};
 use actix_web::test::{TestRequest, call_service, init_service};
 use daybreak_control::{Actor, Precondition};
 use daybreak_server::app;
+use flate2::read::GzDecoder;
+use flate2::write::GzDecoder as GzWriter;
 use serde_json::json;
 use std::future::poll_fn;
 
@@ -82,6 +85,47 @@ async fn polling() {
     server.send("GET", "/api/v1/snapshot", &[("if-none-match", &tag)], "").await.expect(304);
     server.post("/api/v1/flags/plain/disable", "").await.expect(200);
     server.send("GET", "/api/v1/snapshot", &[("if-none-match", &tag)], "").await.expect(200);
+}
+
+/// What is packed says the same, and only to who takes it.
+#[actix_web::test]
+async fn what_is_compressed() {
+    let server = Server::start().await;
+    let (control, service) = (server.shared.control().clone(), init_service(app(&server.shared)).await);
+    let ask = |path: &str, encoding: &str| {
+        let request = TestRequest::get().uri(path).insert_header(("host", "localhost"));
+        request.insert_header(("accept-encoding", encoding)).to_request()
+    };
+    let plain = server.get("/api/v1/snapshot").await.expect(200);
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "Accept-Encoding"));
+    let packed = call_service(&service, ask("/api/v1/snapshot", "br, gzip")).await;
+    let header = |name: &str| packed.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    assert_eq!((header("content-encoding").as_str(), header("vary").as_str()), ("gzip", "Accept-Encoding"));
+    assert_eq!(header("etag"), format!("W/{}", plain.header("etag")));
+    let tag = header("etag");
+    let Ok(body) = to_bytes(packed.into_body()).await else { panic!("the body breaks off") };
+    let mut text = String::new();
+    GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text);
+    server.send("GET", "/api/v1/snapshot", &[("if-none-match", &tag)], "").await.expect(304);
+
+    let stream = call_service(&service, ask("/api/v1/stream", "gzip")).await;
+    assert_eq!(stream.headers().get("content-encoding").unwrap(), "gzip");
+    let mut stream = Box::pin(stream.into_body());
+    let mut decoder = GzWriter::new(Vec::new());
+    control.disable(daybreak_model::Kind::Flag, "plain", Precondition::None, Actor::default()).await.unwrap();
+    let ends = format!("id: {}\n", control.position());
+    // Message by message: whatever came can be read, without what comes later.
+    while !String::from_utf8_lossy(decoder.get_ref()).contains(&ends) {
+        let next = poll_fn(|context| stream.as_mut().poll_next(context));
+        let piece = tokio::time::timeout(Duration::from_secs(60), next).await.expect("a piece").unwrap();
+        let Ok(piece) = piece else { panic!("the stream fails") };
+        decoder.write_all(&piece).unwrap();
+        decoder.flush().unwrap();
+    }
+    let text = String::from_utf8(decoder.get_ref().clone()).unwrap();
+    assert!(text.starts_with("event: snapshot\n"), "{text}");
+    assert!(text.contains(&format!("\ndata: {}\n\nevent: change\n", plain.text.trim_end())), "{text}");
 }
 
 #[actix_web::test]

@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
+use super::unpack::{Bounded, Unpack};
 use crate::core::Settings;
 
 /// How long a connection may take to come about.
@@ -95,16 +96,14 @@ pub(super) fn refused(status: StatusCode) -> String {
     format!("the server answers {status}{help}")
 }
 
-/// An answer's body, if it is no longer than this, in bytes.
+/// An answer's body, if it is no longer than this, in bytes: as it was before it was compressed.
 pub(super) async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
+    let mut unpack = Unpack::new(response.headers(), Bounded { text: Vec::new(), limit })?;
     while let Some(piece) = response.chunk().await.map_err(|error| chain(&error))? {
-        if piece.len() > limit.saturating_sub(body.len()) {
-            return Err(format!("the answer is longer than {limit} bytes"));
-        }
-        body.extend_from_slice(&piece);
+        unpack.take(&piece).map_err(|error| chain(&error))?;
     }
-    Ok(body)
+    unpack.finish().map_err(|error| chain(&error))?;
+    Ok(std::mem::take(&mut unpack.target().text))
 }
 
 /// An error with what caused it: reqwest's own text leaves that out.

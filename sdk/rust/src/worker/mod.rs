@@ -16,6 +16,7 @@ mod report;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;

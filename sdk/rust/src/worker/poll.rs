@@ -2,16 +2,18 @@
 
 use daybreak_model::wire::{Position, Snapshot};
 use reqwest::StatusCode;
-use reqwest::header::IF_NONE_MATCH;
+use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 
 use super::http::{body, chain, refused};
 use super::pace::Pace;
+use super::unpack::ACCEPTED;
 use crate::core::Core;
 
 /// Asks for a snapshot, once; whether one was taken. It never brings runs: those are granted by lease alone.
 pub(super) async fn once(core: &Core, http: &reqwest::Client, pace: Pace) -> Result<bool, String> {
     let (asked_at, _) = core.stand();
     let mut request = http.get(format!("{}/api/v1/snapshot", core.settings.url)).timeout(pace.poll_timeout);
+    request = request.header(ACCEPT_ENCODING, ACCEPTED);
     // A snapshot's tag is its position, and the stream may have brought us there as well.
     if let Some(position) = asked_at {
         request = request.header(IF_NONE_MATCH, format!("\"{position}\""));

@@ -1,16 +1,21 @@
 //! One connection of the stream.
 
+use std::io;
+
 use daybreak_model::Millis;
 use daybreak_model::wire::{ClientState, Message};
-use reqwest::header::{ACCEPT, HeaderName};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::events::{Event, Reader};
 use super::follow::Speech;
 use super::http::{chain, refused};
 use super::pace::Pace;
+use super::unpack::{ACCEPTED, Unpack};
 use crate::core::Core;
 
+/// Events that may come in one piece, far more than what is not compressed can hold.
+const AT_ONCE_MAX: usize = 50_000;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What following a stream needs.
@@ -32,6 +37,28 @@ pub(super) enum End {
     Lost(String),
 }
 
+/// Reads events, and has those that are complete. A piece that was compressed may unpack to very many of them.
+#[derive(Debug)]
+struct Reading {
+    reader: Reader,
+    events: Vec<Event>,
+    /// Bytes that the piece which is being read may still unpack to.
+    left: usize,
+}
+
+impl io::Write for Reading {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len()).filter(|_| self.events.len() <= AT_ONCE_MAX);
+        self.left = left.ok_or_else(|| io::Error::other("too much comes at once"))?;
+        self.reader.read(bytes, &mut self.events).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Stream<'_> {
     /// Connects and follows the stream until it ends; whether it said anything, and how it ended.
     pub(super) async fn follow(&self) -> (bool, End) {
@@ -45,7 +72,7 @@ impl Stream<'_> {
 
     async fn connect(&self) -> Result<reqwest::Response, String> {
         let url = format!("{}/api/v1/stream", self.core.settings.url);
-        let mut request = self.http.get(url).header(ACCEPT, "text/event-stream");
+        let mut request = self.http.get(url).header(ACCEPT, "text/event-stream").header(ACCEPT_ENCODING, ACCEPTED);
         if let (Some(position), _) = self.core.stand() {
             request = request.header(LAST_EVENT_ID, position.to_string());
         }
@@ -58,7 +85,12 @@ impl Stream<'_> {
     }
 
     async fn listen(&self, mut response: reqwest::Response, spoke: &mut bool) -> End {
-        let mut reader = Reader::new(self.pace.snapshot_bytes);
+        let limit = self.pace.snapshot_bytes;
+        let reading = Reading { reader: Reader::new(limit), events: Vec::new(), left: limit };
+        let mut unpack = match Unpack::new(response.headers(), reading) {
+            Ok(unpack) => unpack,
+            Err(why) => return End::Lost(why),
+        };
         let mut silent_from = Instant::now() + self.pace.silent_after;
         loop {
             let piece = match timeout_at(silent_from, response.chunk()).await {
@@ -67,8 +99,12 @@ impl Stream<'_> {
                 Ok(Err(error)) => return End::Lost(chain(&error)),
                 Err(_) => return End::Lost("it fell silent".to_owned()),
             };
-            let (before, mut events) = (reader.under_way(), Vec::new());
-            let read = reader.read(&piece, &mut events);
+            let reading = unpack.target();
+            let before = reading.reader.under_way();
+            reading.left = limit;
+            let read = unpack.take(&piece);
+            let Reading { reader, events, .. } = unpack.target();
+            let events = std::mem::take(events);
             // A long event that is on its way is no silence; what is neither event nor data is.
             if !events.is_empty() || reader.under_way() > before {
                 silent_from = Instant::now() + self.pace.silent_after;
@@ -79,7 +115,7 @@ impl Stream<'_> {
                 return end;
             }
             if let Err(error) = read {
-                return End::Lost(error.to_string());
+                return End::Lost(chain(&error));
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod ends;
 mod fake;
+mod packed;
 mod polls;
 mod reports;
 mod streams;
