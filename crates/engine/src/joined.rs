@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_length_is_hashed_as_the_library_does() {
-        let text: Vec<u8> = (0..300_u32).map(|at| (at * 7_919 >> 3) as u8).collect();
+        let text: Vec<u8> = (0..300_u32).map(|at| ((at * 7_919) >> 3) as u8).collect();
         for length in 0..text.len() {
             let expected = xxh3_64(&text[..length]);
             for split in 0..=length {

@@ -39,7 +39,7 @@ impl Bare {
             command.arg(format!("{path}={}", keep(&format!("answer-{number}"), body)?));
         }
         let process = Process::start("bare", &mut command)?;
-        let address = process.wait_for(|line| listening(line))?;
+        let address = process.wait_for(listening)?;
         Ok(Self { process, address, told: None, _folder: folder })
     }
 

@@ -46,7 +46,7 @@ impl Pinned {
         let mut command = on_core(SERVING_CORE, &binary()?);
         command.current_dir(folder.path()).args(["serve", "--flags", "flags", "--data", "data", "--log", "warn"]);
         let process = Process::start("daybreak", command.args(["--listen", "127.0.0.1:0"]))?;
-        let address = process.wait_for(|line| listening(line))?;
+        let address = process.wait_for(listening)?;
         Ok(Self { process, address, folder })
     }
 

@@ -152,7 +152,7 @@ mod tests {
         let at = changed.len() - 6;
         changed[at] ^= 1;
         assert!(unpacked(&changed, 100).is_err(), "the checksum is of something else");
-        assert!(unpacked(&[whole.clone(), b"more".to_vec()].concat(), 100).is_err(), "there is more");
+        assert!(unpacked(&[whole, b"more".to_vec()].concat(), 100).is_err(), "there is more");
         assert!(unpacked(b"{\"position\": \"this is no gzip\"}", 100).is_err());
     }
 
