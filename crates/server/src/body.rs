@@ -16,7 +16,8 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::limits::{COMMAND_BYTES_MAX, Limited};
+use crate::bodies::{Limited, Taken};
+use crate::limits::COMMAND_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// What diagnostics call a body.
@@ -29,6 +30,8 @@ pub struct Document {
     pub source: Source,
     /// Whether curl's `-d @file` may have eaten its line ends.
     joined: bool,
+    /// Its room, as long as somebody works on it.
+    _taken: Taken,
 }
 
 impl Document {
@@ -64,14 +67,15 @@ impl FromRequest for Document {
         });
         let body = Limited::<DOCUMENT_BYTES_MAX>::from_request(request, payload);
         Box::pin(async move {
-            let text = text(body.await?.0.into())?;
+            let Limited(bytes, taken) = body.await?;
+            let text = text(bytes.into())?;
             if text.trim().is_empty() {
                 let detail = "the body is empty; send the document as JSON or YAML, as in \
                               `curl -X PUT … --data-binary @flag.yaml`";
                 return Err(Problem::new(Code::Invalid, detail));
             }
             let joined = form && !text.contains('\n') && !text.trim_start().starts_with(['{', '[']);
-            Ok(Self { source: Source::new(SOURCE_NAME, text), joined })
+            Ok(Self { source: Source::new(SOURCE_NAME, text), joined, _taken: taken })
         })
     }
 }

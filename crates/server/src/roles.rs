@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use daybreak_control::Right;
 use daybreak_model::Kind;
 
+use crate::door::Lane;
 use crate::ofrep::events;
 use crate::routes::fits;
 
@@ -17,6 +18,9 @@ pub const METRICS: &str = "/metrics";
 /// One flag, by OFREP; and how people write that.
 const FLAG: &str = "/ofrep/v1/evaluate/flags/{key*}";
 const FLAG_ROUTE: &str = "/ofrep/v1/evaluate/flags/{key}";
+
+/// Changes, as they happen.
+const STREAM: &str = "/api/v1/stream";
 
 /// It hands out the hashes of tokens.
 const BACKUP: &str = "/api/v1/backup";
@@ -50,6 +54,16 @@ impl Row {
     pub fn changes(&self) -> bool {
         let reads = matches!(self.right, Some(Right::Read | Right::Evaluate | Right::Follow | Right::Report));
         self.method != "GET" && !reads
+    }
+
+    /// What a connection is for that begins with it. Of what comes at any rate reports alone are many.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self.template.as_str() {
+            STREAM | events::PATH => Lane::Streams,
+            _ if self.unlimited && self.right != Some(Right::Report) => Lane::Urgent,
+            _ => Lane::Common,
+        }
     }
 
     /// Whether it changes nothing, and hands out nothing secret.
@@ -95,7 +109,7 @@ fn rows() -> Vec<Row> {
         Row { tickets: true, ..browsers("GET", events::PATH, Evaluate) },
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
-        asks("GET", "/api/v1/stream", Follow),
+        asks("GET", STREAM, Follow),
         // Behind a proxy all strangers share an address; none of them is to make probes find the server dead.
         Row { unlimited: true, ..row("GET", "/healthz", None) },
         // Without the right to read it says no more than yes or no.

@@ -9,9 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{NoQuery, switch};
 use crate::answer;
+use crate::bodies::Limited;
 use crate::body::{Command, Options};
 use crate::caller::Caller;
-use crate::limits::{Limited, WEBHOOK_BYTES_MAX};
+use crate::limits::WEBHOOK_BYTES_MAX;
 use crate::problem::{Code, Problem};
 
 /// Where PagerDuty signs.

@@ -9,8 +9,8 @@ use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use super::evaluation::Evaluation;
 use super::request::{EvaluationRequest, Failure, context};
 use crate::answer;
+use crate::bodies::Limited;
 use crate::caller::Caller;
-use crate::limits::Limited;
 
 /// Evaluates one flag; with the role `evaluate` one that is marked `client: true`.
 #[utoipa::path(
