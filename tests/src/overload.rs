@@ -160,7 +160,7 @@ impl Shared {
                 raw.send(bytes).await?;
                 self.until_cut(&mut raw).await
             }
-            Role::Idle => match self.took(&mut raw, &Raw::request("GET", "/api/v1/halt", "")).await? {
+            Role::Idle => match self.took(&mut raw, &Raw::request("GET", "/api/v1/hours", "")).await? {
                 true => self.until_cut(&mut raw).await,
                 false => Ok(()),
             },

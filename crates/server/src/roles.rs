@@ -22,6 +22,9 @@ const FLAG_ROUTE: &str = "/ofrep/v1/evaluate/flags/{key}";
 /// Changes, as they happen.
 const STREAM: &str = "/api/v1/stream";
 
+/// The big red button.
+const HALT: &str = "/api/v1/halt";
+
 /// It hands out the hashes of tokens.
 const BACKUP: &str = "/api/v1/backup";
 
@@ -56,11 +59,13 @@ impl Row {
         self.method != "GET" && !reads
     }
 
-    /// What a connection is for that begins with it. Of what comes at any rate reports alone are many.
+    /// What a connection is for that begins with it. Of what comes at any rate reports alone are many. Whoever has halted
+    /// everything has to see that, and to lift it.
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self.template.as_str() {
             STREAM | events::PATH => Lane::Streams,
+            HALT => Lane::Urgent,
             _ if self.unlimited && self.right != Some(Right::Report) => Lane::Urgent,
             _ => Lane::Common,
         }
@@ -99,7 +104,7 @@ fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    use Right::{Administer, Evaluate, Follow, Halt, Operate, Page, Read, Report};
+    use Right::{Administer, Evaluate, Follow, Operate, Page, Read, Report};
     let asks = |method, template: &str, right| row(method, template, Some(right));
     let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
     let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
@@ -118,9 +123,9 @@ fn rows() -> Vec<Row> {
         row("GET", "/openapi.json", None),
         // It names flags, faults and SLOs.
         asks("GET", METRICS, Read),
-        unlimited("PUT", "/api/v1/halt", Halt),
-        asks("GET", "/api/v1/halt", Read),
-        asks("DELETE", "/api/v1/halt", Operate),
+        unlimited("PUT", HALT, Right::Halt),
+        asks("GET", HALT, Read),
+        asks("DELETE", HALT, Operate),
         asks("POST", "/api/v1/flags/{key}/enable", Operate),
         unlimited("POST", "/api/v1/flags/{key}/disable", Operate),
         asks("POST", "/api/v1/flags/{key}/evaluate", Read),

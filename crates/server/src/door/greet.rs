@@ -65,11 +65,9 @@ impl Hall {
     /// Hands a connection to a worker of its lane, or tells it to come again.
     async fn seat(&self, met: Met, peer: SocketAddr) {
         let (Met::Plain(_, lane) | Met::Tls(_, _, lane)) = met;
-        if lane == Lane::Common {
-            match self.places.crowded_by(lane) {
-                0 => {}
-                many => self.workers.close_idle(many),
-            }
+        match self.places.crowded_by(lane) {
+            0 => {}
+            many => self.workers.close_idle(lane, many),
         }
         let Some(place) = self.places.take(lane) else {
             match met {

@@ -101,7 +101,7 @@ impl Link {
     /// [`Code::Overloaded`] where the worker is too far behind; or where a connection that began with something urgent
     /// goes on with something that is not.
     pub(crate) fn admit(&self, row: Option<&Row>) -> Result<(), Problem> {
-        if row.is_some_and(|row| row.unlimited) {
+        if row.is_some_and(|row| row.unlimited || row.lane() == Lane::Urgent) {
             return Ok(());
         }
         let Inner { lane, lag, .. } = &*self.0;

@@ -108,7 +108,7 @@ async fn accept(hall: Arc<Hall>, listener: tokio::net::TcpListener) {
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted: the system has nothing left for it");
                 hall.waiting.dismiss(CLOSED_AT_ONCE);
-                hall.workers.close_idle(CLOSED_AT_ONCE);
+                Lane::ALL.iter().for_each(|lane| hall.workers.close_idle(*lane, CLOSED_AT_ONCE));
                 tokio::time::sleep(EXHAUSTED).await;
             }
         }

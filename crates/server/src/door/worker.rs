@@ -25,6 +25,8 @@ use crate::{Shared, app, limits};
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// How often they are looked for: where many come, each is one too many.
 const LOOK_FOR_IDLE: Duration = Duration::from_millis(100);
+/// The same in the urgent lane, where whoever means it asks at once.
+const LOOK_FOR_IDLE_URGENT: Duration = Duration::from_millis(5);
 /// Threads of one worker for what blocks.
 const BLOCKING_MAX: usize = 16;
 
@@ -34,7 +36,7 @@ pub(super) struct Workers {
     lanes: [Vec<mpsc::UnboundedSender<Order>>; Lane::ALL.len()],
     next: AtomicUsize,
     /// When idle ones were last looked for.
-    looked: Mutex<Instant>,
+    looked: [Mutex<Option<Instant>>; Lane::ALL.len()],
     ends: Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
@@ -104,7 +106,7 @@ impl Workers {
         for begun in ready {
             begun.recv().map_err(|_| io::Error::other("a worker ended before it began"))??;
         }
-        Ok(Self { lanes, next: AtomicUsize::new(0), looked: Mutex::new(Instant::now()), ends: Mutex::new(ends) })
+        Ok(Self { lanes, next: AtomicUsize::new(0), looked: Default::default(), ends: Mutex::new(ends) })
     }
 
     /// Hands somebody to the next worker of a lane.
@@ -115,15 +117,15 @@ impl Workers {
         let _ = workers[next].send(Order::Serve(arrival));
     }
 
-    /// Closes so many connections of the common lane that have been idle longest, unless that was done a moment ago.
-    pub(super) fn close_idle(&self, count: usize) {
-        let now = Instant::now();
-        let mut looked = self.looked.lock();
-        if now.duration_since(*looked) < LOOK_FOR_IDLE {
+    /// Closes so many connections of a lane that have been idle longest, unless that was done a moment ago.
+    pub(super) fn close_idle(&self, lane: Lane, count: usize) {
+        let (now, mut looked) = (Instant::now(), self.looked[lane as usize].lock());
+        let apart = if lane == Lane::Urgent { LOOK_FOR_IDLE_URGENT } else { LOOK_FOR_IDLE };
+        if looked.is_some_and(|looked| now.duration_since(looked) < apart) {
             return;
         }
-        *looked = now;
-        let workers = &self.lanes[Lane::Common as usize];
+        *looked = Some(now);
+        let workers = &self.lanes[lane as usize];
         for worker in workers {
             let _ = worker.send(Order::CloseIdle(count.div_ceil(workers.len())));
         }
@@ -175,6 +177,8 @@ async fn work(job: Job, begun: impl FnOnce()) -> io::Result<()> {
     let (open, lag) = (Rc::new(Open::default()), Rc::new(Lag::new()));
     let watch = tokio::task::spawn_local(Rc::clone(&lag).watch());
     begun();
+    // Whoever means something urgent asks at once.
+    let least = if lane == Lane::Urgent { Duration::ZERO } else { IDLE_MIN };
     let mut number = 0;
     while let Some(order) = orders.recv().await {
         match order {
@@ -188,7 +192,7 @@ async fn work(job: Job, begun: impl FnOnce()) -> io::Result<()> {
                     drop(one);
                 });
             }
-            Order::CloseIdle(count) => open.close_idle(count),
+            Order::CloseIdle(count) => open.close_idle(count, least),
             Order::End => break,
         }
     }
@@ -239,10 +243,10 @@ impl Open {
         }
     }
 
-    fn close_idle(&self, count: usize) {
+    fn close_idle(&self, count: usize, least: Duration) {
         let links = self.links.borrow();
         let idle = links.values().filter_map(|link| Some((link.idle_since()?, link)));
-        let mut idle: Vec<_> = idle.filter(|(since, _)| since.elapsed() >= IDLE_MIN).collect();
+        let mut idle: Vec<_> = idle.filter(|(since, _)| since.elapsed() >= least).collect();
         idle.sort_unstable_by_key(|(since, _): &(Instant, _)| *since);
         idle.iter().take(count).for_each(|(_, link)| link.close());
     }
