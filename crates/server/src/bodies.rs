@@ -180,7 +180,7 @@ mod tests {
             (&[0, 5, 0], Ok(5)),
             (&[FREE, FREE, 1], Err(Code::Overloaded)),
             (&[3 * FREE, 1], Err(Code::Overloaded)),
-            (&[4 * FREE, 1], Err(Code::TooLarge)),
+            (&[5 * FREE], Err(Code::TooLarge)),
         ];
         for (sizes, expected) in cases {
             let read = read(parts(sizes), 4 * FREE, bodies.of(DOCUMENT_BYTES_MAX)).await;

@@ -20,6 +20,10 @@ static OVERLOADED: LazyLock<Vec<u8>> = LazyLock::new(|| {
         "as many connections are open as there may be; come again in a second. Halts and stops come in all the same";
     answer_of(Code::Overloaded, detail, 1)
 });
+static URGENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let detail = "as many halts, stops and probes are under way as there may be; come again in a second, or on a connection that is open";
+    answer_of(Code::Overloaded, detail, 1)
+});
 static TOO_MANY_STREAMS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let detail = "as many streams are open as there may be; connect elsewhere, or poll /api/v1/snapshot";
     answer_of(Code::TooManyStreams, detail, 10)
@@ -48,7 +52,11 @@ fn answer_of(code: Code, detail: &str, seconds: u32) -> Vec<u8> {
 
 /// Says why there is no place, and when to come again.
 pub(super) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, lane: Lane) {
-    let answer = if lane == Lane::Streams { &TOO_MANY_STREAMS } else { &OVERLOADED };
+    let answer = match lane {
+        Lane::Urgent => &URGENT,
+        Lane::Streams => &TOO_MANY_STREAMS,
+        Lane::Common => &OVERLOADED,
+    };
     let told = async {
         stream.write_all(answer).await?;
         stream.shutdown().await?;
