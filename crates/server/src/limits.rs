@@ -11,7 +11,7 @@ pub const STREAM_CONNECTIONS_MAX: usize = STREAMS_MAX + EVENT_STREAMS_MAX;
 /// Connections at once for everything else, reports among it; idle ones make room.
 pub const COMMON_CONNECTIONS_MAX: usize = 24_576;
 /// How far what is asked may be behind until it is told to come again.
-pub const LAG_MAX: Duration = Duration::from_millis(250);
+pub const LAG_MAX: Duration = Duration::from_secs(1);
 /// Streams open at once.
 pub const STREAMS_MAX: usize = 20_000;
 /// Streams of OFREP's events open at once. They take no places from those of SDKs.

@@ -17,6 +17,9 @@ use crate::roles::Row;
 /// How often a worker looks whether it lags.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Requests that a worker is asked for between two looks, where they are why it lags.
+const ASKED_MIN: usize = 32;
+
 /// A connection. A clone is another handle of the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Link(Rc<Inner>);
@@ -41,6 +44,9 @@ pub(super) struct Lag {
     due: Cell<Instant>,
     /// By how much it last came too late.
     late: Cell<Duration>,
+    /// Requests since it last looked, and from then to the time before.
+    asked: Cell<usize>,
+    asked_before: Cell<usize>,
 }
 
 /// A request under way; over when this is dropped.
@@ -49,7 +55,8 @@ pub(crate) struct Busy(Link);
 
 impl Lag {
     pub(super) fn new() -> Self {
-        Self { due: Cell::new(Instant::now()), late: Cell::default() }
+        let due = Cell::new(Instant::now());
+        Self { due, late: Cell::default(), asked: Cell::default(), asked_before: Cell::default() }
     }
 
     /// Looks again and again, for ever.
@@ -59,12 +66,19 @@ impl Lag {
             self.due.set(due);
             tokio::time::sleep_until(due.into()).await;
             self.late.set(due.elapsed());
+            self.asked_before.set(self.asked.take());
         }
     }
 
     /// As far as is known at this moment: a worker that has not looked for long is behind by as much.
     fn now(&self) -> Duration {
         self.late.get().max(self.due.get().elapsed())
+    }
+
+    /// Whether that comes of what it is asked: where few ask, others keep the processors busy, and nobody is helped by a
+    /// refusal.
+    fn is_of_requests(&self) -> bool {
+        self.asked.get().max(self.asked_before.get()) >= ASKED_MIN
     }
 }
 
@@ -77,6 +91,7 @@ impl Link {
     /// A request begins.
     pub(super) fn busy(&self) -> Busy {
         self.0.busy.set(self.0.busy.get() + 1);
+        self.0.lag.asked.set(self.0.lag.asked.get() + 1);
         Busy(self.clone())
     }
 
@@ -110,12 +125,12 @@ impl Link {
                 "this connection began with what comes before everything else, and is kept free for it; ask on another";
             return Err(Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "0"));
         }
-        let lag = lag.now();
-        if *lane == Lane::Common && lag > LAG_MAX {
+        let late = lag.now();
+        if *lane == Lane::Common && late > LAG_MAX && lag.is_of_requests() {
             let detail = format!(
                 "the server is {} ms behind with what it is asked; ask again in a second. Halts, stops and reports are \
                  answered all the same",
-                lag.as_millis()
+                late.as_millis()
             );
             return Err(Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "1"));
         }
@@ -150,6 +165,7 @@ mod tests {
         let lag = Lag::new();
         lag.due.set(Instant::now() + Duration::from_secs(60));
         lag.late.set(late);
+        lag.asked_before.set(ASKED_MIN);
         Link::new(lane, false, SocketAddr::from(([127, 0, 0, 1], 1)), Rc::new(lag))
     }
 
@@ -179,6 +195,9 @@ mod tests {
         let lag = Lag::new();
         lag.due.set(Instant::now() - LAG_MAX * 2);
         assert!(lag.now() >= LAG_MAX * 2);
+        assert!(!lag.is_of_requests(), "nobody has asked");
+        lag.asked.set(ASKED_MIN);
+        assert!(lag.is_of_requests());
     }
 
     #[test]
