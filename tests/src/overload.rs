@@ -13,8 +13,11 @@ use tokio::task::JoinSet;
 
 use crate::{Raw, Server};
 
-/// How soon somebody comes again who was told to, or was cut off.
+/// How soon somebody asks again who was told to come again.
 const AGAIN: Duration = Duration::from_millis(10);
+/// How soon somebody connects anew. Whoever connects faster than a server with few places can listen to them keeps others
+/// from being listened to, and the tests' servers have very few.
+const ANEW: Duration = Duration::from_millis(250);
 /// How long one who says nothing waits to be cut off, before they look whether all is over.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -140,7 +143,7 @@ impl Shared {
             if self.one(role).await.is_err() {
                 self.counts.cut.fetch_add(1, Ordering::SeqCst);
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(ANEW).await;
         }
     }
 
