@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use daybreak_tests::{Loaded, Overload, PATIENCE, Raw, Server, Witnesses, eventually};
 use serde_json::{Map, Value, json};
 
-/// Files that a server may open which is to have no places left soon: its lanes have places for 60 connections that
-/// wait, 60 that are urgent, 220 streams and 110 others.
+/// Files that a server may open which is to have no places left soon: 150 connections may wait, 60 be urgent, 160 streams and
+/// 80 others.
 const FEW_FILES: usize = 600;
 /// Halts under one load.
 const HALTS: usize = 5;

@@ -103,7 +103,13 @@ impl Door {
 async fn accept(hall: Arc<Hall>, listener: tokio::net::TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => greet::begin(&hall, stream, peer),
+            Ok((stream, peer)) => {
+                greet::begin(&hall, stream, peer);
+                if hall.waiting.is_crowded() {
+                    // Whoever has come is listened to before the next may take their place.
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(error) if is_of_one(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted: the system has nothing left for it");

@@ -46,7 +46,7 @@ impl Capacity {
             return full;
         }
         let own = OWN_FILES.min(files / 4);
-        let (waiting, urgent) = (full.waiting.min(files / 10).max(1), full.urgent.min(files / 10).max(1));
+        let (waiting, urgent) = (full.waiting.min(files / 4).max(1), full.urgent.min(files / 10).max(1));
         let left = files.saturating_sub(own + waiting + urgent);
         let streams = full.streams.min(left * 2 / 3).max(1);
         Self { waiting, urgent, streams, common: full.common.min(left.saturating_sub(streams)).max(1) }

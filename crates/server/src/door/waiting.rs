@@ -50,6 +50,11 @@ impl Waiting {
         One { waiting: self.clone(), number, stays }
     }
 
+    /// Whether half of the places are taken.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.0.ones.lock().stay.len() > self.0.most / 2
+    }
+
     /// Sends so many away who have waited longest.
     pub(super) fn dismiss(&self, count: usize) {
         let mut ones = self.0.ones.lock();
