@@ -55,8 +55,16 @@ impl Commanded {
     /// # Errors
     /// When curl cannot be run, or the answer is no 2xx.
     pub fn post(url: &str) -> Result<Self> {
+        Self::send("POST", url)
+    }
+
+    /// Asks by real curl, without a body.
+    ///
+    /// # Errors
+    /// When curl cannot be run, or the answer is no 2xx.
+    pub fn send(method: &str, url: &str) -> Result<Self> {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--request", "POST", "--output", "/dev/null", "--write-out", "%{http_code}", url]);
+        command.args(["--silent", "--request", method, "--output", "/dev/null", "--write-out", "%{http_code}", url]);
         let asked = Instant::now();
         let mut curl = command.stdout(Stdio::piped()).spawn().context("curl cannot be run")?;
         let mut status = [0; 3];

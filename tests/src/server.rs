@@ -21,14 +21,20 @@ pub fn root() -> &'static Path {
 pub struct Server {
     process: Process,
     address: SocketAddr,
-    options: Vec<String>,
-    variables: Variables,
+    conduct: Conduct,
     flags: PathBuf,
     folder: TempDir,
 }
 
-/// Variables of a process, and what they are set to.
-type Variables = Vec<(String, String)>;
+/// How a process is started.
+#[derive(Clone, Debug, Default)]
+struct Conduct {
+    options: Vec<String>,
+    /// Variables, and what they are set to.
+    variables: Vec<(String, String)>,
+    /// How many files it may open; none where that is not its tests' concern.
+    files: Option<usize>,
+}
 
 impl Server {
     /// Starts one on a document, on a free port.
@@ -52,11 +58,23 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn with_variables(document: &str, options: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        Self::on(document, Conduct::new(options, variables))
+    }
+
+    /// Starts one on a document that may open so many files, connections among them.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn with_files(document: &str, options: &[&str], files: usize) -> Result<Self> {
+        Self::on(document, Conduct { files: Some(files), ..Conduct::new(options, &[]) })
+    }
+
+    fn on(document: &str, conduct: Conduct) -> Result<Self> {
         let folder = TempDir::new()?;
         let flags = folder.path().join("flags");
         std::fs::create_dir(&flags)?;
         std::fs::write(flags.join("flags.yaml"), document)?;
-        Self::launch(folder, flags, options, variables)
+        Self::launch(folder, flags, conduct)
     }
 
     /// Starts one on a copy of a folder of the workspace.
@@ -71,16 +89,13 @@ impl Server {
             let entry = entry?;
             std::fs::copy(entry.path(), flags.join(entry.file_name()))?;
         }
-        Self::launch(folder, flags, options, &[])
+        Self::launch(folder, flags, Conduct::new(options, &[]))
     }
 
-    fn launch(folder: TempDir, flags: PathBuf, options: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
-        let variables: Variables =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+    fn launch(folder: TempDir, flags: PathBuf, conduct: Conduct) -> Result<Self> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (process, address) = spawn(folder.path(), &flags, free, (&options, &variables))?;
-        Ok(Self { process, address, options, variables, flags, folder })
+        let (process, address) = spawn(folder.path(), &flags, free, &conduct)?;
+        Ok(Self { process, address, conduct, flags, folder })
     }
 
     /// Where it listens.
@@ -98,7 +113,7 @@ impl Server {
     /// The URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        let scheme = if self.options.iter().any(|option| option == "--tls-cert") { "https" } else { "http" };
+        let scheme = if self.conduct.options.iter().any(|option| option == "--tls-cert") { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.address)
     }
 
@@ -121,8 +136,7 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn start_again(&mut self) -> Result<()> {
-        let (process, address) =
-            spawn(self.folder.path(), &self.flags, self.address, (&self.options, &self.variables))?;
+        let (process, address) = spawn(self.folder.path(), &self.flags, self.address, &self.conduct)?;
         self.process = process;
         self.address = address;
         Ok(())
@@ -144,7 +158,7 @@ impl Server {
     /// When the binary does not build.
     pub fn another(&self, data: &Path) -> Result<Command> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        command(self.folder.path(), &self.flags, data, free, (&self.options, &self.variables))
+        command(self.folder.path(), &self.flags, data, free, &self.conduct)
     }
 
     /// Writes a file of its folder of documents, in one step, as editors do.
@@ -198,24 +212,32 @@ impl Server {
     }
 }
 
-/// Options and variables.
-type How<'a> = (&'a [String], &'a [(String, String)]);
+impl Conduct {
+    fn new(options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { options: options.iter().map(ToString::to_string).collect(), variables, files: None }
+    }
 
-fn command(
-    folder: &Path,
-    flags: &Path,
-    data: &Path,
-    listen: SocketAddr,
-    (options, variables): How<'_>,
-) -> Result<Command> {
-    let mut command = Command::new(binary()?);
+    /// The command that runs a binary so.
+    fn command(&self, binary: &Path) -> Command {
+        let Some(files) = self.files else { return Command::new(binary) };
+        // A shell limits itself, and becomes the binary.
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(binary);
+        command
+    }
+}
+
+fn command(folder: &Path, flags: &Path, data: &Path, listen: SocketAddr, conduct: &Conduct) -> Result<Command> {
+    let mut command = conduct.command(&binary()?);
     command.current_dir(folder).arg("serve").arg("--flags").arg(flags).arg("--data").arg(data);
+    let Conduct { options, variables, .. } = conduct;
     command.args(["--listen", &listen.to_string()]).args(options).envs(variables.iter().cloned());
     Ok(command)
 }
 
-fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, how: How<'_>) -> Result<(Process, SocketAddr)> {
-    let process = Process::start("daybreak", &mut command(folder, flags, &folder.join("data"), listen, how)?)?;
+fn spawn(folder: &Path, flags: &Path, listen: SocketAddr, conduct: &Conduct) -> Result<(Process, SocketAddr)> {
+    let process = Process::start("daybreak", &mut command(folder, flags, &folder.join("data"), listen, conduct)?)?;
     let address = process.wait_for(|line| {
         let (_, url) = line.split_once("listening on ")?;
         url.split_whitespace().next()?.split_once("://")?.1.parse().ok()

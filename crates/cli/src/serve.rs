@@ -15,9 +15,10 @@ use daybreak_control::{Control, LoadError, Options, Refusal, check_webhooks, rea
 use daybreak_document::{Diagnostic, Source, decode, render};
 use daybreak_model::Kind;
 use daybreak_model::wire::StoreId;
-use daybreak_server::{Offload, RateLimits, Shared, Tls, TlsFiles, access, rates};
+use daybreak_server::{Capacity, Offload, RateLimits, Shared, Tls, TlsFiles, access, rates};
 use daybreak_store::{EmbeddedOptions, EmbeddedStore, Retention, Store};
 use rand::RngExt;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Serve;
@@ -93,6 +94,7 @@ async fn serve(options: Serve, offload: Offload, traces: bool) -> anyhow::Result
     println!("{}", greeting(&control, address, &options));
     let shared = Shared::new(control.clone(), offload)
         .limited(&limits)
+        .with_room_for(capacity())
         .traced(traces)
         .asked_from(options.cors_origin.iter().cloned().collect());
     let (signal, asked) = (stop_signal()?, control.clone());
@@ -194,6 +196,29 @@ async fn open(options: &Serve, conduct: Options) -> anyhow::Result<Control> {
     check_listen(options, OfflineTokens::open(Arc::clone(&store)).await?.required())?;
     let seed = random.random();
     Ok(Control::open(conduct, store, Arc::new(SystemClock), seed).await?)
+}
+
+/// How many connections there is room for. Each is a file, and of those a process may open more than it is given at first.
+fn capacity() -> Capacity {
+    let mut limit = getrlimit(Resource::Nofile);
+    let given = limit.current;
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        limit.current = given;
+    }
+    let files = limit.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let capacity = Capacity::within(files);
+    if capacity != Capacity::FULL {
+        tracing::warn!(
+            files,
+            needed = Capacity::FULL.files(),
+            streams = capacity.streams,
+            others = capacity.common,
+            "this process may open few files, so it serves fewer connections than it could; raise `ulimit -Hn`, or \
+             `LimitNOFILE` in systemd, where more are to come"
+        );
+    }
+    capacity
 }
 
 /// The certificates to serve with; none where the server speaks in the clear.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::control::not_found;
 use crate::runs::{RECORD_WAIT, Recording};
-use crate::turn::Ready;
+use crate::turn::{Ready, WAITING_MAX, WAITING_OFF_MAX};
 use crate::{Actor, Control, Precondition, Refusal, State, files, freeze, resources};
 
 /// What a change did.
@@ -211,7 +211,8 @@ impl Control {
             *switch.ok_or(Refusal::NoSwitch { noun: kind.noun() })? = enabled;
             Ok(Proposal::touching(vec![(kind, found)], resources, Vec::new()))
         };
-        self.change(actor, propose).await
+        // What turns something off is not to be told to come again as soon as others are.
+        self.change_among(if enabled { WAITING_MAX } else { WAITING_OFF_MAX }, actor, propose).await
     }
 
     /// Applies a set of documents as one revision: all or nothing.
@@ -240,8 +241,22 @@ impl Control {
         actor: Actor,
         propose: impl Fn(&State) -> Result<Proposal, Refusal> + Send + 'static,
     ) -> Result<Changed, Refusal> {
+        self.change_among(WAITING_MAX, actor, propose).await
+    }
+
+    /// The same, where so many changes may wait.
+    async fn change_among(
+        &self,
+        most: usize,
+        actor: Actor,
+        propose: impl Fn(&State) -> Result<Proposal, Refusal> + Send + 'static,
+    ) -> Result<Changed, Refusal> {
         self.open_for_changes()?;
         let ended = self.end_first(&propose, &actor);
+        if ended.is_empty() {
+            // What ended a run is done, and has to be recorded.
+            self.room_for_changes(most)?;
+        }
         let (control, first) = (self.clone(), ended.clone());
         let change = self.to_the_end(async move { control.in_turn(Box::new(propose), actor, first).await });
         if ended.is_empty() {

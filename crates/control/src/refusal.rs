@@ -110,6 +110,12 @@ pub enum Refusal {
         /// Where the store stands.
         at: Position,
     },
+    /// As many changes wait for the store as may.
+    #[error("{waiting} changes wait for the store, as many as may; nothing changed: make it again in a second")]
+    TooManyChanges {
+        /// How many.
+        waiting: usize,
+    },
     /// The store failed.
     #[error("the store failed, and nothing changed: {0}")]
     Store(String),
@@ -158,6 +164,7 @@ impl Refusal {
             Self::StoppedNotRecorded { .. } => "stopped_not_recorded",
             Self::HaltedNotDurable { .. } => "halted_not_durable",
             Self::Conflict { .. } => "conflict",
+            Self::TooManyChanges { .. } => "overloaded",
             Self::Store(_) => "store_failed",
             Self::Unknown(_) => "outcome_unknown",
             Self::BackupUnderWay => "backup_under_way",

@@ -18,6 +18,11 @@ use crate::{Actor, Changed, Control, Refusal, State, resources};
 /// everything until then.
 pub(crate) const TOGETHER_MAX: usize = 32;
 
+/// Changes that may wait for their turn. One that turns something off may be one more, up to [`WAITING_OFF_MAX`].
+pub(crate) const WAITING_MAX: usize = 1_024;
+/// See [`WAITING_MAX`].
+pub(crate) const WAITING_OFF_MAX: usize = 4_096;
+
 /// What is to be, as the one who changes it sees it in a state.
 pub(crate) type Propose = Box<dyn Fn(&State) -> Result<Proposal, Refusal> + Send>;
 
@@ -75,6 +80,15 @@ struct Made {
 }
 
 impl Control {
+    /// That not as many changes wait as may.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyChanges`] where they do.
+    pub(crate) fn room_for_changes(&self, most: usize) -> Result<(), Refusal> {
+        let waiting = self.inner.queue.lock().len();
+        if waiting < most { Ok(()) } else { Err(Refusal::TooManyChanges { waiting }) }
+    }
+
     /// Makes a change when it is its turn, or together with those whose turn it is.
     pub(crate) async fn in_turn(&self, propose: Propose, actor: Actor, ended: Vec<RunId>) -> Result<Changed, Refusal> {
         let (answer, mut answered) = oneshot::channel();

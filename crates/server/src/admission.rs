@@ -10,6 +10,7 @@ use crate::access;
 use crate::caller::Caller;
 use crate::cors::Crossing;
 use crate::credentials;
+use crate::door;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::roles::Row;
@@ -39,7 +40,7 @@ pub fn admit(
     routes: &Routes,
 ) -> Result<Admitted, Problem> {
     let caller = if !control.tokens_required() {
-        access::check(request.head(), request.app_config().secure(), crossing.is_named())?;
+        access::check(request.head(), door::is_secure(request), crossing.is_named())?;
         if crossing.is_named() { Caller::Page } else { Caller::Local }
     } else if matches!(crossing, Crossing::Preflight(..)) {
         Caller::Anonymous

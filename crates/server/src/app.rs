@@ -12,7 +12,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_actix_web::{AppExt, scope};
 
 use crate::api::events::Followers;
+use crate::bodies::Bodies;
 use crate::cors::Origins;
+use crate::door::{Capacity, Held};
 use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::ofrep::events::Places;
@@ -23,7 +25,7 @@ use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
 use crate::telemetry::{self, Telemetry};
-use crate::{answer, api, front, ofrep, openapi, stream};
+use crate::{answer, api, door, front, ofrep, openapi, stream};
 
 /// What all workers share.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct Shared {
     versions: Versions,
     written: Written,
     places: Places,
+    bodies: Bodies,
+    capacity: Capacity,
     telemetry: web::Data<Telemetry>,
     document: web::Data<OpenApiText>,
 }
@@ -62,6 +66,8 @@ impl Shared {
             written: Written::default(),
             places: Places::new(closing.clone()),
             closing,
+            bodies: Bodies::default(),
+            capacity: Capacity::FULL,
             telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
             document: web::Data::new(OpenApiText(answer::pretty(&document))),
         }
@@ -71,6 +77,17 @@ impl Shared {
     #[must_use]
     pub fn limited(self, limits: &RateLimits) -> Self {
         Self { rates: web::Data::new(Rates::new(limits)), ..self }
+    }
+
+    /// The same, with room for so many connections.
+    #[must_use]
+    pub fn with_room_for(self, capacity: Capacity) -> Self {
+        Self { capacity, ..self }
+    }
+
+    /// How many connections there is room for.
+    pub(crate) const fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     /// The same, where pages of these origins may ask what is for browsers.
@@ -125,7 +142,7 @@ pub fn app(
     impl ServiceFactory<
         ServiceRequest,
         Config = (),
-        Response = ServiceResponse<EitherBody<BoxBody>>,
+        Response = ServiceResponse<Held<EitherBody<BoxBody>>>,
         Error = Error,
         InitError = (),
     > + use<>,
@@ -141,6 +158,7 @@ pub fn app(
         .app_data(web::Data::new(shared.versions.clone()))
         .app_data(web::Data::new(shared.written.clone()))
         .app_data(web::Data::new(shared.places.clone()))
+        .app_data(web::Data::new(shared.bodies.clone()))
         .app_data(shared.telemetry.clone())
         .app_data(shared.document.clone())
         .app_data(web::QueryConfig::default().error_handler(|error, request| {
@@ -158,6 +176,7 @@ pub fn app(
         .default_service(web::to(unrouted))
         .wrap(from_fn(front::pass))
         .wrap(from_fn(telemetry::observe))
+        .wrap(from_fn(door::hold))
 }
 
 /// Every route that the document describes; the first that fits answers.

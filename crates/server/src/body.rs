@@ -17,9 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::limits::{
-    BODY_TIMEOUT, COMMAND_BYTES_MAX, LONG_BODY_TIMEOUT, Limited, SHORT_DOCUMENT_BYTES_MAX, announced, receive,
-};
+use crate::bodies::{Limited, Taken, announced, receive};
+use crate::limits::{BODY_TIMEOUT, COMMAND_BYTES_MAX, LONG_BODY_TIMEOUT, SHORT_DOCUMENT_BYTES_MAX};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
 
@@ -35,6 +34,8 @@ pub struct Document {
     joined: bool,
     /// The place of a long one.
     place: Option<OwnedSemaphorePermit>,
+    /// Its room, as long as somebody works on it.
+    _taken: Taken,
 }
 
 impl Document {
@@ -85,15 +86,16 @@ impl FromRequest for Document {
             // One that is too long to be taken needs no place.
             let fits = length.is_none_or(|length| length <= DOCUMENT_BYTES_MAX);
             let place = offload.filter(|_| fits).map(|offload| offload.long_document()).transpose()?;
-            let body = body.await.map_err(|problem| if length.is_none() { untold(problem) } else { problem })?;
-            let text = text(body.into())?;
+            let body = body.await.map_err(|problem| if length.is_none() { untold(problem) } else { problem });
+            let (bytes, taken) = body?;
+            let text = text(bytes.into())?;
             if text.trim().is_empty() {
                 let detail = "the body is empty; send the document as JSON or YAML, as in \
                               `curl -X PUT … --data-binary @flag.yaml`";
                 return Err(Problem::new(Code::Invalid, detail));
             }
             let joined = form && !text.contains('\n') && !text.trim_start().starts_with(['{', '[']);
-            Ok(Self { source: Source::new(SOURCE_NAME, text), joined, place })
+            Ok(Self { source: Source::new(SOURCE_NAME, text), joined, place, _taken: taken })
         })
     }
 }

@@ -19,6 +19,7 @@ use daybreak_model::wire::Position;
 use crate::admission::{self, Admitted};
 use crate::caller::Caller;
 use crate::cors::{Crossing, Origins};
+use crate::door::{self, Link};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::roles;
@@ -53,7 +54,7 @@ pub async fn pass<B: MessageBody + 'static>(
     }
     let page = request.path().starts_with("/docs");
     let openfeature = request.path().starts_with("/ofrep/");
-    let (upgrade, secure) = (request.head().upgrade(), request.app_config().secure());
+    let (upgrade, secure) = (request.head().upgrade(), door::is_secure(&request));
     let crossing = crossing(&request);
     let admitted = no_web_socket(&request).and_then(|()| admit(&request, &crossing));
     let tells = admitted.as_ref().is_ok_and(|admitted| !matches!(admitted.caller, Caller::Anonymous));
@@ -136,6 +137,9 @@ fn admit(request: &ServiceRequest, crossing: &Crossing) -> Result<Admitted, Prob
     let asked = request.extensions().get::<Asked>().copied();
     // It is known already, unless nobody tells of requests.
     let row = asked.map_or_else(|| roles::find(request.method().as_str(), path), |Asked(row)| row);
+    if let Some(link) = request.conn_data::<Link>() {
+        link.admit(row)?;
+    }
     admission::admit(request, (row, path), crossing, control, rates, routes)
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use actix_web::web::{Bytes, Payload as Body};
-use actix_web::{FromRequest, HttpRequest};
-use futures_util::future::LocalBoxFuture;
-
-use crate::problem::{Code, Problem};
-
-/// Connections of one worker.
-pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
+/// Connections that have not said what they want yet; for the next the one goes that came first.
+pub const WAITING_MAX: usize = 2_048;
+/// Connections at once for what takes risk away, and probes.
+pub const URGENT_CONNECTIONS_MAX: usize = 512;
+/// Connections at once of streams, by OFREP too.
+pub const STREAM_CONNECTIONS_MAX: usize = STREAMS_MAX + EVENT_STREAMS_MAX;
+/// Connections at once for everything else, reports among it; idle ones make room.
+pub const COMMON_CONNECTIONS_MAX: usize = 24_576;
+/// How far what is asked may be behind until it is told to come again.
+pub const LAG_MAX: Duration = Duration::from_secs(1);
 /// Streams open at once.
 pub const STREAMS_MAX: usize = 20_000;
 /// Streams of OFREP's events open at once. They take no places from those of SDKs.
@@ -49,7 +49,7 @@ pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time that requests in flight have to finish when the server stops.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections that wait to be accepted.
-pub const BACKLOG: u32 = 4_096;
+pub const BACKLOG: i32 = 4_096;
 /// Bytes of a connection's answers that wait to be written, and of a piece that is added to them. Together they fit into the
 /// buffer that each connection has anyway, so that a long answer makes none of them grow.
 pub const WRITE_BUFFER: usize = 4 * 1024;
@@ -83,60 +83,9 @@ pub const READS_MAX: usize = 512;
 /// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
 pub const INLINE_FLAGS_MAX: usize = 500;
 
-/// A body of at most `MAX` bytes.
-#[derive(Debug)]
-pub struct Limited<const MAX: usize>(pub Bytes);
-
-impl<const MAX: usize> FromRequest for Limited<MAX> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = receive(request, payload, MAX, BODY_TIMEOUT);
-        Box::pin(async move { bytes.await.map(Self) })
-    }
-}
-
-/// The length of a body, where the request tells it.
-pub(crate) fn announced(request: &HttpRequest) -> Option<usize> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Receives a body of at most `max` bytes, within a time.
-pub(crate) fn receive(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    max: usize,
-    within: Duration,
-) -> impl Future<Output = Result<Bytes, Problem>> + use<> {
-    let announced = announced(request);
-    let encoding = request.headers().get(CONTENT_ENCODING).cloned();
-    let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let body = Body::from_request(request, payload);
-    async move {
-        if announced.is_some_and(|length| length > max) {
-            return Err(too_large(max));
-        }
-        if let Some(encoding) = encoding {
-            let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
-            return Err(Problem::new(Code::BadRequest, detail));
-        }
-        let body = body.await.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
-        match tokio::time::timeout(within, body.to_bytes_limited(max)).await {
-            Ok(Ok(Ok(bytes))) => Ok(bytes),
-            Ok(Ok(Err(error))) => {
-                Err(Problem::new(Code::BadRequest, format!("the body could not be read to its end: {error}")))
-            }
-            Ok(Err(_)) => Err(too_large(max)),
-            Err(_) => {
-                let detail = format!("the body did not arrive within {} s; send it again", within.as_secs());
-                Err(Problem::new(Code::BadRequest, detail))
-            }
-        }
-    }
-}
-
-fn too_large(max: usize) -> Problem {
-    let detail = format!("a body of this route has at most {max} bytes; send less, or several requests");
-    Problem::new(Code::TooLarge, detail).with("limit", max)
-}
+/// Bytes of documents that are in memory at once, as they came.
+pub const DOCUMENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of reports that are being read at once.
+pub const REPORTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of all other bodies that are being read at once.
+pub const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -60,6 +60,7 @@ impl From<Refusal> for Problem {
             Refusal::NotInHistory(_) => Self::new(Code::NotInHistory, detail),
             Refusal::Conflict { .. } => Self::new(Code::Conflict, detail),
             Refusal::Unknown(_) => Self::new(Code::OutcomeUnknown, detail),
+            Refusal::TooManyChanges { .. } => Self::new(Code::Overloaded, detail).header(RETRY_AFTER, "1"),
             Refusal::Store(_) => Self::new(Code::StoreFailed, detail),
             Refusal::BackupUnderWay => Self::new(Code::BackupUnderWay, detail).header(RETRY_AFTER, "5"),
             Refusal::Backup(_) => Self::new(Code::BadBackup, detail),

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use daybreak_control::Right;
 use daybreak_model::Kind;
 
+use crate::door::Lane;
 use crate::ofrep::events;
 use crate::routes::fits;
 
@@ -17,6 +18,12 @@ pub const METRICS: &str = "/metrics";
 /// One flag, by OFREP; and how people write that.
 const FLAG: &str = "/ofrep/v1/evaluate/flags/{key*}";
 const FLAG_ROUTE: &str = "/ofrep/v1/evaluate/flags/{key}";
+
+/// Changes, as they happen.
+const STREAM: &str = "/api/v1/stream";
+
+/// The big red button.
+const HALT: &str = "/api/v1/halt";
 
 /// It hands out the hashes of tokens.
 const BACKUP: &str = "/api/v1/backup";
@@ -52,6 +59,18 @@ impl Row {
         self.method != "GET" && !reads
     }
 
+    /// What a connection is for that begins with it. Of what comes at any rate reports alone are many. Whoever has halted
+    /// everything has to see that, and to lift it.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self.template.as_str() {
+            STREAM | events::PATH => Lane::Streams,
+            HALT => Lane::Urgent,
+            _ if self.unlimited && self.right != Some(Right::Report) => Lane::Urgent,
+            _ => Lane::Common,
+        }
+    }
+
     /// Whether it changes nothing, and hands out nothing secret.
     #[must_use]
     pub fn only_reads(&self) -> bool {
@@ -85,7 +104,7 @@ fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    use Right::{Administer, Evaluate, Follow, Halt, Operate, Page, Read, Report};
+    use Right::{Administer, Evaluate, Follow, Operate, Page, Read, Report};
     let asks = |method, template: &str, right| row(method, template, Some(right));
     let unlimited = |method, template: &str, right| Row { unlimited: true, ..row(method, template, Some(right)) };
     let browsers = |method, template: &str, right| Row { browsers: true, ..row(method, template, Some(right)) };
@@ -95,7 +114,7 @@ fn rows() -> Vec<Row> {
         Row { tickets: true, ..browsers("GET", events::PATH, Evaluate) },
         unlimited("POST", "/api/v1/reports", Report),
         asks("GET", "/api/v1/snapshot", Follow),
-        asks("GET", "/api/v1/stream", Follow),
+        asks("GET", STREAM, Follow),
         // Behind a proxy all strangers share an address; none of them is to make probes find the server dead.
         Row { unlimited: true, ..row("GET", "/healthz", None) },
         // Without the right to read it says no more than yes or no.
@@ -104,9 +123,9 @@ fn rows() -> Vec<Row> {
         row("GET", "/openapi.json", None),
         // It names flags, faults and SLOs.
         asks("GET", METRICS, Read),
-        unlimited("PUT", "/api/v1/halt", Halt),
-        asks("GET", "/api/v1/halt", Read),
-        asks("DELETE", "/api/v1/halt", Operate),
+        unlimited("PUT", HALT, Right::Halt),
+        asks("GET", HALT, Read),
+        asks("DELETE", HALT, Operate),
         asks("POST", "/api/v1/flags/{key}/enable", Operate),
         unlimited("POST", "/api/v1/flags/{key}/disable", Operate),
         asks("POST", "/api/v1/flags/{key}/evaluate", Read),

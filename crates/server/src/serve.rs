@@ -1,15 +1,14 @@
-//! The server itself: sockets, workers, and how it stops.
+//! The server itself: how it opens its door, and how it stops.
 
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::http::KeepAlive;
 use daybreak_model::Millis;
 use tokio::sync::oneshot;
 
-use crate::app::{Shared, app};
+use crate::app::Shared;
+use crate::door::Door;
 use crate::limits;
 use crate::telemetry;
 use crate::tls::Tls;
@@ -21,8 +20,8 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// How long the store may take to tell of the last events.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
-/// Serves on a listener until `shutdown` is ready, in the clear or with TLS; then tells clients to connect elsewhere,
-/// and ends.
+/// Serves on a listener until `shutdown` is ready, in the clear or with TLS, as many connections as there is room for; then
+/// tells clients to connect elsewhere, and ends.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -32,46 +31,32 @@ pub async fn serve(
     tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let (control, closing) = (shared.control().clone(), shared.closing().clone());
-    let farewell = async move {
-        shutdown.await;
-        tracing::info!("stopping: clients are told to connect again");
-        control.shut_down(RECONNECT_JITTER);
-        closing.close();
-        tokio::time::sleep(FAREWELL).await;
-    };
-    let telemetry = shared.telemetry().clone();
-    telemetry.metrics().begin(shared.control());
+    let (control, closing, telemetry) = (shared.control(), shared.closing(), shared.telemetry());
+    telemetry.metrics().begin(control);
+    let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
+    drop_who_does_not_read(&listener)?;
+    let door = Door::open(listener, &shared, config)?;
     let (serving, ended) = oneshot::channel::<()>();
-    let follow = telemetry::follow(shared.control().clone(), telemetry, async { _ = ended.await });
+    let follow = telemetry::follow(control.clone(), telemetry.clone(), async { _ = ended.await });
     let mut follow = tokio::spawn(follow);
     let rates = shared.rates();
     let sweep = tokio::spawn(async move { rates.sweep().await });
-    let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
-    drop_who_does_not_read(&listener)?;
-    let server = HttpServer::new(move || app(&shared))
-        .keep_alive(KeepAlive::Timeout(limits::KEEP_ALIVE))
-        .client_request_timeout(limits::HEAD_TIMEOUT)
-        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
-        .tls_handshake_timeout(limits::HEAD_TIMEOUT)
-        .max_connections(limits::CONNECTIONS_PER_WORKER_MAX)
-        .backlog(limits::BACKLOG)
-        .h1_write_buffer_size(limits::WRITE_BUFFER)
-        .tcp_nodelay(true)
-        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
-        .shutdown_signal(farewell);
-    let (server, watch) = match (config, tls) {
-        (Some(config), Some(tls)) => (server.listen_rustls_0_23(listener, config)?, Some(tokio::spawn(tls.watch()))),
-        _ => (server.listen(listener)?, None),
-    };
-    let served = server.run().await;
+    let watch = tls.map(|tls| tokio::spawn(tls.watch()));
+
+    shutdown.await;
+    tracing::info!("stopping: clients are told to connect again");
+    control.shut_down(RECONNECT_JITTER);
+    closing.close();
+    tokio::time::sleep(FAREWELL).await;
+    door.close().await;
+
     sweep.abort();
     drop(serving);
     if tokio::time::timeout(LAST_EVENTS, &mut follow).await.is_err() {
         follow.abort();
     }
     watch.iter().for_each(tokio::task::JoinHandle::abort);
-    served
+    Ok(())
 }
 
 /// Has the system close connections whose other end takes nothing of what waits for it: a stream that nobody reads is not asked

@@ -14,10 +14,11 @@ use futures_util::Stream;
 use tokio::sync::watch;
 
 use crate::answer;
+use crate::bodies::Limited;
 use crate::caller::Caller;
 use crate::encoding::{self, GZIP};
 use crate::etag::{Tags, quoted};
-use crate::limits::{HEARTBEAT, Limited, STREAMS_MAX};
+use crate::limits::{HEARTBEAT, STREAMS_MAX};
 use crate::metrics::{Counted, StreamEnd};
 use crate::offload::Offload;
 use crate::pieces::{self, Pieces};

@@ -65,6 +65,7 @@ const BENCHES: &[Bench] = &[
     prints("reports", &["-p", "daybreak-tests", "--bench", "reports"]),
     prints("streams", &["-p", "daybreak-tests", "--bench", "streams"]),
     prints("startup", &["-p", "daybreak-tests", "--bench", "startup"]),
+    prints("overload", &["-p", "daybreak-tests", "--bench", "overload"]),
     prints("segments", &["-p", "daybreak-tests", "--bench", "segments"]),
 ];
 

@@ -1,5 +1,5 @@
 //! Daybreak's own chores: `cargo xtask tidy`, `test`, `bench` and `peers`; and what `test` has a short form of: `crash`, `fuzz`,
-//! `openfeature`, `schemathesis` and `simulate`.
+//! `openfeature`, `schemathesis`, `simulate` and `soak`.
 
 mod bench;
 mod crash;
@@ -10,6 +10,7 @@ mod plot;
 mod schemathesis;
 mod server;
 mod simulate;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -75,6 +76,18 @@ enum Chore {
     },
     /// Ask a server as OpenFeature's published clients do, and as its protocol is specified.
     Openfeature,
+    /// Keep a server busy with clients, changes and reports, and look whether memory grows or a client lags.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+        /// How many clients follow the stream, and report.
+        #[arg(long, default_value_t = 10_000)]
+        clients: u32,
+        /// How many changes a second.
+        #[arg(long, default_value_t = 20)]
+        changes: u32,
+    },
     /// Simulate runs of eight hours, to see what the guard's statistics do; see docs/statistics.md.
     Simulate {
         /// How many runs in a cell.
@@ -99,6 +112,7 @@ fn main() -> ExitCode {
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
         Chore::Openfeature => test::openfeature::alone(&root),
+        Chore::Soak { minutes, clients, changes } => soak::run(&root, minutes, clients, changes),
         Chore::Simulate { runs, out, again } => simulate::run(&root, (!again).then_some(runs), &out),
     });
     match done {

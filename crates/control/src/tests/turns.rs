@@ -5,6 +5,7 @@ use daybreak_model::Kind;
 use tokio::task::JoinHandle;
 
 use crate::testing::{Bench, read};
+use crate::turn::WAITING_MAX;
 use crate::{Actor, Changed, Control, Precondition, Refusal};
 
 type Answer = JoinHandle<Result<Changed, Refusal>>;
@@ -164,4 +165,30 @@ async fn however_many_wait_all_are_made() {
         (control.position().revision, bench.store.commits()),
         (at + 701, commits + 700_usize.div_ceil(crate::turn::TOGETHER_MAX))
     );
+}
+
+/// What waits is bounded; what turns something off may still wait where others are told to come again.
+#[tokio::test]
+async fn so_many_changes_wait_and_no_more() {
+    let bench = Bench::new().await;
+    let control = &bench.control;
+    let first = hang(&bench).await;
+    let waiting: Vec<_> = (0..WAITING_MAX).map(|_| enable(control, "new-checkout")).collect();
+    queued(&bench, WAITING_MAX).await;
+    let refused = enable(control, "new-checkout").await.unwrap();
+    assert!(matches!(refused, Err(Refusal::TooManyChanges { waiting }) if waiting == WAITING_MAX), "{refused:?}");
+    let off = {
+        let control = control.clone();
+        tokio::spawn(
+            async move { control.disable(Kind::Flag, "new-checkout", Precondition::None, Actor::default()).await },
+        )
+    };
+    queued(&bench, WAITING_MAX + 1).await;
+    bench.store.release();
+    first.await.unwrap().unwrap();
+    for answer in waiting {
+        answer.await.unwrap().unwrap();
+    }
+    assert!(off.await.unwrap().unwrap().changed);
+    assert!(enable(control, "new-checkout").await.unwrap().unwrap().changed, "there is room again");
 }

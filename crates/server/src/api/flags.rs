@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use super::resources::{self, Done};
 use super::{Because, ChangeQuery, NoQuery};
 use crate::answer;
+use crate::bodies::Limited;
 use crate::body::{self, Command, Options};
 use crate::caller::Caller;
-use crate::limits::Limited;
 use crate::problem::{Code, Problem};
 
 /// Turn a flag on: its rules answer. Where it is on, nothing changes.

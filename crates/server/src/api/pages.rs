@@ -8,9 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{NoQuery, switch};
 use crate::answer;
+use crate::bodies::Limited;
 use crate::body::{Command, Options};
 use crate::caller::Caller;
-use crate::limits::{ALERTS_BYTES_MAX, Limited, WEBHOOK_BYTES_MAX};
+use crate::limits::{ALERTS_BYTES_MAX, WEBHOOK_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
 /// Where PagerDuty signs.

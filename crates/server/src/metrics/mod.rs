@@ -5,6 +5,7 @@
 //! `_other` beyond it.
 
 pub mod accept;
+mod door;
 mod events;
 mod family;
 pub mod http;
@@ -23,6 +24,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 pub use accept::Form;
+pub use door::DoorMetrics;
 pub(crate) use streams::{Counted, StreamEnd};
 
 use crate::telemetry::Outcome;
@@ -59,6 +61,8 @@ struct ChangeOutcome {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Connections.
+    pub door: DoorMetrics,
     /// Requests.
     pub http: HttpMetrics,
     /// What the log of events tells.
@@ -84,6 +88,7 @@ impl Default for Metrics {
             drop(changes.get_or_create_owned(&ChangeOutcome { outcome: outcome.as_str() }));
         }
         Self {
+            door: DoorMetrics::new(&mut registry),
             http: HttpMetrics::new(&mut registry),
             events: EventMetrics::new(&mut registry),
             streams: StreamMetrics::new(&mut registry),

@@ -16,9 +16,10 @@ use super::fresh;
 use super::phrases::{Phrases, Written, put};
 use super::request::{EvaluationRequest, context};
 use super::visible::{Version, Versions};
+use crate::bodies::Limited;
 use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
-use crate::limits::{INLINE_FLAGS_MAX, Limited};
+use crate::limits::INLINE_FLAGS_MAX;
 use crate::offload::Offload;
 use crate::problem::Problem;
 

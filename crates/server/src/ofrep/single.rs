@@ -9,8 +9,8 @@ use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use super::evaluation::Evaluation;
 use super::phrases::Written;
 use super::request::{EvaluationRequest, Failure, context};
+use crate::bodies::Limited;
 use crate::caller::Caller;
-use crate::limits::Limited;
 
 /// Bytes that most answers fit into.
 const ITEM_BYTES: usize = 384;

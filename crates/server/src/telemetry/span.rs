@@ -10,6 +10,7 @@ use opentelemetry::{Array, Context, KeyValue, StringValue, Value, global};
 use super::SCOPE;
 use super::facts::Facts;
 use crate::caller::Caller;
+use crate::door;
 use crate::roles::Row;
 
 /// Bytes of what a caller writes that a span keeps.
@@ -99,7 +100,7 @@ fn asked(request: &ServiceRequest, row: Option<&'static Row>) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new("http.request.method", known(request.method())),
         KeyValue::new("url.path", cut(request.path())),
-        KeyValue::new("url.scheme", if request.app_config().secure() { "https" } else { "http" }),
+        KeyValue::new("url.scheme", if door::is_secure(request) { "https" } else { "http" }),
         KeyValue::new("network.protocol.version", version(request.version())),
     ];
     if known(request.method()) == "_OTHER" {
@@ -111,7 +112,7 @@ fn asked(request: &ServiceRequest, row: Option<&'static Row>) -> Vec<KeyValue> {
         attributes.push(KeyValue::new("network.peer.address", peer.ip().to_string()));
         attributes.push(KeyValue::new("network.peer.port", i64::from(peer.port())));
     }
-    let local = request.app_config().local_addr();
+    let local = door::local_address(request);
     attributes.push(KeyValue::new("server.address", local.ip().to_string()));
     attributes.push(KeyValue::new("server.port", i64::from(local.port())));
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());

@@ -1,0 +1,208 @@
+//! Bodies as they come: none is longer than its route takes, and all of them together are bounded, too. Documents take no
+//! room from reports, nor reports from evaluations.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
+use actix_web::web::{self, Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use daybreak_model::limits::{DOCUMENT_BYTES_MAX, REPORT_BYTES_MAX};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+
+use crate::limits::{BODIES_BYTES_MAX, BODY_TIMEOUT, DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, SHORT_DOCUMENT_BYTES_MAX};
+use crate::problem::{Code, Problem};
+
+/// Bytes of a body that take no room: there are not more of them than connections, and most bodies have no others.
+const FREE: usize = 4 * 1024;
+
+/// The room for bodies of all kinds.
+#[derive(Clone, Debug)]
+pub(crate) struct Bodies(Arc<[Room; 3]>);
+
+/// The room for bodies of one kind, in bytes.
+#[derive(Debug)]
+struct Room {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+/// Bytes that take room until this is dropped.
+#[derive(Debug, Default)]
+pub struct Taken(Option<(Bodies, usize)>, usize);
+
+/// A body of at most `MAX` bytes. Keep what is taken as long as the body is in memory.
+#[derive(Debug)]
+pub struct Limited<const MAX: usize>(pub Bytes, pub Taken);
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self::new([DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, BODIES_BYTES_MAX])
+    }
+}
+
+impl Bodies {
+    fn new(most: [usize; 3]) -> Self {
+        Self(Arc::new(most.map(|most| Room { most, taken: AtomicUsize::new(0) })))
+    }
+
+    /// Room for a body of a route that takes so many bytes; none of it is taken yet.
+    fn of(&self, max: usize) -> Taken {
+        let kind = match max {
+            // There are places for so few of them that they need no room.
+            DOCUMENT_BYTES_MAX => return Taken::default(),
+            SHORT_DOCUMENT_BYTES_MAX => 0,
+            REPORT_BYTES_MAX => 1,
+            _ => 2,
+        };
+        Taken(Some((self.clone(), kind)), 0)
+    }
+}
+
+impl Taken {
+    /// Takes room for so many bytes in all.
+    ///
+    /// # Errors
+    /// [`Code::Overloaded`] where there is none.
+    fn grow_to(&mut self, length: usize) -> Result<(), Problem> {
+        let (Some((bodies, kind)), bytes) = (&self.0, length.saturating_sub(self.1)) else { return Ok(()) };
+        let room = &bodies.0[*kind];
+        let more = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= room.most);
+        if room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            let detail = format!(
+                "bodies of {} bytes in all are being read, as many as may; send it again in a second",
+                room.most
+            );
+            return Err(Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "1"));
+        }
+        self.1 += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some((bodies, kind)) = &self.0 {
+            bodies.0[*kind].taken.fetch_sub(self.1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<const MAX: usize> FromRequest for Limited<MAX> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = receive(request, payload, MAX, BODY_TIMEOUT);
+        Box::pin(async move { body.await.map(|(bytes, taken)| Self(bytes, taken)) })
+    }
+}
+
+/// The length of a body, where the request tells it.
+pub(crate) fn announced(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Receives a body of at most `max` bytes, within a time.
+pub(crate) fn receive(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    max: usize,
+    within: Duration,
+) -> impl Future<Output = Result<(Bytes, Taken), Problem>> + use<> {
+    let announced = announced(request);
+    let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+    let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let taken = request.app_data::<web::Data<Bodies>>().map_or_else(Taken::default, |bodies| bodies.of(max));
+    let payload = payload.take();
+    async move {
+        if announced.is_some_and(|length| length > max) {
+            return Err(too_large(max));
+        }
+        if let Some(encoding) = encoding {
+            let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        tokio::time::timeout(within, read(payload, max, taken)).await.map_err(|_| {
+            let detail = format!("the body did not arrive within {} s; send it again", within.as_secs());
+            Problem::new(Code::BadRequest, detail)
+        })?
+    }
+}
+
+/// Reads a body to its end.
+async fn read(mut payload: Payload, max: usize, mut taken: Taken) -> Result<(Bytes, Taken), Problem> {
+    let (mut whole, mut parts) = (Bytes::new(), BytesMut::new());
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            Problem::new(Code::BadRequest, format!("the body could not be read to its end: {error}"))
+        })?;
+        let length = whole.len() + parts.len() + chunk.len();
+        if length > max {
+            return Err(too_large(max));
+        }
+        if length > FREE {
+            taken.grow_to(length)?;
+        }
+        // Most come in one piece, which need not be copied.
+        if length == chunk.len() {
+            whole = chunk;
+        } else {
+            parts.extend_from_slice(&std::mem::take(&mut whole));
+            parts.extend_from_slice(&chunk);
+        }
+    }
+    Ok((if parts.is_empty() { whole } else { parts.freeze() }, taken))
+}
+
+fn too_large(max: usize) -> Problem {
+    let detail = format!("a body of this route has at most {max} bytes; send less, or several requests");
+    Problem::new(Code::TooLarge, detail).with("limit", max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bodies_together_are_bounded() {
+        let bodies = Bodies::new([10, 10, 10]);
+        let (mut one, mut other, mut report) =
+            (bodies.of(SHORT_DOCUMENT_BYTES_MAX), bodies.of(SHORT_DOCUMENT_BYTES_MAX), bodies.of(REPORT_BYTES_MAX));
+        assert!(one.grow_to(6).is_ok() && other.grow_to(4).is_ok());
+        assert_eq!(one.grow_to(7).map_err(|problem| problem.code()), Err(Code::Overloaded));
+        assert!(report.grow_to(10).is_ok(), "reports have room of their own");
+        drop(other);
+        assert!(one.grow_to(10).is_ok() && one.grow_to(usize::MAX).is_err());
+        drop(one);
+        assert!(bodies.of(SHORT_DOCUMENT_BYTES_MAX).grow_to(10).is_ok());
+        assert!(Taken::default().grow_to(1_000).is_ok(), "nobody counts");
+    }
+
+    #[actix_web::test]
+    async fn a_body_in_parts_is_whole() {
+        let parts = |sizes: &[usize]| {
+            let parts: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![b'a'; *size]))).collect();
+            Payload::from(Box::pin(futures_util::stream::iter(parts)) as actix_http::BoxedPayloadStream)
+        };
+        let bodies = Bodies::new([2 * FREE, 10, 10]);
+        let cases: [(&[usize], Result<usize, Code>); 8] = [
+            (&[], Ok(0)),
+            (&[3], Ok(3)),
+            (&[1, 2, 3], Ok(6)),
+            (&[FREE, FREE], Ok(2 * FREE)),
+            (&[0, 5, 0], Ok(5)),
+            (&[FREE, FREE, 1], Err(Code::Overloaded)),
+            (&[3 * FREE, 1], Err(Code::Overloaded)),
+            (&[5 * FREE], Err(Code::TooLarge)),
+        ];
+        for (sizes, expected) in cases {
+            let read = read(parts(sizes), 4 * FREE, bodies.of(SHORT_DOCUMENT_BYTES_MAX)).await;
+            let read = read.map(|(bytes, _)| bytes.len()).map_err(|problem| problem.code());
+            assert_eq!(read, expected, "{sizes:?}");
+        }
+    }
+}
