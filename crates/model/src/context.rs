@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn every_attribute_is_found_by_its_name_however_many_there_are() {
-        let name = |number: usize| if number.is_multiple_of(2) { format!("a{number}") } else { format!("attribute-{number}") };
+        let name =
+            |number: usize| if number.is_multiple_of(2) { format!("a{number}") } else { format!("attribute-{number}") };
         let mut set = Context::default();
         for count in 1..=40 {
             set.set(&name(count), count as u32);
