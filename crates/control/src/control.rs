@@ -165,14 +165,11 @@ impl Control {
         let pages = Pages::open(&*store).await?;
         let scheduled = schedules::load(&*store).await?;
         let lives = life::load(&*store).await?;
-        let (resources, revisions) = read_resources(&contents)?;
-        let files_base = files::base::load(&contents)?;
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
         let runs = load_runs(RunTable::new(store.halt().await?), &contents, evidence, clock.now())?;
-        let environment: Arc<str> = options.environment.as_str().into();
-        let state = State::new(contents.position, environment, resources, revisions).with_files_base(files_base.into());
+        let state = read_state(&contents, &options)?;
         let inner = Inner {
             runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
@@ -348,6 +345,14 @@ fn read_runs(contents: &Contents) -> Result<Vec<Run>, OpenError> {
     let mut runs = contents.runs.iter().map(run).collect::<Result<Vec<_>, _>>()?;
     runs.sort_by_key(|run| run.started_at);
     Ok(runs)
+}
+
+/// The state in which a store left off.
+fn read_state(contents: &Contents, options: &Options) -> Result<State, OpenError> {
+    let (resources, revisions) = read_resources(contents)?;
+    let files_base = files::base::load(contents)?;
+    let state = State::new(contents.position, options.environment.as_str().into(), resources, revisions);
+    Ok(state.with_files_base(files_base.into()))
 }
 
 fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenError> {
