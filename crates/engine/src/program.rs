@@ -143,7 +143,11 @@ impl Program {
             BOOLEAN => ValueRef::Boolean(word != 0),
             INTEGER => ValueRef::Integer(word.cast_signed()),
             FLOAT => ValueRef::Float(f64::from_bits(word)),
-            TEXT => ValueRef::String(self.texts.as_deref()?.get(low_word(word) as usize..high(word) as usize)?),
+            // There are none where all of them are empty.
+            TEXT => {
+                let texts = self.texts.as_deref().unwrap_or_default();
+                ValueRef::String(texts.get(low_word(word) as usize..high(word) as usize)?)
+            }
             _ => ValueRef::from(&self.facts.variants.get(usize::from(variant))?.1),
         })
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use daybreak_engine::bucket::{Purpose, bucket};
-use daybreak_engine::{Snapshot, compile};
+use daybreak_engine::{Snapshot, ValueRef, compile};
 use daybreak_model::{Condition, Context, ErrorCode, Flag, Key, Reason};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -45,6 +45,33 @@ fn truth(when: &Json, context: &Json) -> &'static str {
         Some("yes") => "true",
         Some(_) => "false",
         None => "unknown",
+    }
+}
+
+/// Whatever is written is served: nothing at all, what stands beside its flag, and what is too long for that.
+#[test]
+fn every_value_is_served_as_it_is_written() {
+    let long = |length: usize| json!("ä".repeat(length));
+    let cases = [
+        vec![json!(""), json!("")],
+        vec![json!(""), json!("a"), json!("")],
+        vec![json!("a"), json!("ab"), json!("\0\"")],
+        vec![long(127), long(128), long(129), json!("")],
+        vec![long(5_000), long(129)],
+        vec![json!(0), json!(-1), json!((1_i64 << 53))],
+        vec![json!(0.5), json!(-1e300)],
+        vec![json!(true), json!(false)],
+        vec![json!({}), json!({"a": [1, ""]})],
+    ];
+    for values in cases {
+        for (number, expected) in values.iter().enumerate() {
+            let variants: BTreeMap<_, _> =
+                values.iter().zip(0..).map(|(value, at)| (format!("v{at}"), value)).collect();
+            let flags = json!({"f": {"variants": variants, "off": "v0", "default": format!("v{number}"), "rules": []}});
+            let snapshot = snapshot(&flags, &json!({}));
+            let detail = snapshot.evaluate("f", &Context::default());
+            assert_eq!(detail.value().map(ValueRef::to_json).as_ref(), Some(expected), "{variants:?}");
+        }
     }
 }
 
