@@ -51,7 +51,8 @@ fn toggles(server: &Server) -> Result<Vec<(Commanded, Instant)>> {
         ensure!(began.elapsed() < Duration::from_secs(10), "the client did not get its flags");
         std::thread::yield_now();
     }
-    while changes.try_recv().is_ok() {}
+    // Who asks sees a version a moment before those who listen are told of it: the first one is told of within this time.
+    while changes.recv_timeout(Duration::from_millis(500)).is_ok() {}
 
     let mut arrivals = Vec::with_capacity(TOGGLES);
     for number in 0..TOGGLES {
