@@ -1,9 +1,10 @@
 //! Daybreak's own chores: `cargo xtask tidy`, `test`, `bench` and `peers`; and what `test` has a short form of: `crash`, `fuzz`,
-//! `openfeature`, `schemathesis`, `simulate` and `soak`.
+//! `instructions`, `openfeature`, `schemathesis`, `simulate` and `soak`.
 
 mod bench;
 mod crash;
 mod figures;
+mod instructions;
 mod marks;
 mod peers;
 mod plot;
@@ -65,6 +66,12 @@ enum Chore {
         #[arg(long, default_value = "10m", value_parser = test::fuzz::length)]
         each: Duration,
     },
+    /// Count instructions of evaluating and passing fault points, and compare them with those that were accepted.
+    Instructions {
+        /// Accept what this benchmark counts now; may be repeated.
+        #[arg(long, value_name = "NAME")]
+        accept: Vec<String>,
+    },
     /// Ask a server for all that it describes, and hold its answers against the description.
     Schemathesis {
         /// How many requests of each operation are made up.
@@ -110,6 +117,7 @@ fn main() -> ExitCode {
         Chore::Peers { rounds, again } => peers::run(&root, (!again).then_some(rounds)),
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
+        Chore::Instructions { accept } => instructions::run(&root, &accept),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
         Chore::Openfeature => test::openfeature::alone(&root),
         Chore::Soak { minutes, clients, changes } => soak::run(&root, minutes, clients, changes),

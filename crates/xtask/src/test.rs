@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 
 use crate::steps::{Steps, line, run as run_command};
-use crate::{schemathesis, tidy, workspace};
+use crate::{instructions, schemathesis, tidy, workspace};
 use outcome::Outcome;
 
 /// Packages and features of every step: the same, so that nothing is compiled twice.
@@ -60,6 +60,7 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
     steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("schemathesis", || schemathesis::run(root, "examples,fuzzing", schemathesis::EXAMPLES))?;
     steps.take("openfeature", || openfeature::run(root))?;
+    steps.take("instructions", || instructions::run(root, &[]))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 

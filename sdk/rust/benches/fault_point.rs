@@ -7,16 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use daybreak_model::wire::{Enveloped, Position, Reply, RunGrant, RunSpec, StoreId};
-use daybreak_model::{Context, DrawBy, Effect, Key, Millis, Percentage, RunId};
 use daybreak_sdk::faults::{Faults, Settings};
-use daybreak_sdk::scope::{OpenScope, RootRequest};
 use daybreak_sdk::{InjectedFault, Pass, Point};
-use jiff::SignedDuration;
+use points::{POINT, grant, open, pass};
 
+mod points;
 mod threads;
-
-const POINT: &str = "payment.gateway";
 
 thread_local! {
     static COUNTER: Cell<u64> = const { Cell::new(0) };
@@ -24,16 +20,6 @@ thread_local! {
 
 tokio::task_local! {
     static LOCAL: std::sync::Arc<u64>;
-}
-
-/// Passes this often, as a task does that is running. Nothing waits here, so no runtime is needed.
-fn pass(point: &Point, times: u64) {
-    let passing = async {
-        for _ in 0..times {
-            let _ = black_box(black_box(point).pass().await);
-        }
-    };
-    let _ = futures_util::FutureExt::now_or_never(passing);
 }
 
 /// As [`pass`], by a function that does nothing.
@@ -54,53 +40,6 @@ fn timed(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();
     began.elapsed()
-}
-
-/// Grants a run at this point, which treats nobody, and no other.
-fn grant(faults: &Faults, run: u64, point: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let spec = RunSpec {
-        fault: Key::new("slow")?,
-        point: Key::new(point)?,
-        operation: None,
-        host: None,
-        when: None,
-        segments: Default::default(),
-        protect: Vec::new(),
-        by: DrawBy::Request,
-        salt: "salt".to_owned(),
-        effect: Effect { abort: true, ..Effect::default() },
-        times: None,
-        shadow: false,
-        measure: None,
-    };
-    let now = faults.now();
-    let run = RunGrant {
-        id: RunId::new(run),
-        stage: 0,
-        percentage: Percentage::ZERO,
-        cap: 64,
-        ends_at: now.wall + SignedDuration::from_hours(1),
-        spec: Some(Enveloped::new(1, &spec)?),
-    };
-    let reply = Reply {
-        environment: "bench".to_owned(),
-        position: Position { store: StoreId::new(1), revision: 1 },
-        now: now.wall,
-        lease: Millis::from_secs(30),
-        interval: Millis::from_secs(2),
-        halted: false,
-        first: false,
-        runs: vec![run],
-        stale_after: None,
-        measures: Vec::new(),
-        sketches: Vec::new(),
-    };
-    faults.grant(&reply, now);
-    Ok(())
-}
-
-fn open(faults: &Faults) -> OpenScope {
-    faults.open(|| RootRequest::new("POST /checkout", Context::default()))
 }
 
 fn limits(criterion: &mut Criterion) {

@@ -38,6 +38,7 @@ const COMPONENTS: &[Component] = &[
         ("Alertmanager", &["prometheus-alertmanager", "--version"], "a test has it page people"),
         Some("prometheus-alertmanager"),
     ),
+    component(("Valgrind", &["valgrind", "--version"], "it counts instructions"), Some("valgrind")),
     component(schemathesis::PYTHON, Some("python3-venv")),
     component(openfeature::NODE, Some("npm")),
 ];

@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("daybreak-tests", &["daybreak-sdk"]),
     // It asks any server, and knows nothing of ours.
     ("daybreak-ofrep-conformance", &[]),
+    ("daybreak-instructions", &[]),
     ("daybreak-xtask", &[]),
 ];
 
