@@ -40,11 +40,12 @@ fn next(server: &Server) -> Result<Timestamp> {
     schedule["next"].as_str().context("a moment")?.parse().map_err(Into::into)
 }
 
-/// What became of the last start, once that is another than before.
+/// What became of the last start, once that is another than before, and is over.
 fn last(server: &Server, before: &Value) -> Result<Value> {
     eventually("an attempt", || {
         let schedule = get(server, "/api/v1/faults/broken/schedule")?;
-        if schedule["last"] == *before { Err(anyhow!("{schedule:#}")) } else { Ok(schedule["last"].clone()) }
+        let last = &schedule["last"];
+        if last == before || last["outcome"] == "starting" { Err(anyhow!("{schedule:#}")) } else { Ok(last.clone()) }
     })
 }
 
