@@ -59,6 +59,8 @@ fn context(request: &HttpRequest) -> Context {
 
 /// How long a customer may take to send the head of a request: long, as this runs beside builds and tests too.
 const REQUEST_HEAD_MAX: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept: longer than who uses it does, so that none is closed while a request is on its way.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long a goodbye to Daybreak may take.
 const GOODBYE_MAX: Duration = Duration::from_millis(500);
@@ -87,7 +89,7 @@ pub(crate) async fn serve(listen: SocketAddr, daybreak_url: &str, gateway: Optio
             metrics,
         ))
     };
-    let server = HttpServer::new(app).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
+    let server = HttpServer::new(app).keep_alive(KEEP_ALIVE).client_request_timeout(REQUEST_HEAD_MAX).bind(listen)?;
     for address in server.addrs() {
         println!("the shop is open on http://{address}, its flags come from {daybreak_url}");
     }

@@ -37,6 +37,8 @@ struct Answer {
 
 const COUNTRIES: [&str; 4] = ["DE", "FR", "NO", "US"];
 const PLANS: [&str; 3] = ["free", "pro", "vip"];
+/// How long it keeps a connection that it does not use: shorter than the shop does.
+const IDLE_MAX: Duration = Duration::from_secs(30);
 /// How long a customer waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const DURATION_MAX: Duration = Duration::from_secs(600);
@@ -44,7 +46,7 @@ const DURATION_MAX: Duration = Duration::from_secs(600);
 /// Shops for a while and prints what it was like.
 pub(crate) async fn run(shop: &str, rate: u32, duration: Duration, log: bool) -> anyhow::Result<()> {
     ensure!(duration <= DURATION_MAX, "a load of at most 10 minutes, please");
-    let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let http = reqwest::Client::builder().timeout(PATIENCE).pool_idle_timeout(IDLE_MAX).build()?;
     http.get(shop).send().await.with_context(|| format!("no shop answers at {shop}; start it first"))?;
 
     let start = Instant::now();
