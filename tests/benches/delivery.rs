@@ -5,16 +5,18 @@
 //! before it counts as 0; and from the moment at which curl was started, which holds the time that a process needs to
 //! start, connect and end.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use daybreak_sdk::{Client, Context};
+use daybreak_tests::measure::Listeners;
 use daybreak_tests::{Commanded, Figures, Server, percent_before};
 
 const DOCUMENT: &str = "flags: { toggled: { default: on } }";
+/// What the other clients wait for: they only read.
+const NOTHING: &str = "nothing of the kind";
 const TOGGLES: usize = 300;
 const CLIENTS: [usize; 2] = [1, 1_000];
 
@@ -23,7 +25,8 @@ fn main() -> Result<()> {
     println!("|---|---|---|---|---|---|---|");
     for clients in CLIENTS {
         let server = Server::with(DOCUMENT, &[])?;
-        let _others = Streams::open(&server, clients - 1)?;
+        let others = Command::new(env!("CARGO_BIN_EXE_listeners"));
+        let _others = Listeners::open(others, server.address(), clients - 1, NOTHING)?;
         let arrivals = toggles(&server)?;
         let since = |from: fn(&Commanded) -> Instant| {
             arrivals.iter().map(move |(toggle, arrived)| arrived.saturating_duration_since(from(toggle)))
@@ -63,29 +66,4 @@ fn toggles(server: &Server) -> Result<Vec<(Commanded, Instant)>> {
         arrivals.push((toggle, arrived));
     }
     Ok(arrivals)
-}
-
-/// Other clients, in a process of their own.
-struct Streams(Child);
-
-impl Streams {
-    fn open(server: &Server, count: usize) -> Result<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_streams"))
-            .args([server.address().to_string(), count.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("its output is piped")?).read_line(&mut line)?;
-        ensure!(line.trim() == format!("open {count}"), "the other clients did not connect: {line}");
-        Ok(Self(child))
-    }
-}
-
-impl Drop for Streams {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use daybreak_tests::measure::{self, Bare, Listeners, Memory, Pinned, Plots, Spread, thousands};
+use daybreak_tests::measure::{self, ASKING_CORE, Bare, Listeners, Memory, Pinned, Plots, Spread, on_core, thousands};
 use daybreak_tests::{BootTime, Http};
 
 const STREAMS: [usize; 4] = [1, 100, 1_000, 10_000];
@@ -71,9 +71,9 @@ async fn measured(streams: usize, points: &mut Points) -> Result<()> {
             println!("| 0 | {server} | | | | {} | |", Memory::megabytes(idle.resident));
         }
     }
-    let listeners = Path::new(env!("CARGO_BIN_EXE_listeners"));
-    let mut ours = Listeners::open(listeners, daybreak.address(), streams, MARK)?;
-    let mut theirs = Listeners::open(listeners, bare.address(), streams, MARK)?;
+    let listeners = || on_core(ASKING_CORE, Path::new(env!("CARGO_BIN_EXE_listeners")));
+    let mut ours = Listeners::open(listeners(), daybreak.address(), streams, MARK)?;
+    let mut theirs = Listeners::open(listeners(), bare.address(), streams, MARK)?;
     let rounds = if streams >= 10_000 { 11 } else { 41 };
     let mut took = [Vec::new(), Vec::new()];
     for round in 0..rounds {

@@ -2,12 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{ASKING_CORE, on_core};
 use crate::BootTime;
 
 /// Streams that are open.
@@ -27,14 +25,14 @@ pub struct Reached {
 }
 
 impl Listeners {
-    /// Opens so many streams of a server, and waits until each has its snapshot. They wait for `mark` from then on.
+    /// Has the program, wherever it is to run, open so many streams of a server, and waits until each has its snapshot. They
+    /// wait for `mark` from then on.
     ///
     /// # Errors
     /// When one of them does not open.
-    pub fn open(program: &Path, server: SocketAddr, count: usize, mark: &str) -> Result<Self> {
-        let mut command = on_core(ASKING_CORE, program);
-        command.args([&server.to_string(), &count.to_string(), mark]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    pub fn open(mut program: Command, server: SocketAddr, count: usize, mark: &str) -> Result<Self> {
+        program.args([&server.to_string(), &count.to_string(), mark]);
+        let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut listeners = Self { child, lines };
         let line = listeners.line()?;
