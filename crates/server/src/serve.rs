@@ -34,7 +34,7 @@ pub async fn serve(
     let (control, closing, telemetry) = (shared.control(), shared.closing(), shared.telemetry());
     telemetry.metrics().begin(control);
     let config = tls.as_ref().map(Tls::config).transpose().map_err(io::Error::other)?;
-    drop_who_does_not_read(&listener)?;
+    drop_who_does_not_read(&listener, limits::UNREAD_TIMEOUT)?;
     let door = Door::open(listener, &shared, config)?;
     let (serving, ended) = oneshot::channel::<()>();
     let follow = telemetry::follow(control.clone(), telemetry.clone(), async { _ = ended.await });
@@ -62,29 +62,47 @@ pub async fn serve(
 /// Has the system close connections whose other end takes nothing of what waits for it: a stream that nobody reads is not asked
 /// for more, and so could not end by itself. Connections have it from the listener.
 #[cfg(target_os = "linux")]
-fn drop_who_does_not_read(listener: &TcpListener) -> io::Result<()> {
-    let millis = u32::try_from(limits::UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+fn drop_who_does_not_read(listener: &TcpListener, after: Duration) -> io::Result<()> {
+    let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
     Ok(rustix::net::sockopt::set_tcp_user_timeout(listener, millis)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn drop_who_does_not_read(_: &TcpListener) -> io::Result<()> {
+fn drop_who_does_not_read(_: &TcpListener, _: Duration) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpStream;
 
     use super::*;
 
-    #[test]
-    fn each_connection_ends_where_nobody_reads() {
+    /// A client of a listener, and the connection at its end.
+    fn connected(after: Duration) -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        drop_who_does_not_read(&listener).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        drop_who_does_not_read(&listener, after).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
+        (client, accepted)
+    }
+
+    #[test]
+    fn each_connection_has_it() {
+        let (_client, accepted) = connected(limits::UNREAD_TIMEOUT);
         let timeout = rustix::net::sockopt::tcp_user_timeout(&accepted).unwrap();
         assert_eq!(u128::from(timeout), limits::UNREAD_TIMEOUT.as_millis());
+    }
+
+    #[test]
+    fn a_connection_ends_whose_other_end_lives_but_reads_nothing() {
+        let (mut client, mut accepted) = connected(Duration::from_millis(300));
+        // Should the system not end it, the write gives up as if there were no room.
+        accepted.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+        let refused = accepted.write_all(&vec![0; 64 * 1024 * 1024]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut, "{refused}");
+        // And the client comes to know it, once it reads.
+        assert!(client.read_to_end(&mut Vec::new()).is_err());
     }
 }

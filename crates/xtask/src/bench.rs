@@ -23,6 +23,7 @@ pub(crate) use goals::{Figure, of_peers};
 pub(crate) use plots::FOLDER as PLOTS;
 pub(crate) use record::{Machine, Record};
 
+use crate::soak::{self, Soak};
 use crate::steps::{Steps, line, run as run_command};
 use crate::test::components;
 use crate::{marks, peers, workspace};
@@ -64,13 +65,14 @@ const BENCHES: &[Bench] = &[
     prints("ofrep", &["-p", "daybreak-tests", "--bench", "ofrep"]),
     prints("reports", &["-p", "daybreak-tests", "--bench", "reports"]),
     prints("streams", &["-p", "daybreak-tests", "--bench", "streams"]),
+    prints("herd", &["-p", "daybreak-tests", "--bench", "herd"]),
     prints("startup", &["-p", "daybreak-tests", "--bench", "startup"]),
     prints("overload", &["-p", "daybreak-tests", "--bench", "overload"]),
     prints("segments", &["-p", "daybreak-tests", "--bench", "segments"]),
 ];
 
-/// What else has a place in the document: measured by chores of their own, of which the first is run with the others.
-const CHORES: [&str; 1] = [peers::NAME];
+/// What else has a place in the document: measured by chores of their own, which are run with the others.
+const CHORES: [&str; 2] = [soak::NAME, peers::NAME];
 
 /// Where it is kept what they measured.
 pub(crate) fn folder(root: &Path) -> Result<PathBuf> {
@@ -90,7 +92,9 @@ pub(crate) fn run(root: &Path, names: &[String], again: bool) -> Result<()> {
         let mut steps = Steps::default();
         let done = measure(root, &folder, &chosen, &mut steps);
         println!("{}", steps.table());
-        done?;
+        // Where one fails, what those before it measured stands.
+        write(root, &chosen)?;
+        return done;
     }
     write(root, &chosen)
 }
@@ -112,6 +116,9 @@ fn measure(root: &Path, folder: &Path, chosen: &[&'static str], steps: &mut Step
     })?;
     for bench in BENCHES.iter().filter(|bench| chosen.contains(&bench.name)) {
         steps.take(bench.name, || bench.run(root, folder))?;
+    }
+    if chosen.contains(&soak::NAME) {
+        steps.take(soak::NAME, || Soak::USUAL.measure(root))?;
     }
     if chosen.contains(&peers::NAME) {
         steps.take(peers::NAME, || peers::measure(root, peers::ROUNDS))?;
@@ -193,8 +200,8 @@ pub(crate) fn write(root: &Path, names: &[&'static str]) -> Result<()> {
         text = marks::placed(&text, peers::NAME, &peers::section(root, figures)?)?;
     }
     let mut records = BTreeMap::new();
-    for Bench { name, .. } in BENCHES {
-        records.extend(Record::kept(&folder, name)?.map(|record| (*name, record)));
+    for name in BENCHES.iter().map(|bench| bench.name).chain([soak::NAME]) {
+        records.extend(Record::kept(&folder, name)?.map(|record| (name, record)));
     }
     let known = summary::Known { records: &records, peers: figures.as_ref() };
     let table = summary::table(known, marks::between(&text, "summary")?);
@@ -213,7 +220,7 @@ mod tests {
     #[test]
     fn names_are_those_of_benchmarks() {
         assert_eq!(chosen(&["peers".to_owned(), "stop".to_owned()]).unwrap(), ["peers", "stop"]);
-        assert_eq!(chosen(&[]).unwrap().len(), BENCHES.len() + 1);
+        assert_eq!(chosen(&[]).unwrap().len(), BENCHES.len() + CHORES.len());
         assert!(
             chosen(&["speed".to_owned()]).unwrap_err().to_string().contains("no benchmark `speed`; there are engine, ")
         );

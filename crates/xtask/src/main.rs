@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use soak::Soak;
+
 /// Daybreak's own chores.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
@@ -120,7 +122,7 @@ fn main() -> ExitCode {
         Chore::Instructions { accept } => instructions::run(&root, &accept),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
         Chore::Openfeature => test::openfeature::alone(&root),
-        Chore::Soak { minutes, clients, changes } => soak::run(&root, minutes, clients, changes),
+        Chore::Soak { minutes, clients, changes } => Soak { minutes, clients, changes }.run(&root),
         Chore::Simulate { runs, out, again } => simulate::run(&root, (!again).then_some(runs), &out),
     });
     match done {

@@ -1,13 +1,15 @@
 //! Holds many streams of a server open, and tells when what is published came to the first and to the last of them.
 //!
 //! `listeners ADDRESS COUNT MARK` prints `open COUNT` once every stream has had its snapshot whole. From then on, each time
-//! that every stream has read MARK once more, it prints `all FIRST LAST`, in microseconds on CLOCK_BOOTTIME. It ends with
-//! its standard input.
+//! that every stream has read MARK once more, it prints `all FIRST LAST`, in microseconds on CLOCK_BOOTTIME. A stream that ends
+//! comes back after such pauses as the SDK makes; once all have come back, and have their snapshots whole, it prints `back FIRST
+//! LAST`. It ends with its standard input.
 
 use std::cell::Cell;
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use daybreak_tests::BootTime;
@@ -20,17 +22,25 @@ use tokio::task::LocalSet;
 const REQUEST: &[u8] = b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
 /// Streams that are opened at once: the listen queue of a server is finite.
 const OPENING_MAX: usize = 64;
+/// The longest pause before a stream comes back, the first time; it doubles up to the last, and is spread by full jitter.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(30)];
 
-/// How far a change has come.
+/// How many streams something has happened to, until it has to all.
 #[derive(Debug)]
 struct Round {
     count: usize,
+    /// What is printed then.
+    word: &'static str,
     reached: Cell<usize>,
     first: Cell<Option<BootTime>>,
 }
 
 impl Round {
-    /// One more stream has it. The next change comes once all have this one.
+    fn of(count: usize, word: &'static str) -> Rc<Self> {
+        Rc::new(Self { count, word, reached: Cell::new(0), first: Cell::new(None) })
+    }
+
+    /// One more stream has it. The next round comes once all have this one.
     fn reach(&self) -> Result<()> {
         let now = BootTime::now();
         let first = self.first.get().unwrap_or(now);
@@ -39,7 +49,7 @@ impl Round {
         if self.reached.get() == self.count {
             self.reached.set(0);
             self.first.set(None);
-            println!("all {} {}", first.micros(), now.micros());
+            println!("{} {} {}", self.word, first.micros(), now.micros());
             std::io::stdout().flush()?;
         }
         Ok(())
@@ -57,12 +67,12 @@ async fn listen() -> Result<()> {
     let address: SocketAddr = arguments.next().context("the server's address comes first")?.parse()?;
     let count: usize = arguments.next().context("the number of streams comes second")?.parse()?;
     let mark: Rc<[u8]> = arguments.next().context("what is waited for comes third")?.into_bytes().into();
-    let round = Rc::new(Round { count, reached: Cell::new(0), first: Cell::new(None) });
+    let (round, back) = (Round::of(count, "all"), Round::of(count, "back"));
     let opening = Rc::new(Semaphore::new(OPENING_MAX));
     let (opened, mut all) = mpsc::unbounded_channel();
     for _ in 0..count {
         let (opening, opened) = (Rc::clone(&opening), opened.clone());
-        let (mark, round) = (Rc::clone(&mark), Rc::clone(&round));
+        let (mark, round, back) = (Rc::clone(&mark), Rc::clone(&round), Rc::clone(&back));
         tokio::task::spawn_local(async move {
             let stream = {
                 let _permit = opening.acquire().await;
@@ -70,10 +80,12 @@ async fn listen() -> Result<()> {
             };
             // The other end is gone only when this process ends.
             let _ = opened.send(stream.as_ref().map(|_| ()).map_err(|error| format!("{error:#}")));
-            if let Ok(stream) = stream {
-                // A stream that ends is missed: then no change comes to all.
-                if let Err(error) = follow(&stream, &mark, &round).await {
-                    eprintln!("a stream ended: {error:#}");
+            if let Ok(mut stream) = stream {
+                loop {
+                    follow(&stream, &mark, &round).await;
+                    stream = come_back(address).await;
+                    // Nobody reads what is printed only where this process is to end.
+                    let _ = back.reach();
                 }
             }
         });
@@ -105,22 +117,33 @@ async fn open(address: SocketAddr) -> Result<TcpStream> {
     }
 }
 
-/// Reads on, and tells each time that the mark was read.
-async fn follow(stream: &TcpStream, mark: &[u8], round: &Round) -> Result<()> {
+/// Opens a stream anew, however often it takes.
+async fn come_back(address: SocketAddr) -> TcpStream {
+    let [mut pause, longest] = PAUSES;
+    loop {
+        tokio::time::sleep(pause.mul_f64(rand::random())).await;
+        match open(address).await {
+            Ok(stream) => return stream,
+            Err(_) => pause = (pause * 2).min(longest),
+        }
+    }
+}
+
+/// Reads on, and tells each time that the mark was read, until the stream ends.
+async fn follow(stream: &TcpStream, mark: &[u8], round: &Round) {
     // What the mark may have begun with at the end of what was read before.
     let mut tail = Vec::new();
-    loop {
-        stream.readable().await?;
+    while stream.readable().await.is_ok() {
         let mut buffer = [0; 4096];
         let length = match stream.try_read(&mut buffer) {
-            Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error.into()),
+            Ok(0) | Err(_) => return,
+            Ok(length) => length,
         };
-        ensure!(length > 0, "the server closed it");
         tail.extend_from_slice(&buffer[..length]);
         while let Some(at) = tail.windows(mark.len()).position(|bytes| bytes == mark) {
-            round.reach()?;
+            // As above.
+            let _ = round.reach();
             tail.drain(..at + mark.len());
         }
         tail.drain(..tail.len().saturating_sub(mark.len() - 1));

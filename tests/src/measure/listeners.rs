@@ -15,7 +15,7 @@ pub struct Listeners {
     lines: BufReader<ChildStdout>,
 }
 
-/// When a change came to the first stream, and when to the last.
+/// When something came to the first stream, and when to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// The first.
@@ -47,7 +47,15 @@ impl Listeners {
     /// # Errors
     /// When their process ended.
     pub fn reached(&mut self) -> Result<Reached> {
-        Reached::read(&self.line()?)
+        Reached::read("all", &self.line()?)
+    }
+
+    /// Waits until each of them, having lost its stream, has another, and the snapshot that it begins with.
+    ///
+    /// # Errors
+    /// When their process ended.
+    pub fn back(&mut self) -> Result<Reached> {
+        Reached::read("back", &self.line()?)
     }
 
     fn line(&mut self) -> Result<String> {
@@ -60,9 +68,11 @@ impl Listeners {
 }
 
 impl Reached {
-    fn read(line: &str) -> Result<Self> {
+    fn read(word: &str, line: &str) -> Result<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let ["all", first, last] = words[..] else { bail!("`all FIRST LAST` was expected, and not {line}") };
+        let [first, last] = *words.strip_prefix(&[word]).unwrap_or_default() else {
+            bail!("`{word} FIRST LAST` was expected, and not {line}")
+        };
         Ok(Self { first: BootTime::from_micros(first.parse()?), last: BootTime::from_micros(last.parse()?) })
     }
 }
@@ -82,7 +92,7 @@ mod tests {
     #[test]
     fn what_they_print_is_read() {
         let reached = Reached { first: BootTime::from_micros(5), last: BootTime::from_micros(9) };
-        assert_eq!(Reached::read("all 5 9\n").unwrap(), reached);
-        assert!(Reached::read("open 5").is_err() && Reached::read("all 5").is_err());
+        assert_eq!(Reached::read("all", "all 5 9\n").unwrap(), reached);
+        assert!(["open 5", "all 5", "back 5 9"].iter().all(|line| Reached::read("all", line).is_err()));
     }
 }

@@ -18,7 +18,7 @@ pub use workload::{context, flags, plain_flags};
 pub use wrk::{Load, Wrk};
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -43,11 +43,18 @@ impl Pinned {
         let flags = folder.path().join("flags");
         std::fs::create_dir(&flags)?;
         std::fs::write(flags.join("flags.yaml"), document)?;
-        let mut command = on_core(SERVING_CORE, &binary()?);
-        command.current_dir(folder.path()).args(["serve", "--flags", "flags", "--data", "data", "--log", "warn"]);
-        let process = Process::start("daybreak", command.args(["--listen", "127.0.0.1:0"]))?;
-        let address = process.wait_for(listening)?;
+        let (process, address) = serve(folder.path(), SocketAddr::from(([127, 0, 0, 1], 0)))?;
         Ok(Self { process, address, folder })
+    }
+
+    /// Ends it as `kill -9` does, and starts another at the same address, with the same folders.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        (self.process, self.address) = serve(self.folder.path(), self.address)?;
+        Ok(())
     }
 
     /// Where it listens.
@@ -75,6 +82,15 @@ impl Pinned {
     pub fn memory(&self) -> Result<Memory> {
         Memory::of(self.process.id())
     }
+}
+
+/// Starts a server on the folders in a folder.
+fn serve(folder: &Path, listen: SocketAddr) -> Result<(Process, SocketAddr)> {
+    let mut command = on_core(SERVING_CORE, &binary()?);
+    command.current_dir(folder).args(["serve", "--flags", "flags", "--data", "data", "--log", "warn"]);
+    let process = Process::start("daybreak", command.args(["--listen", &listen.to_string()]))?;
+    let address = process.wait_for(listening)?;
+    Ok((process, address))
 }
 
 /// The address in a line that says where a server listens.

@@ -160,7 +160,7 @@ impl fmt::Display for Outcome {
         let behind = self.longest_behind().as_secs_f64() * 1_000.0;
         let most = self.memory.iter().map(|(_, mib)| *mib).fold(0.0, f64::max);
         let (second, end) = self.quarters;
-        writeln!(f, "| soak | |\n|---|---|")?;
+        writeln!(f, "| | figure |\n|---|---|")?;
         writeln!(f, "| clients, each with a stream | {} |", self.clients)?;
         writeln!(f, "| length | {length:.0} s |")?;
         writeln!(f, "| changes | {}, {:.1} a second |", self.changes, per_second(self.changes))?;

@@ -135,6 +135,17 @@ pub(crate) const GOALS: &[Goal] = &[
     )
     .beside(BARE, Cell("streams", &["10,000", "bare actix-web"], FAN_OUT)),
     server(
+        "10,000 clients back after `kill -9`, the last",
+        (AtMost(10_000.0), " ms"),
+        Cell("herd", &["10,000"], "last, median"),
+    ),
+    server("the server's memory meanwhile, at most", (AtMost(300.0), " MB"), Cell("herd", &["10,000"], "at most")),
+    server(
+        "the longest that one of 10,000 clients was more than one change behind, at 20 changes a second",
+        (AtMost(1_000.0), " ms"),
+        Cell("soak", &["longest that a client was more than one change behind"], "figure"),
+    ),
+    server(
         "toggle by curl → value in the SDK, p99 from curl's 2xx",
         (AtMost(5.0), " ms"),
         Cell("delivery", &["1", "curl's 2xx"], "p99"),
