@@ -3,12 +3,11 @@
 use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use daybreak_document::{Change, Decoded, Difference, Draft, Severity, Source, diff, renames, render};
-use daybreak_model::{Millis, Resources};
+use daybreak_model::{Flag, Millis, Resources};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -166,10 +165,10 @@ fn read(draft: &Draft, served: &Resources, options: &Apply) -> Decoded {
     let today = Some(folder::today());
     let mut decoded = if options.prune { draft.alone(today) } else { draft.over(served, today) };
     if options.keep_state {
-        for (key, flag) in &mut decoded.resources.flags {
-            let flag = Arc::make_mut(flag);
-            flag.enabled = served.flags.get(key).map_or(flag.enabled, |served| served.enabled);
-        }
+        decoded.resources.flags.replace(|key, flag| {
+            let enabled = served.flags.get(key)?.enabled;
+            (flag.enabled != enabled).then(|| Flag { enabled, ..Flag::clone(flag) }.into())
+        });
         for (key, fault) in &mut decoded.resources.faults {
             fault.enabled = served.faults.get(key).map_or(fault.enabled, |served| served.enabled);
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::control::not_found;
 use crate::runs::{RECORD_WAIT, Recording};
 use crate::turn::{Ready, WAITING_MAX, WAITING_OFF_MAX};
-use crate::{Actor, Control, Precondition, Refusal, State, files, freeze, resources};
+use crate::{Actor, Control, Precondition, Refusal, State, files, freeze, memory, resources};
 
 /// What a change did.
 #[derive(Clone, Debug, Serialize)]
@@ -231,7 +231,12 @@ impl Control {
             let (resources, warnings) = decoded.into_result().map_err(Refusal::Invalid)?;
             Ok(Proposal { dry_run: options.dry_run, ..Proposal::new(resources, warnings) })
         };
-        self.change(actor, propose).await
+        let applied = self.change(actor, propose).await;
+        if applied.as_ref().is_ok_and(|changed| changed.differences.len() >= memory::MANY) {
+            // Nobody waits for it.
+            tokio::spawn(memory::give_back());
+        }
+        applied
     }
 
     /// Makes what a function proposes. It sees the state that nobody else can change meanwhile; and before that, where
@@ -306,7 +311,7 @@ impl Control {
         let changed = proposal.changed(before.resources());
         let Proposal { resources: mut after, touched, warnings, overridden, dry_run, files_base, .. } = proposal;
         if touched.is_none() {
-            resources::share_segments(&mut after, before.resources());
+            resources::share(&mut after, before.resources());
         }
         let mut answer = Changed {
             position: before.position(),

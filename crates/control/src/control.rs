@@ -12,7 +12,7 @@ use daybreak_guard::run::Run;
 use daybreak_guard::watch::Watch;
 use daybreak_model::wire::{Goodbye, Message, Position};
 use daybreak_model::{Key, Kind, Millis, Resources, RunId};
-use daybreak_store::{Contents, Store, StoreError, Stored};
+use daybreak_store::{Contents, Document, Store, StoreError, Stored};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -38,7 +38,7 @@ use crate::state::{Revisions, State};
 use crate::tokens::Tokens;
 use crate::turn::Queue;
 use crate::webhooks::Webhooks;
-use crate::{Options, OptionsError, Refusal, Resource, hub};
+use crate::{Options, OptionsError, Refusal, Resource, hub, resources};
 
 /// The target of spans that are for traces alone, and not for the log.
 pub const TRACE_TARGET: &str = "daybreak::trace";
@@ -158,7 +158,7 @@ impl Control {
         seed: [u8; 32],
     ) -> Result<Self, OpenError> {
         options.check()?;
-        let contents = store.load().await?;
+        let mut contents = store.load().await?;
         let recorded_before = events::last_event(&*store).await?;
         let counted = budgets::load(&store).await?;
         let tokens = Tokens::open(&store, &contents).await?;
@@ -168,12 +168,12 @@ impl Control {
         let mut entropy = ChaCha12Rng::from_seed(seed);
         let evidence = runs::keep::load(&*store).await?;
         let keeping = Keeping::new(evidence.keys().copied(), clock.elapsed());
-        let runs = load_runs(RunTable::new(store.halt().await?), &contents, evidence, clock.now())?;
-        let state = read_state(&contents, &options)?;
+        let runs = load_runs(RunTable::new(store.halt().await?), &mut contents, evidence, clock.now())?;
+        let state = read_state(contents, &options)?;
         let inner = Inner {
             runtime: tokio::runtime::Handle::current(),
             holder: format!("{:032x}", entropy.random::<u128>()),
-            hub: Hub::new(contents.position.revision, Arc::clone(&clock)),
+            hub: Hub::new(state.position().revision, Arc::clone(&clock)),
             state: ArcSwap::from_pointee(state),
             sent: Mutex::default(),
             writer: tokio::sync::Mutex::default(),
@@ -320,19 +320,26 @@ pub(crate) fn not_found(resources: &Resources, kind: Kind, key: &str) -> Refusal
     Refusal::NotFound { noun: kind.noun(), key: key.to_owned(), nearest }
 }
 
-pub(crate) fn read<T: DeserializeOwned>(what: &str, document: serde_json::Value) -> Result<T, OpenError> {
-    serde_json::from_value(document)
-        .map_err(|error| OpenError::Unreadable { what: what.to_owned(), why: error.to_string() })
+pub(crate) fn read<T: DeserializeOwned>(what: &str, note: serde_json::Value) -> Result<T, OpenError> {
+    serde_json::from_value(note).map_err(|error| unreadable(what, &error))
+}
+
+pub(crate) fn read_document<T: DeserializeOwned>(what: &str, document: &Document) -> Result<T, OpenError> {
+    document.read().map_err(|error| unreadable(what, &error))
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> OpenError {
+    OpenError::Unreadable { what: what.to_owned(), why: error.to_string() }
 }
 
 /// Loads the runs that a store holds, each with what it kept of their evidence.
 fn load_runs(
     mut runs: RunTable,
-    contents: &Contents,
+    contents: &mut Contents,
     mut evidence: BTreeMap<RunId, serde_json::Value>,
     now: Timestamp,
 ) -> Result<RunTable, OpenError> {
-    for run in read_runs(contents)? {
+    for run in read_runs(std::mem::take(&mut contents.runs))? {
         let kept = evidence.remove(&run.id);
         runs.load(run, kept, now);
     }
@@ -340,33 +347,34 @@ fn load_runs(
 }
 
 /// The runs that a store holds, the first to start first.
-fn read_runs(contents: &Contents) -> Result<Vec<Run>, OpenError> {
-    let run = |(id, stored): (&RunId, &Stored)| read::<Run>(&format!("the run {id}"), stored.document.clone());
-    let mut runs = contents.runs.iter().map(run).collect::<Result<Vec<_>, _>>()?;
+fn read_runs(stored: BTreeMap<RunId, Stored>) -> Result<Vec<Run>, OpenError> {
+    let run = |(id, stored): (RunId, Stored)| read_document::<Run>(&format!("the run {id}"), &stored.document);
+    let mut runs = stored.into_iter().map(run).collect::<Result<Vec<_>, _>>()?;
     runs.sort_by_key(|run| run.started_at);
     Ok(runs)
 }
 
-/// The state in which a store left off.
-fn read_state(contents: &Contents, options: &Options) -> Result<State, OpenError> {
-    let (resources, revisions) = read_resources(contents)?;
-    let files_base = files::base::load(contents)?;
-    let state = State::new(contents.position, options.environment.as_str().into(), resources, revisions);
+/// The state in which a store left off. Each document is read and given back before the next one is.
+fn read_state(contents: Contents, options: &Options) -> Result<State, OpenError> {
+    let Contents { position, resources: documents, meta: mut entries, .. } = contents;
+    let (mut resources, mut files_base) = (Resources::default(), Resources::default());
+    let mut revisions = Revisions::new();
+    for ((kind, key), Stored { revision, document }) in documents {
+        read_resource(&mut resources, kind, key.clone(), &format!("the {kind} `{key}`"), &document)?;
+        // Mostly the files say what is served: then it is read once, and kept once.
+        let entry = files::base::name(kind, &key);
+        if entries.get(&entry).is_some_and(|base| base.document == document) {
+            entries.remove(&entry);
+            resources::copy(&resources, &mut files_base, kind, &key);
+        }
+        revisions.insert((kind, key), revision);
+    }
+    if let Some(stored) = entries.get(PROTECT) {
+        resources.protect = read_document("the `protect` list", &stored.document)?;
+    }
+    files::base::load(&mut files_base, entries)?;
+    let state = State::new(position, options.environment.as_str().into(), resources, revisions);
     Ok(state.with_files_base(files_base.into()))
-}
-
-fn read_resources(contents: &Contents) -> Result<(Resources, Revisions), OpenError> {
-    let mut resources = Resources::default();
-    let mut revisions = BTreeMap::new();
-    for ((kind, key), stored) in &contents.resources {
-        let (what, document, key) = (format!("the {kind} `{key}`"), stored.document.clone(), key.clone());
-        revisions.insert((*kind, key.clone()), stored.revision);
-        read_resource(&mut resources, *kind, key, &what, document)?;
-    }
-    if let Some(stored) = contents.meta.get(PROTECT) {
-        resources.protect = read("the `protect` list", stored.document.clone())?;
-    }
-    Ok((resources, revisions))
 }
 
 /// Puts one resource, as a store holds it, among others.
@@ -375,15 +383,15 @@ pub(crate) fn read_resource(
     kind: Kind,
     key: Key,
     what: &str,
-    document: serde_json::Value,
+    document: &Document,
 ) -> Result<(), OpenError> {
     match kind {
-        Kind::Flag => drop(into.flags.insert(key, read(what, document)?)),
-        Kind::Segment => drop(into.segments.insert(key, read(what, document)?)),
-        Kind::Fault => drop(into.faults.insert(key, read(what, document)?)),
-        Kind::Hours => drop(into.hours.insert(key, read(what, document)?)),
-        Kind::Slo => drop(into.slos.insert(key, read(what, document)?)),
-        Kind::OnCall => drop(into.on_call.insert(key, read(what, document)?)),
+        Kind::Flag => drop(into.flags.insert(key, read_document(what, document)?)),
+        Kind::Segment => drop(into.segments.insert(key, read_document(what, document)?)),
+        Kind::Fault => drop(into.faults.insert(key, read_document(what, document)?)),
+        Kind::Hours => drop(into.hours.insert(key, read_document(what, document)?)),
+        Kind::Slo => drop(into.slos.insert(key, read_document(what, document)?)),
+        Kind::OnCall => drop(into.on_call.insert(key, read_document(what, document)?)),
     }
     Ok(())
 }

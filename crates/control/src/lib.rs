@@ -25,6 +25,7 @@ mod history;
 mod hub;
 mod life;
 mod live;
+mod memory;
 mod options;
 mod packed;
 mod pages;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use daybreak_document::{Difference, Overridden, Told, diff, tell_resource};
 use daybreak_model::wire::{Change, Position};
-use daybreak_model::{EventKind, Key, Kind, Millis, Resources, Verb};
-use daybreak_store as store;
+use daybreak_model::{EventKind, Flag, Key, Kind, Millis, Resources, Verb};
+use daybreak_store::{self as store, Document};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -53,25 +53,35 @@ pub(crate) fn differences(before: &Resources, after: &Resources, changed: &[(Kin
 
 /// Some of the resources, and the `protect` list.
 fn only(resources: &Resources, wanted: &[(Kind, Key)]) -> Resources {
-    fn copy<T: Clone>(from: &BTreeMap<Key, T>, to: &mut BTreeMap<Key, T>, key: &Key) {
-        to.extend(from.get(key).map(|resource| (key.clone(), resource.clone())));
-    }
     let mut some = Resources { protect: resources.protect.clone(), ..Resources::default() };
-    for (kind, key) in wanted {
-        match kind {
-            Kind::Flag => copy(&resources.flags, &mut some.flags, key),
-            Kind::Segment => copy(&resources.segments, &mut some.segments, key),
-            Kind::Fault => copy(&resources.faults, &mut some.faults, key),
-            Kind::Hours => copy(&resources.hours, &mut some.hours, key),
-            Kind::Slo => copy(&resources.slos, &mut some.slos, key),
-            Kind::OnCall => copy(&resources.on_call, &mut some.on_call, key),
-        }
-    }
+    wanted.iter().for_each(|(kind, key)| copy(resources, &mut some, *kind, key));
     some
 }
 
-/// Has segments that are the same as others share their lists, which may be long.
-pub(crate) fn share_segments(of: &mut Resources, others: &Resources) {
+/// Copies one resource, where it is there. Flags and the lists of segments are shared.
+pub(crate) fn copy(from: &Resources, to: &mut Resources, kind: Kind, key: &Key) {
+    fn copy<T: Clone>(from: &BTreeMap<Key, T>, to: &mut BTreeMap<Key, T>, key: &Key) {
+        to.extend(from.get(key).map(|resource| (key.clone(), resource.clone())));
+    }
+    match kind {
+        Kind::Flag => to.flags.extend(from.flags.get(key).map(|flag| (key.clone(), Arc::clone(flag)))),
+        Kind::Segment => copy(&from.segments, &mut to.segments, key),
+        Kind::Fault => copy(&from.faults, &mut to.faults, key),
+        Kind::Hours => copy(&from.hours, &mut to.hours, key),
+        Kind::Slo => copy(&from.slos, &mut to.slos, key),
+        Kind::OnCall => copy(&from.on_call, &mut to.on_call, key),
+    }
+}
+
+/// Has what is the same as in others be kept once: flags, of which there may be many, and the lists of segments, which
+/// may be long. Of many that were read together, a single one that stays, or its key, keeps a page from being given back.
+pub(crate) fn share(of: &mut Resources, others: &Resources) {
+    let shared = |(key, flag): (Key, Arc<Flag>)| match others.flags.get_key_value(&key) {
+        Some((key, other)) if *other == flag => (key.clone(), Arc::clone(other)),
+        Some((key, _)) => (key.clone(), flag),
+        None => (key, flag),
+    };
+    of.flags = std::mem::take(&mut of.flags).into_iter().map(shared).collect();
     for (key, segment) in &mut of.segments {
         if let Some(other) = others.segments.get(key).filter(|other| *other == segment) {
             *segment = other.clone();
@@ -104,23 +114,23 @@ pub(crate) fn to_store(
         change.resources.insert((*kind, key.clone()), stored(after, *kind, key)?);
     }
     if before.protect != after.protect {
-        change.meta.insert(PROTECT.to_owned(), Some(serde_json::to_value(&after.protect)?));
+        change.meta.insert(PROTECT.to_owned(), Some(Document::of(&after.protect)?));
     }
     Ok(change)
 }
 
 /// A resource as the store keeps it; none where it is gone.
-pub(crate) fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Option<Value>, serde_json::Error> {
-    fn value<T: Serialize>(resource: Option<&T>) -> Result<Option<Value>, serde_json::Error> {
-        resource.map(serde_json::to_value).transpose()
+pub(crate) fn stored(resources: &Resources, kind: Kind, key: &Key) -> Result<Option<Document>, serde_json::Error> {
+    fn document<T: Serialize>(resource: Option<&T>) -> Result<Option<Document>, serde_json::Error> {
+        resource.map(Document::of).transpose()
     }
     match kind {
-        Kind::Flag => value(resources.flags.get(key)),
-        Kind::Segment => value(resources.segments.get(key)),
-        Kind::Fault => value(resources.faults.get(key)),
-        Kind::Hours => value(resources.hours.get(key)),
-        Kind::Slo => value(resources.slos.get(key)),
-        Kind::OnCall => value(resources.on_call.get(key)),
+        Kind::Flag => document(resources.flags.get(key)),
+        Kind::Segment => document(resources.segments.get(key)),
+        Kind::Fault => document(resources.faults.get(key)),
+        Kind::Hours => document(resources.hours.get(key)),
+        Kind::Slo => document(resources.slos.get(key)),
+        Kind::OnCall => document(resources.on_call.get(key)),
     }
 }
 

@@ -8,7 +8,7 @@ use daybreak_document as document;
 use daybreak_engine as engine;
 use daybreak_model::limits::SKETCHES_MAX;
 use daybreak_model::wire::{self, Enveloped, Measure, Position, SketchWanted};
-use daybreak_model::{Condition, DrawBy, Flag, Key, Kind, Resources, Slo};
+use daybreak_model::{Condition, DrawBy, Flag, Key, Kind, Resources, SharedMap, Slo};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
@@ -18,7 +18,7 @@ use crate::subscription::Packing;
 use crate::{Refusal, hub, packed, resources};
 
 /// The revision that last changed each resource.
-pub(crate) type Revisions = BTreeMap<(Kind, Key), u64>;
+pub(crate) type Revisions = SharedMap<(Kind, Key), u64>;
 
 /// All resources at one position, compiled and encoded. Whoever has one keeps it as it is, whatever changes
 /// meanwhile.
@@ -80,7 +80,7 @@ impl State {
     /// The same, with another base of the files' next merge.
     pub(crate) fn with_files_base(self, files_base: Arc<Resources>) -> Self {
         let mut files_base = Arc::unwrap_or_clone(files_base);
-        resources::share_segments(&mut files_base, &self.resources);
+        resources::share(&mut files_base, &self.resources);
         Self { files_base: Arc::new(files_base), ..self }
     }
 
@@ -105,11 +105,10 @@ impl State {
     pub(crate) fn changed_to(&self, position: Position, resources: Resources, changed: &[(Kind, Key)]) -> Self {
         let mut revisions = Revisions::clone(&self.revisions);
         for (kind, key) in changed {
-            if resources.contains(*kind, key.as_str()) {
-                revisions.insert((*kind, key.clone()), position.revision);
-            } else {
-                revisions.remove(&(*kind, key.clone()));
-            }
+            match resources.contains(*kind, key.as_str()) {
+                true => revisions.insert((*kind, key.clone()), position.revision),
+                false => revisions.remove(&(*kind, key.clone())),
+            };
         }
         let of = |wanted: Kind| changed.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, key)| key);
         let flag = |key| resources.flags.get(key).map(|flag| (flag.as_ref(), position.revision));
@@ -197,6 +196,11 @@ impl State {
     pub fn revision(&self, kind: Kind, key: &str) -> Option<u64> {
         let key = Key::new(key).ok()?;
         self.revisions.get(&(kind, key)).copied()
+    }
+
+    /// The same key as it is kept here, so that it is kept once.
+    pub(crate) fn shared_key(&self, resource: (Kind, Key)) -> (Kind, Key) {
+        self.revisions.get_key_value(&resource).map_or(resource, |(shared, _)| shared.clone())
     }
 
     /// One resource, in the form that people write.

@@ -151,8 +151,11 @@ impl Control {
                 Err(error) if turn.depends => Err(not_committed(error, turn.outcome)),
                 _ => turn.outcome,
             };
+            let Waiting { propose, answer, .. } = turn.waiting;
+            // It holds what was read of the request, which may be much: whoever asked is not answered before that is free.
+            drop(propose);
             // Whoever asked may be gone.
-            let _ = turn.waiting.answer.send(outcome);
+            let _ = answer.send(outcome);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! `base` is what was applied last, `file` is what is to be applied, `current` is what the server holds, with
 //! what operators changed since. What the file changed against the base wins; everything else stays as it is.
-//! All of it happens on the document form, which leaves defaults out: so writing out a default is no change.
+//! It happens on the document form, which leaves defaults out: so writing out a default is no change. Where two of the
+//! three are the same, as of most resources, the third is taken as it is, and no form is made.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -49,14 +50,12 @@ pub struct Overridden {
 pub fn merge(base: &Resources, file: &Resources, current: &Resources) -> Result<Merged, Vec<Diagnostic>> {
     let mut notes = Vec::new();
     let mut document = Map::new();
-    for kind in Kind::ALL {
-        let mut keys = [file.keys(kind), current.keys(kind)].concat();
-        keys.sort_unstable();
-        keys.dedup();
+    let (settled, open) = settle(base, file, current);
+    for (kind, keys) in &open {
         let mut section = Map::new();
         for key in keys {
-            let form = |resources: &Resources| encode_resource(resources, kind, key.as_str());
-            let mut merge = Merge { kind, key, notes: &mut notes };
+            let form = |resources: &Resources| encode_resource(resources, *kind, key.as_str());
+            let mut merge = Merge { kind: *kind, key, notes: &mut notes };
             if let Some(merged) = merge.resource(form(base), form(file), form(current)) {
                 section.insert(key.to_string(), merged);
             }
@@ -70,8 +69,59 @@ pub fn merge(base: &Resources, file: &Resources, current: &Resources) -> Result<
     protect.sort_unstable();
     protect.dedup();
     document.insert("protect".to_owned(), protect.into());
-    let resources = decode::decode_form(&Value::Object(document))?;
+    let resources = decode::decode_form_over(&Value::Object(document), &settled)?;
     Ok(Merged { resources, notes })
+}
+
+/// The resources that need no merge, and the keys of those that do.
+fn settle<'r>(
+    base: &'r Resources,
+    file: &'r Resources,
+    current: &'r Resources,
+) -> (Resources, Vec<(Kind, Vec<&'r Key>)>) {
+    let mut settled = Resources::default();
+    macro_rules! settle {
+        ($kind:ident, $field:ident) => {{
+            let taken = |key: &Key| settle_one(base.$field.get(key), file.$field.get(key), current.$field.get(key));
+            let mut open = Vec::new();
+            for key in keys(Kind::$kind, file, current) {
+                match taken(key) {
+                    Some(taken) => settled.$field.extend(taken.map(|resource| (key.clone(), resource.clone()))),
+                    None => open.push(key),
+                }
+            }
+            (Kind::$kind, open)
+        }};
+    }
+    let open = vec![
+        settle!(Flag, flags),
+        settle!(Segment, segments),
+        settle!(Fault, faults),
+        settle!(Hours, hours),
+        settle!(Slo, slos),
+        settle!(OnCall, on_call),
+    ];
+    (settled, open)
+}
+
+/// The keys of a kind that the file or the server has, in order.
+fn keys<'r>(kind: Kind, file: &'r Resources, current: &'r Resources) -> Vec<&'r Key> {
+    let mut keys = [file.keys(kind), current.keys(kind)].concat();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// What becomes of a resource, where that is seen at a glance.
+fn settle_one<'r, T: PartialEq>(
+    base: Option<&'r T>,
+    file: Option<&'r T>,
+    current: Option<&'r T>,
+) -> Option<Option<&'r T>> {
+    if file == current || file == base {
+        return Some(current);
+    }
+    (current == base).then_some(file)
 }
 
 struct Merge<'m> {

@@ -69,25 +69,28 @@ impl Snapshot {
     /// changed it, or `None` where it is gone. Everything else is shared, not compiled again.
     #[must_use]
     pub fn with_flags<'a>(&self, changed: impl IntoIterator<Item = (&'a Key, Option<(&'a Flag, u64)>)>) -> Self {
-        let mut programs: Vec<Option<Program>> = self.programs.iter().cloned().map(Some).collect();
-        let mut new: BTreeMap<&Key, Program> = BTreeMap::new();
-        let (mut moved, mut follows) = (false, false);
+        let mut programs = self.programs.clone();
+        let (mut new, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        let mut follows = false;
         for (key, flag) in changed {
             let program = flag.map(|(flag, revision)| flags::compile(key, flag, revision, &self.segments));
             follows |= program.as_ref().is_some_and(Program::has_prerequisites);
             match (self.index(key.as_str()), program) {
                 (Some(at), program) => {
-                    moved |= program.is_none();
                     follows |= self.programs[at.position()].has_prerequisites();
-                    programs[at.position()] = program;
+                    match program {
+                        Some(program) => programs[at.position()] = program,
+                        None => _ = gone.insert(at.position()),
+                    }
                 }
                 (None, Some(program)) => _ = new.insert(key, program),
                 (None, None) => {}
             }
         }
-        moved |= !new.is_empty();
-        let mut programs: Vec<Program> = programs.into_iter().flatten().chain(new.into_values()).collect();
-        if moved {
+        if !new.is_empty() || !gone.is_empty() {
+            let stay =
+                programs.into_iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, program)| program);
+            let mut programs: Vec<Program> = stay.chain(new.into_values()).collect();
             programs.sort_by(|one, other| one.facts.key.cmp(&other.facts.key));
             return Self::of(programs.into(), Arc::clone(&self.segments));
         }
@@ -96,7 +99,7 @@ impl Snapshot {
             false => Arc::clone(&self.endless),
         };
         let (index, segments) = (Arc::clone(&self.index), Arc::clone(&self.segments));
-        Self { index, programs: programs.into(), segments, endless }
+        Self { index, programs, segments, endless }
     }
 
     /// As [`with_flags`](Self::with_flags), among other segments: all of them as they are now, and the keys of those that

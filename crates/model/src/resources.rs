@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Flag, Guard, Hours, Key, OnCall, Segment, Slo};
+use crate::{Fault, Flag, Guard, Hours, Key, OnCall, Segment, SharedMap, Slo};
 
 /// A whole set of resources: what a folder of documents holds, and what a server serves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
     /// Flags by key. There may be many, and a change is made of a copy of all: so copies share them.
-    pub flags: BTreeMap<Key, Arc<Flag>>,
+    pub flags: SharedMap<Key, Arc<Flag>>,
     /// Segments by key.
     pub segments: BTreeMap<Key, Segment>,
     /// Faults by key.

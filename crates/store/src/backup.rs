@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Delivery, Halt, RecordedEvent, ReportBucket, StoreError, Stored};
+use crate::{Delivery, Document, Halt, RecordedEvent, ReportBucket, StoreError};
 
 /// A backup as it is written, piece by piece.
 pub type Backup = BoxStream<'static, Result<Vec<u8>, StoreError>>;
@@ -54,26 +54,10 @@ const LINE_BYTES_MAX: u64 = 64 << 20;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
     DaybreakBackup(Head),
-    Resource {
-        kind: Kind,
-        key: Key,
-        #[serde(flatten)]
-        stored: Stored,
-    },
-    Run {
-        id: RunId,
-        #[serde(flatten)]
-        stored: Stored,
-    },
-    Meta {
-        name: String,
-        #[serde(flatten)]
-        stored: Stored,
-    },
-    Note {
-        name: String,
-        note: Value,
-    },
+    Resource { kind: Kind, key: Key, revision: u64, document: Document },
+    Run { id: RunId, revision: u64, document: Document },
+    Meta { name: String, revision: u64, document: Document },
+    Note { name: String, note: Value },
     Event(RecordedEvent),
     Report(ReportBucket),
     Message(Delivery),

@@ -7,7 +7,7 @@ use daybreak_model::{Key, Kind, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Event, Message, StoreError};
+use crate::{Document, Event, Message, StoreError};
 
 /// A document, and the revision that last changed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Stored {
     /// The revision that last changed it: its ETag.
     pub revision: u64,
     /// The document; the store does not look inside.
-    pub document: Value,
+    pub document: Document,
 }
 
 /// Everything that a store holds at one position, events and outbox aside.
@@ -35,11 +35,11 @@ pub struct Contents {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change {
     /// Resources to put or remove.
-    pub resources: BTreeMap<(Kind, Key), Option<Value>>,
+    pub resources: BTreeMap<(Kind, Key), Option<Document>>,
     /// Runs to put or remove.
-    pub runs: BTreeMap<RunId, Option<Value>>,
+    pub runs: BTreeMap<RunId, Option<Document>>,
     /// Other entries to put or remove.
-    pub meta: BTreeMap<String, Option<Value>>,
+    pub meta: BTreeMap<String, Option<Document>>,
     /// Events to append, in this order; their revision is the commit's.
     pub events: Vec<Event>,
     /// Messages to deliver at least once.
@@ -62,6 +62,28 @@ pub struct Commit {
     pub position: Position,
     /// What it did.
     pub change: Change,
+}
+
+impl Commit {
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let Change { resources, runs, meta, events, outbox } = &self.change;
+        let documents = resources.values().chain(runs.values()).chain(meta.values());
+        let texts: usize = documents.flatten().map(|document| document.text().len()).sum();
+        let values = events.iter().map(|event| &event.data).chain(outbox.iter().map(|message| &message.body));
+        texts + values.map(bytes).sum::<usize>()
+    }
+}
+
+/// What a value takes, about: its texts, and the same for each of its parts.
+fn bytes(value: &Value) -> usize {
+    const PART: usize = 64;
+    PART + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(bytes).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| PART + name.len() + bytes(value)).sum(),
+    }
 }
 
 impl Expected {
@@ -91,7 +113,7 @@ impl Contents {
     }
 }
 
-fn put_all<K: Ord + Clone>(into: &mut BTreeMap<K, Stored>, puts: &BTreeMap<K, Option<Value>>, revision: u64) {
+fn put_all<K: Ord + Clone>(into: &mut BTreeMap<K, Stored>, puts: &BTreeMap<K, Option<Document>>, revision: u64) {
     for (key, document) in puts {
         match document {
             Some(document) => {

@@ -10,6 +10,10 @@ use tokio::sync::watch;
 
 use crate::{Commit, StoreError, Watch};
 
+/// Bytes of commits that are kept, about. A store that is filled at once makes a commit as large as all of it, which
+/// would be held until many others have come.
+const BYTES_MAX: usize = 4 << 20;
+
 /// The latest commits; watches end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Commits {
@@ -21,14 +25,16 @@ pub(crate) struct Commits {
 #[derive(Debug)]
 struct Ring {
     at: Position,
-    commits: VecDeque<Commit>,
+    /// Each with its bytes.
+    commits: VecDeque<(Commit, usize)>,
+    bytes: usize,
     max: usize,
 }
 
 impl Commits {
-    /// None so far; at most `max` are kept.
+    /// None so far; at most `max` are kept, and fewer where they are large.
     pub(crate) fn new(at: Position, max: usize) -> Self {
-        let ring = Ring { at, commits: VecDeque::new(), max };
+        let ring = Ring { at, commits: VecDeque::new(), bytes: 0, max };
         Self { ring: Mutex::new(ring), latest: watch::Sender::new(at.revision) }
     }
 
@@ -36,9 +42,14 @@ impl Commits {
     pub(crate) fn push(&self, commit: Commit) {
         let mut ring = self.ring.lock();
         ring.at = commit.position;
-        ring.commits.push_back(commit);
-        while ring.commits.len() > ring.max {
-            ring.commits.pop_front();
+        let bytes = commit.bytes();
+        ring.bytes += bytes;
+        ring.commits.push_back((commit, bytes));
+        // However large the last one is, who watches is to see it.
+        let watched = usize::from(self.latest.receiver_count() > 0);
+        while ring.commits.len() > ring.max || ring.bytes > BYTES_MAX && ring.commits.len() > watched {
+            let dropped = ring.commits.pop_front();
+            ring.bytes -= dropped.map_or(0, |(_, bytes)| bytes);
         }
         // Under the lock, so that the latest revision never goes back.
         self.latest.send_replace(ring.at.revision);
@@ -67,6 +78,6 @@ impl Ring {
         }
         let oldest = self.at.revision + 1 - self.commits.len() as u64;
         let index = (revision + 1).checked_sub(oldest).ok_or(StoreError::Behind { oldest })?;
-        Ok(usize::try_from(index).ok().and_then(|index| self.commits.get(index)).cloned())
+        Ok(usize::try_from(index).ok().and_then(|index| self.commits.get(index)).map(|(commit, _)| commit.clone()))
     }
 }

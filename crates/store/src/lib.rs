@@ -11,6 +11,7 @@ mod change;
 mod commits;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod document;
 mod embedded;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod time;
 
 pub use backup::{Backup, BackupReader, Restored, verify};
 pub use change::{Change, Commit, Contents, Expected, Stored};
+pub use document::Document;
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, RestoreError, RestoreOptions, restore, restored_event};
 pub use error::StoreError;
 pub use event::{Event, EventFilter, EventOrder, EventPage, RecordedEvent, Retention};

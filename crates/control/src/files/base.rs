@@ -6,41 +6,44 @@
 use std::collections::BTreeMap;
 
 use daybreak_model::{Key, Kind, Resources};
-use daybreak_store::Contents;
-use serde_json::Value;
+use daybreak_store::{Document, Stored};
 
-use crate::control::{OpenError, PROTECT, read, read_resource};
+use crate::control::{OpenError, PROTECT, read_document, read_resource};
 use crate::resources::{changed, stored, subject};
 
 /// What the names of its entries begin with.
 const PREFIX: &str = "files/";
 
-/// The base that a store holds; nothing where no files were ever applied.
-pub(crate) fn load(contents: &Contents) -> Result<Resources, OpenError> {
-    let mut base = Resources::default();
-    for (name, stored) in &contents.meta {
+/// The name of a resource's entry.
+pub(crate) fn name(kind: Kind, key: &Key) -> String {
+    format!("{PREFIX}{}", subject(kind, key.as_str()))
+}
+
+/// Adds what a store's entries have of the base; nothing where no files were ever applied.
+pub(crate) fn load(base: &mut Resources, entries: BTreeMap<String, Stored>) -> Result<(), OpenError> {
+    for (name, Stored { document, .. }) in entries {
         let Some(name) = name.strip_prefix(PREFIX) else { continue };
-        let (what, document) = (format!("`{name}` as the files had it"), stored.document.clone());
+        let what = format!("`{name}` as the files had it");
         match parse(name) {
-            Some((kind, key)) => read_resource(&mut base, kind, key, &what, document)?,
-            None if name == PROTECT => base.protect = read(&what, document)?,
+            Some((kind, key)) => read_resource(base, kind, key, &what, &document)?,
+            None if name == PROTECT => base.protect = read_document(&what, &document)?,
             None => return Err(OpenError::Unreadable { what, why: "it is no resource".to_owned() }),
         }
     }
-    Ok(base)
+    Ok(())
 }
 
 /// What leads a store from one base to another.
 pub(crate) fn to_store(
     before: &Resources,
     after: &Resources,
-) -> Result<BTreeMap<String, Option<Value>>, serde_json::Error> {
+) -> Result<BTreeMap<String, Option<Document>>, serde_json::Error> {
     let mut entries = BTreeMap::new();
     for (kind, key) in changed(before, after) {
-        entries.insert(format!("{PREFIX}{}", subject(kind, key.as_str())), stored(after, kind, &key)?);
+        entries.insert(name(kind, &key), stored(after, kind, &key)?);
     }
     if before.protect != after.protect {
-        entries.insert(format!("{PREFIX}{PROTECT}"), Some(serde_json::to_value(&after.protect)?));
+        entries.insert(format!("{PREFIX}{PROTECT}"), Some(Document::of(&after.protect)?));
     }
     Ok(entries)
 }

@@ -22,6 +22,7 @@ use crate::change::Proposal;
 use crate::{Actor, Changed, Control, Frozen, Refusal};
 
 use origin::Places;
+use read::Seen;
 
 pub use origin::{Drift, Maker, Origin};
 pub use read::{FilesError, read_documents};
@@ -51,10 +52,10 @@ pub struct FilesStatus {
     pub last_refused: Option<RefusedFiles>,
     /// Where each resource is written that was applied last.
     #[serde(skip)]
-    places: Places,
+    places: Arc<Places>,
     /// What was read last, whatever became of it.
     #[serde(skip)]
-    read: Option<Result<Vec<Source>, FilesError>>,
+    seen: Option<Seen>,
 }
 
 /// An edit that was taken.
@@ -110,11 +111,10 @@ impl Control {
     pub async fn load_files(&self, folder: &Path) -> Result<Changed, LoadError> {
         self.begin_files(folder);
         let sources = read::read(folder.to_owned()).await?;
-        let files = sources.len();
-        match self.apply_files(sources.clone()).await {
+        match self.apply_files(&sources).await {
             Ok(changed) => {
-                self.note_applied(files, changed.position);
-                self.note_read(Ok(sources));
+                self.note_applied(sources.len(), changed.position);
+                self.note_seen(read::seen_in(&sources));
                 Ok(changed)
             }
             Err(refusal) => Err(LoadError::Refused { refusal, sources }),
@@ -127,8 +127,8 @@ impl Control {
             folder: folder.to_owned(),
             last_applied: None,
             last_refused: None,
-            places: Places::new(),
-            read: None,
+            places: Arc::default(),
+            seen: None,
         });
     }
 
@@ -141,7 +141,7 @@ impl Control {
     /// Takes over what was read anew. What is broken is refused whole, logged, and kept in the status.
     async fn take_over(&self, read: Result<Vec<Source>, FilesError>) {
         let tried_at = self.position();
-        self.note_read(read.clone());
+        self.note_seen(read::seen_of(&read));
         let refused = |summary, diagnostics, tried_at| RefusedFiles {
             at: self.inner.clock.now(),
             summary,
@@ -152,13 +152,14 @@ impl Control {
         let refused = match read {
             Err(error) => refused(error.to_string(), Vec::new(), None),
             Ok(sources) => {
-                let (files, sound) = (sources.len(), !document::decode(&sources).has_errors());
-                match self.apply_files(sources).await {
+                let files = sources.len();
+                match self.apply_files(&sources).await {
                     Ok(changed) => {
                         tracing::info!(files, position = %changed.position, changed = changed.changed, "files applied");
                         return self.note_applied(files, changed.position);
                     }
                     Err(Refusal::Invalid(diagnostics)) => {
+                        let sound = !document::decode(&sources).has_errors();
                         refused(summary(&diagnostics), diagnostics, sound.then_some(tried_at))
                     }
                     Err(Refusal::Frozen(frozen)) => self.held_back(frozen, tried_at),
@@ -221,26 +222,28 @@ impl Control {
         let folder = self.inner.files.lock().as_ref().map(|files| files.folder.clone());
         let folder = folder.ok_or(LoadError::Files(FilesError::NotServed))?;
         let sources = read::read(folder).await?;
-        let files = sources.len();
-        match self.apply_files_as(sources.clone(), actor).await {
+        match self.apply_files_as(&sources, actor).await {
             Ok(changed) => {
-                self.note_applied(files, changed.position);
-                self.note_read(Ok(sources));
+                self.note_applied(sources.len(), changed.position);
+                self.note_seen(read::seen_in(&sources));
                 Ok(changed)
             }
             Err(refusal) => Err(LoadError::Refused { refusal, sources }),
         }
     }
 
-    async fn apply_files(&self, sources: Vec<Source>) -> Result<Changed, Refusal> {
+    async fn apply_files(&self, sources: &[Source]) -> Result<Changed, Refusal> {
         self.apply_files_as(sources, Actor::named(ACTOR)).await
     }
 
     /// Merges what the files say with what was changed here since they were applied last.
-    async fn apply_files_as(&self, sources: Vec<Source>, actor: Actor) -> Result<Changed, Refusal> {
-        let draft = Draft::of_documents(sources);
-        let (file, warnings) = draft.alone(Some(self.today())).into_result().map_err(Refusal::Invalid)?;
-        let file = Arc::new(file);
+    async fn apply_files_as(&self, sources: &[Source], actor: Actor) -> Result<Changed, Refusal> {
+        // What was read is several times as large as what is made of it, and not kept for longer than that.
+        let (file, places, warnings) = {
+            let draft = Draft::of_documents(sources.to_vec());
+            let (file, warnings) = draft.alone(Some(self.today())).into_result().map_err(Refusal::Invalid)?;
+            (Arc::new(file), draft.places(), warnings)
+        };
         let propose = move |state: &crate::State| {
             let merged = document::merge(state.files_base(), &file, state.resources()).map_err(Refusal::Invalid)?;
             let (resources, overridden, warnings) = (merged.resources, merged.notes, warnings.clone());
@@ -257,8 +260,9 @@ impl Control {
             let position = changed.position;
             tracing::warn!(%position, "removed, since the files have them no more: {}; `revert` brings back", some(&gone));
         }
+        let state = self.state();
         if let Some(files) = self.inner.files.lock().as_mut() {
-            files.places = origin::relative(draft.places(), &files.folder);
+            files.places = Arc::new(origin::relative(places, &files.folder, &state));
         }
         Ok(changed)
     }
@@ -271,25 +275,25 @@ impl Control {
         }
     }
 
-    fn note_read(&self, read: Result<Vec<Source>, FilesError>) {
+    fn note_seen(&self, seen: Seen) {
         if let Some(status) = self.inner.files.lock().as_mut() {
-            status.read = Some(read);
+            status.seen = Some(seen);
         }
     }
 
     fn note_again(&self, again: bool) {
         if let Some(status) = self.inner.files.lock().as_mut().filter(|_| again) {
-            status.read = None;
+            status.seen = None;
         }
     }
 
     /// Whether this is not what was read last, or is to be tried again.
-    fn is_news(&self, read: &Result<Vec<Source>, FilesError>) -> bool {
+    fn is_news(&self, seen: &Seen) -> bool {
         let (position, now) = (self.position(), self.inner.clock.now());
         self.inner.files.lock().as_ref().is_some_and(|status| {
             let tried_at = status.last_refused.as_ref().and_then(|refused| refused.tried_at);
             let retry_at = status.last_refused.as_ref().and_then(|refused| refused.retry_at);
-            status.read.as_ref() != Some(read)
+            status.seen.as_ref() != Some(seen)
                 || tried_at.is_some_and(|at| at != position)
                 || retry_at.is_some_and(|at| now >= at)
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use daybreak_document::{Change, Difference, FieldChange, diff};
 use daybreak_model::{Key, Kind, Resources};
@@ -10,10 +11,10 @@ use serde_json::Value;
 
 use crate::control::not_found;
 use crate::resources::{changed, differences};
-use crate::{Control, Refusal};
+use crate::{Control, Refusal, State};
 
 /// Where each resource of the files is written: the file, relative to the folder, and the line.
-pub(crate) type Places = BTreeMap<(Kind, Key), (String, usize)>;
+pub(crate) type Places = BTreeMap<(Kind, Key), (Arc<str>, usize)>;
 
 /// Where a resource comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -98,7 +99,10 @@ impl Control {
         let origin = if base.contains(kind, key.as_str()) { Maker::Files } else { Maker::Api };
         let files = self.inner.files.lock();
         let place = files.as_ref().filter(|_| origin == Maker::Files);
-        let (file, line) = place.and_then(|files| files.places.get(&(kind, key.clone())).cloned()).unzip();
+        let (file, line) = place
+            .and_then(|files| files.places.get(&(kind, key.clone())))
+            .map(|(file, line)| (file.to_string(), *line))
+            .unzip();
         let served = change != Some(Change::Removed);
         let differences: Vec<Drift> = match change {
             Some(Change::Changed(fields)) => fields.into_iter().map(drift).collect(),
@@ -113,13 +117,19 @@ fn drift(FieldChange { field, before, after }: FieldChange) -> Drift {
     Drift { field, file: before, served: after }
 }
 
-/// The places with their files relative to the folder.
-pub(super) fn relative(places: Places, folder: &Path) -> Places {
+/// The places with their files relative to the folder. Each file's name is kept once, and keys are those of what is
+/// served, where it is.
+pub(super) fn relative(places: BTreeMap<(Kind, Key), (String, usize)>, folder: &Path, state: &State) -> Places {
+    let mut names: BTreeMap<String, Arc<str>> = BTreeMap::new();
     let relative = |file: String| {
         let path = Path::new(&file);
         let inside = path.strip_prefix(folder).ok().filter(|inside| !inside.as_os_str().is_empty());
         let inside = inside.or_else(|| path.file_name().map(Path::new));
-        inside.map_or_else(|| file.clone(), |inside| inside.display().to_string())
+        inside.map_or_else(|| file.as_str().into(), |inside| inside.display().to_string().into())
     };
-    places.into_iter().map(|(resource, (file, line))| (resource, (relative(file), line))).collect()
+    let place = |(resource, (file, line)): (_, (String, usize))| {
+        let name = names.entry(file).or_insert_with_key(|file| relative(file.clone()));
+        (state.shared_key(resource), (Arc::clone(name), line))
+    };
+    places.into_iter().map(place).collect()
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use daybreak_document::Source;
 use daybreak_model::limits::DOCUMENT_BYTES_MAX;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Folders within folders; deeper ones are an error, so that a link in a circle is found out.
 const DEPTH_MAX: usize = 16;
@@ -43,10 +44,51 @@ pub enum FilesError {
     TooDeep(String),
 }
 
+/// What a reading of a folder brought, to be told from another: a hash of all documents, as their texts need not be
+/// kept for that.
+pub(super) type Seen = Result<u128, FilesError>;
+
 /// As [`read_documents`], away from the runtime.
 pub(super) async fn read(folder: PathBuf) -> Result<Vec<Source>, FilesError> {
+    away(folder, read_documents).await
+}
+
+/// The same, but only to be told from another reading: one document is held at a time.
+pub(super) async fn look(folder: PathBuf) -> Seen {
+    let look = |folder: &Path| {
+        let mut seen = Xxh3::new();
+        paths(folder)?.iter().try_for_each(|path| source(path).map(|source| see(&mut seen, &source)))?;
+        Ok(seen.digest128())
+    };
+    away(folder, look).await
+}
+
+/// What reading these documents brought.
+pub(super) fn seen_in(sources: &[Source]) -> Seen {
+    let mut seen = Xxh3::new();
+    sources.iter().for_each(|source| see(&mut seen, source));
+    Ok(seen.digest128())
+}
+
+/// What a reading brought.
+pub(super) fn seen_of(read: &Result<Vec<Source>, FilesError>) -> Seen {
+    read.as_deref().map_err(FilesError::clone).and_then(seen_in)
+}
+
+fn see(seen: &mut Xxh3, source: &Source) {
+    for text in [&source.name, &source.text] {
+        // So that nothing moves from one text to the next unseen.
+        seen.update(&text.len().to_le_bytes());
+        seen.update(text.as_bytes());
+    }
+}
+
+async fn away<T: Send + 'static>(
+    folder: PathBuf,
+    read: impl FnOnce(&Path) -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, FilesError> {
     let shown = folder.display().to_string();
-    let read = tokio::task::spawn_blocking(move || read_documents(&folder)).await;
+    let read = tokio::task::spawn_blocking(move || read(&folder)).await;
     read.unwrap_or_else(|error| Err(FilesError::Read { path: shown, why: error.to_string() }))
 }
 
@@ -57,6 +99,11 @@ pub(super) async fn read(folder: PathBuf) -> Result<Vec<Source>, FilesError> {
 /// # Errors
 /// When anything cannot be read, is too large, or there is no document at all.
 pub fn read_documents(folder: &Path) -> Result<Vec<Source>, FilesError> {
+    paths(folder)?.iter().map(|path| source(path)).collect()
+}
+
+/// The documents of a folder, or the one that it is.
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, FilesError> {
     let mut paths = Vec::new();
     if fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.is_file() {
         paths.push(folder.to_owned());
@@ -66,7 +113,7 @@ pub fn read_documents(folder: &Path) -> Result<Vec<Source>, FilesError> {
     if paths.is_empty() {
         return Err(FilesError::Empty(folder.display().to_string()));
     }
-    paths.iter().map(|path| source(path)).collect()
+    Ok(paths)
 }
 
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FilesError> {

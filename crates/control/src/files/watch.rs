@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::LoadError;
-use super::read::read;
-use crate::Control;
+use super::read::{look, read, seen_of};
+use crate::{Control, memory};
 
 /// How often the folder is read, whether or not the system notified.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -52,25 +52,29 @@ impl Control {
             self.begin_files(folder);
             self.take_over(read(folder.to_owned()).await).await;
         }
+        memory::give_back().await;
         Ok(())
     }
 
     /// Looks at the folder once, and takes over what is new, once it has settled.
     pub(crate) async fn look(&self, folder: &Path) {
-        let mut seen = read(folder.to_owned()).await;
+        let mut seen = look(folder.to_owned()).await;
         if !self.is_news(&seen) {
             return;
         }
+        let mut last = None;
         for _ in 0..LOOKS_MAX {
             tokio::time::sleep(SETTLE).await;
             let again = read(folder.to_owned()).await;
-            if again == seen {
+            let before = std::mem::replace(&mut seen, seen_of(&again));
+            last = Some(again);
+            if seen == before {
                 break;
             }
-            seen = again;
         }
-        if self.is_news(&seen) {
-            self.take_over(seen).await;
+        if let Some(read) = last.filter(|_| self.is_news(&seen)) {
+            self.take_over(read).await;
+            memory::give_back().await;
         }
     }
 }

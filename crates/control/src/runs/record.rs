@@ -6,7 +6,7 @@ use daybreak_guard::run;
 use daybreak_guard::run::Run;
 use daybreak_model::RunId;
 use daybreak_model::wire::{Message, RunsChanged};
-use daybreak_store::{Change, Expected};
+use daybreak_store::{Change, Document, Expected};
 use std::sync::Arc;
 
 use crate::{Control, Refusal};
@@ -65,7 +65,7 @@ impl Control {
             recording.numbers.push(number);
             change.events.push(pending.event);
             // None of a run's parts lacks a JSON form.
-            let document = pending.run.map(|run| (run.id, serde_json::to_value(&*run).ok()));
+            let document = pending.run.map(|run| (run.id, Document::of(&*run).ok()));
             if let Some((id, document)) = document {
                 change.runs.insert(id, document);
                 recording.ended.push(id);

@@ -9,7 +9,7 @@ use daybreak_guard::clients::{Place, fault_point};
 use daybreak_guard::run::{Event, Guarded, Run};
 use daybreak_model::wire::{Measure, Message, Position, RunSpec, RunsChanged};
 use daybreak_model::{DrawBy, EventKind, Fault, Guard, Key, Kind, Millis, Percentage, RunId};
-use daybreak_store::{self as store, Change, Expected};
+use daybreak_store::{self as store, Change, Document, Expected};
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use serde::Serialize;
@@ -225,7 +225,7 @@ impl Control {
         actor: &Actor,
         under_way: &UnderWay,
     ) -> Result<Position, Refusal> {
-        let document = serde_json::to_value(&run).map_err(|error| Refusal::Store(error.to_string()))?;
+        let document = Document::of(&run).map_err(|error| Refusal::Store(error.to_string()))?;
         let events = vec![started_event(&run, admission, request, actor)];
         let mut change = Change { runs: BTreeMap::from([(run.id, Some(document))]), events, ..Change::default() };
         let recording = self.pending(&mut change);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use daybreak_model::{EventKind, Key, Millis};
-use daybreak_store::{Change, Contents, Event};
+use daybreak_store::{Change, Contents, Document, Event};
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
 use serde::de::DeserializeOwned;
@@ -83,7 +83,7 @@ impl Table {
             let Some(id) = name.strip_prefix(STORED) else { continue };
             let unreadable = |why: String| (format!("the token {id}"), why);
             let token: TokenId = id.parse().map_err(|error: TextError| unreadable(error.to_string()))?;
-            let stored = decode::<Stored>(&stored.document).map_err(unreadable)?;
+            let stored = stored.document.read::<Stored>().map_err(|error| unreadable(error.to_string()))?;
             let used = notes.get(&format!("{USED}{id}")).and_then(|note| decode(note).ok());
             table.tokens.insert(token, Arc::new(Token::new(token, stored, used)));
         }
@@ -118,9 +118,9 @@ impl Table {
         let stored = Stored::new(name.as_str(), new.role, now, actor.name.clone(), expires, secret.reveal());
         let mut change = Change::default();
         // None of its parts lacks a JSON form.
-        let document = serde_json::to_value(&stored).map_err(|error| Refusal::Store(error.to_string()))?;
+        let document = Document::of(&stored).map_err(|error| Refusal::Store(error.to_string()))?;
         change.meta.insert(format!("{STORED}{id}"), Some(document));
-        change.meta.insert(REQUIRED.to_owned(), Some(json!(true)));
+        change.meta.insert(REQUIRED.to_owned(), Some(json!(true).into()));
         let token = Arc::new(Token::new(id, stored, None));
         change.events.push(event(EventKind::TokenCreated, &token.view(now), actor, now));
         let mut after = self.clone();

@@ -42,24 +42,46 @@ impl Unread {
 /// Everything that is wrong with these resources, or worth knowing. Expired flags are told where `today` is.
 pub(crate) fn check(resources: &Resources, unread: &Unread, today: Option<Date>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (key, flag) in &resources.flags {
-        flags::check(flag, &at(Kind::Flag, key), unread, today, &mut problems);
+    for kind in Kind::ALL {
+        for key in resources.keys(kind) {
+            check_one(resources, kind, key, unread, today, &mut problems);
+        }
     }
-    for (key, fault) in &resources.faults {
-        faults::check(fault, &at(Kind::Fault, key), &mut problems);
-    }
-    for (key, hours) in &resources.hours {
-        objectives::check_hours(hours, &at(Kind::Hours, key), &mut problems);
-    }
-    for (key, slo) in &resources.slos {
-        objectives::check_slo(slo, &at(Kind::Slo, key), &mut problems);
-    }
-    for (key, on_call) in &resources.on_call {
-        objectives::check_on_call(on_call, &at(Kind::OnCall, key), &mut problems);
-    }
-    references::check(resources, unread, &mut problems);
-    cycles::check(resources, &mut problems);
+    check_between(resources, unread, &mut problems);
     problems
+}
+
+/// What is wrong within one resource, whatever the others are.
+pub(crate) fn check_one(
+    resources: &Resources,
+    kind: Kind,
+    key: &Key,
+    unread: &Unread,
+    today: Option<Date>,
+    problems: &mut Vec<Problem>,
+) {
+    let path = at(kind, key);
+    match kind {
+        Kind::Flag => {
+            resources.flags.get(key).into_iter().for_each(|flag| flags::check(flag, &path, unread, today, problems));
+        }
+        Kind::Fault => resources.faults.get(key).into_iter().for_each(|fault| faults::check(fault, &path, problems)),
+        Kind::Hours => {
+            resources.hours.get(key).into_iter().for_each(|hours| objectives::check_hours(hours, &path, problems));
+        }
+        Kind::Slo => resources.slos.get(key).into_iter().for_each(|slo| objectives::check_slo(slo, &path, problems)),
+        Kind::OnCall => {
+            let on_call = resources.on_call.get(key).into_iter();
+            on_call.for_each(|on_call| objectives::check_on_call(on_call, &path, problems));
+        }
+        Kind::Segment => {}
+    }
+}
+
+/// What is wrong with what resources say of one another.
+pub(crate) fn check_between(resources: &Resources, unread: &Unread, problems: &mut Vec<Problem>) {
+    references::check(resources, unread, problems);
+    cycles::check(resources, problems);
 }
 
 /// Where a resource stands.

@@ -213,12 +213,18 @@ fn replaced(
     copy(&one.resources, &mut resources, kind, key);
     let unread = Unread { resources: BTreeSet::new(), fields: one.notes.stand_ins.clone() };
     let own = check::at(kind, key);
-    let (mut found, others_found): (Vec<Problem>, Vec<Problem>) =
-        check::check(&resources, &unread, today).into_iter().partition(|problem| problem.path.overlaps(&own));
+    // What is within another is as it was, and there may be many.
+    let (mut found, mut between) = (Vec::new(), Vec::new());
+    check::check_one(&resources, kind, key, &unread, today, &mut found);
+    check::check_between(&resources, &unread, &mut between);
+    let (its, others_found): (Vec<Problem>, Vec<Problem>) =
+        between.into_iter().partition(|problem| problem.path.overlaps(&own));
+    found.extend(its);
     let mut broken: Vec<Problem> =
         others_found.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
     if !broken.is_empty() {
-        let before = check::check(others, &Unread::default(), None);
+        let mut before = Vec::new();
+        check::check_between(others, &Unread::default(), &mut before);
         broken.retain(|problem| !before.contains(problem));
     }
     found.extend(broken);
@@ -248,10 +254,15 @@ pub(crate) fn replace_form(
 /// # Errors
 /// Everything that is wrong with it, by its path.
 pub fn decode_form(form: &Value) -> Result<Resources, Vec<Diagnostic>> {
+    decode_form_over(form, &Resources::default())
+}
+
+/// The same, laid over what is there: see [`Draft::over`].
+pub(crate) fn decode_form_over(form: &Value, others: &Resources) -> Result<Resources, Vec<Diagnostic>> {
     let mut draft = Draft::collect(Vec::new(), vec![(0, Node::from_json(form))], Vec::new());
     draft.trees.clear();
     draft.problems.iter_mut().for_each(|problem| problem.place = None);
-    draft.alone(None).into_result().map(|(resources, _)| resources)
+    draft.over(others, None).into_result().map(|(resources, _)| resources)
 }
 
 fn read_all(sources: &[Source], problems: &mut Vec<Problem>) -> Vec<(usize, Node)> {

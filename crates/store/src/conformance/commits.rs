@@ -22,14 +22,14 @@ pub(super) async fn a_fresh_store_is_empty(store: Arc<dyn Store>) -> Done {
 pub(super) async fn a_commit_puts_and_removes(store: Arc<dyn Store>) -> Done {
     let run = RunId::new(7);
     let first = Change {
-        resources: BTreeMap::from([(flag("a"), Some(json!(1))), (flag("b"), Some(json!(1)))]),
-        runs: BTreeMap::from([(run, Some(json!("active")))]),
-        meta: BTreeMap::from([("protect".to_owned(), Some(json!(["vip"])))]),
+        resources: BTreeMap::from([(flag("a"), Some(json!(1).into())), (flag("b"), Some(json!(1).into()))]),
+        runs: BTreeMap::from([(run, Some(json!("active").into()))]),
+        meta: BTreeMap::from([("protect".to_owned(), Some(json!(["vip"]).into()))]),
         ..Change::default()
     };
     let one = store.commit(Expected::Revision(0), first).await?;
     let second = Change {
-        resources: BTreeMap::from([(flag("b"), Some(json!(2))), (flag("a"), None), (flag("never"), None)]),
+        resources: BTreeMap::from([(flag("b"), Some(json!(2).into())), (flag("a"), None), (flag("never"), None)]),
         meta: BTreeMap::from([("protect".to_owned(), None)]),
         ..Change::default()
     };
@@ -40,8 +40,8 @@ pub(super) async fn a_commit_puts_and_removes(store: Arc<dyn Store>) -> Done {
 
     let contents = store.load().await?;
     assert_eq!(contents.position, three);
-    assert_eq!(contents.resources, BTreeMap::from([(flag("b"), Stored { revision: 2, document: json!(2) })]));
-    assert_eq!(contents.runs, BTreeMap::from([(run, Stored { revision: 1, document: json!("active") })]));
+    assert_eq!(contents.resources, BTreeMap::from([(flag("b"), Stored { revision: 2, document: json!(2).into() })]));
+    assert_eq!(contents.runs, BTreeMap::from([(run, Stored { revision: 1, document: json!("active").into() })]));
     assert!(contents.meta.is_empty());
     Ok(())
 }
@@ -75,7 +75,7 @@ pub(super) async fn several_commits_are_all_or_none(store: Arc<dyn Store>) -> Do
         assert_eq!(seen.map(|commit| (commit.position.revision, commit.change)), Some((n, put("a", n))));
     }
     let now = store.load().await?;
-    assert_eq!(now.resources[&flag("a")], Stored { revision: 6, document: json!({ "value": 6 }) });
+    assert_eq!(now.resources[&flag("a")], Stored { revision: 6, document: json!({ "value": 6 }).into() });
     Ok(())
 }
 
@@ -101,7 +101,10 @@ pub(super) async fn one_commit_wins_at_each_revision(store: Arc<dyn Store>) -> D
         let [(winner, reached)] = winners[..] else { panic!("at {revision} there won {winners:?}") };
         assert_eq!(reached, revision + 1);
         let contents = store.load().await?;
-        assert_eq!(contents.resources[&flag("a")], Stored { revision: reached, document: json!({ "value": winner }) });
+        assert_eq!(
+            contents.resources[&flag("a")],
+            Stored { revision: reached, document: json!({ "value": winner }).into() }
+        );
     }
     Ok(())
 }
@@ -129,9 +132,9 @@ pub(super) async fn commits_at_any_revision_all_succeed(store: Arc<dyn Store>) -
 /// Everything that one commit puts has the same number; whoever loads meanwhile never sees two.
 pub(super) async fn nothing_is_seen_half_committed(store: Arc<dyn Store>) -> Done {
     let numbered = |n: u64| Change {
-        resources: ["a", "b", "c"].map(|key| (flag(key), Some(json!(n)))).into(),
-        runs: BTreeMap::from([(RunId::new(1), Some(json!(n)))]),
-        meta: BTreeMap::from([("n".to_owned(), Some(json!(n)))]),
+        resources: ["a", "b", "c"].map(|key| (flag(key), Some(json!(n).into()))).into(),
+        runs: BTreeMap::from([(RunId::new(1), Some(json!(n).into()))]),
+        meta: BTreeMap::from([("n".to_owned(), Some(json!(n).into()))]),
         events: vec![event("numbered", "n", 0)],
         ..Change::default()
     };
@@ -150,7 +153,7 @@ pub(super) async fn nothing_is_seen_half_committed(store: Arc<dyn Store>) -> Don
         let contents = store.load().await?;
         let revision = contents.position.revision;
         let all = contents.resources.values().chain(contents.runs.values()).chain(contents.meta.values());
-        let whole = Stored { revision, document: json!(revision) };
+        let whole = Stored { revision, document: json!(revision).into() };
         assert!(all.clone().count() == 5 && all.clone().all(|stored| *stored == whole), "{contents:?}");
         let events = store.events(EventFilter::default(), 1).await?.events;
         assert!(events.first().and_then(|event| event.revision) >= Some(revision));

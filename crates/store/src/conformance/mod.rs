@@ -80,6 +80,6 @@ pub(crate) fn event(kind: &str, subject: &str, seconds: i64) -> Event {
 /// A change that puts one flag.
 fn put(key: &str, value: u64) -> Change {
     let mut change = Change::default();
-    change.resources.insert(flag(key), Some(json!({ "value": value })));
+    change.resources.insert(flag(key), Some(json!({ "value": value }).into()));
     change
 }

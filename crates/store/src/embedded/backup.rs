@@ -5,8 +5,8 @@ use redb::ReadTransaction;
 use super::failure::{Failure, Work};
 use super::read::contents;
 use super::tables::{EVENTS, NOTES, NUMBERS, Numbers, OUTBOX, REPORTS, decode};
-use crate::Halt;
 use crate::backup::{Head, Line, Pieces};
+use crate::{Halt, Stored};
 
 /// Hands everything on, in pieces.
 pub(super) fn write(
@@ -18,14 +18,14 @@ pub(super) fn write(
     let mut pieces = Pieces::new(hand_on);
     pieces.push(&Line::DaybreakBackup(Head::new(numbers.position, numbers.next_event, numbers.next_message)))?;
     let contents = contents(transaction)?;
-    for ((kind, key), stored) in contents.resources {
-        pieces.push(&Line::Resource { kind, key, stored })?;
+    for ((kind, key), Stored { revision, document }) in contents.resources {
+        pieces.push(&Line::Resource { kind, key, revision, document })?;
     }
-    for (id, stored) in contents.runs {
-        pieces.push(&Line::Run { id, stored })?;
+    for (id, Stored { revision, document }) in contents.runs {
+        pieces.push(&Line::Run { id, revision, document })?;
     }
-    for (name, stored) in contents.meta {
-        pieces.push(&Line::Meta { name, stored })?;
+    for (name, Stored { revision, document }) in contents.meta {
+        pieces.push(&Line::Meta { name, revision, document })?;
     }
     for entry in transaction.open_table(NOTES)?.range::<&str>(..)? {
         let (name, json) = entry?;

@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::events::EventTables;
 use super::failure::Work;
 use super::tables::{
-    Json, META, NOTES, NUMBERS, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, decode, encode, nanoseconds,
+    Json, META, NOTES, NUMBERS, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, decode, encode, nanoseconds, stored,
 };
 use crate::time::later;
-use crate::{Change, Commit, Delivery, Event, Expected, RecordedEvent, ReportBucket, Retention, StoreError, Stored};
+use crate::{Change, Commit, Delivery, Document, Event, Expected, RecordedEvent, ReportBucket, Retention, StoreError};
 
 /// One transaction, and what stands once it is committed. Several changes share it; each sees what those before it did.
 pub(super) struct Batch<'t> {
@@ -62,7 +62,7 @@ impl<'t> Batch<'t> {
         self.put_stored(RUNS, runs, position.revision)?;
         let meta = change.meta.iter().map(|(name, entry)| (name.clone(), entry));
         self.put_stored(META, meta, position.revision)?;
-        self.append(change.events.clone(), Some(position.revision))?;
+        self.append(change.events.iter().cloned(), Some(position.revision))?;
         if !change.outbox.is_empty() {
             let mut outbox = self.transaction.open_table(OUTBOX)?;
             for message in change.outbox.iter().cloned() {
@@ -94,7 +94,7 @@ impl<'t> Batch<'t> {
     fn put_stored<'v>(
         &self,
         table: TableDefinition<'_, &'static str, Json>,
-        puts: impl ExactSizeIterator<Item = (String, &'v Option<Value>)>,
+        puts: impl ExactSizeIterator<Item = (String, &'v Option<Document>)>,
         revision: u64,
     ) -> Work<()> {
         if puts.len() == 0 {
@@ -110,7 +110,7 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    pub(super) fn append(&mut self, events: Vec<Event>, revision: Option<u64>) -> Work<()> {
+    pub(super) fn append(&mut self, events: impl ExactSizeIterator<Item = Event>, revision: Option<u64>) -> Work<()> {
         let added = events.len();
         let mut tables = EventTables::open(self.transaction)?;
         let mut last = None;
@@ -182,8 +182,4 @@ impl<'t> Batch<'t> {
     pub(super) fn look(&self) -> Work<()> {
         Numbers::read(&self.transaction.open_table(NUMBERS)?).map(drop)
     }
-}
-
-fn stored(revision: u64, document: &Value) -> Work<Vec<u8>> {
-    encode(&Stored { revision, document: document.clone() })
 }

@@ -62,7 +62,7 @@ pub struct EmbeddedOptions<'a> {
     pub new_id: StoreId,
     /// How long events are kept.
     pub retention: Retention,
-    /// How many commits are kept for watches.
+    /// How many commits are kept for watches, at most: fewer where they are large.
     pub commits: usize,
 }
 
@@ -166,7 +166,7 @@ impl Store for EmbeddedStore {
     }
 
     fn append(&self, events: Vec<Event>) -> BoxFuture<'_, ()> {
-        self.write(move |batch| batch.append(events, None).map(Ok))
+        self.write(move |batch| batch.append(events.into_iter(), None).map(Ok))
     }
 
     fn events(&self, filter: EventFilter, limit: usize) -> BoxFuture<'_, EventPage> {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::events::EventTables;
 use super::failure::{Failure, Work};
 use super::folder::Folder;
-use super::tables::{META, NOTES, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, encode, nanoseconds};
+use super::tables::{META, NOTES, Numbers, OUTBOX, REPORTS, RESOURCES, RUNS, encode, nanoseconds, stored};
 use super::{OpenError, open, read};
 use crate::backup::{self, Line};
 use crate::{Event, Halt, HaltFile, Kept, RecordedEvent, Restoration, Restored, Stored};
@@ -186,15 +186,16 @@ fn fill(
 
 fn put(transaction: &WriteTransaction, line: &Line) -> Work<()> {
     match line {
-        Line::Resource { kind, key, stored } => {
+        Line::Resource { kind, key, revision, document } => {
             let at = (kind.section(), key.as_str());
-            transaction.open_table(RESOURCES)?.insert(at, encode(stored)?.as_slice())?;
+            transaction.open_table(RESOURCES)?.insert(at, stored(*revision, document)?.as_slice())?;
         }
-        Line::Run { id, stored } => {
-            transaction.open_table(RUNS)?.insert(id.to_string().as_str(), encode(stored)?.as_slice())?;
+        Line::Run { id, revision, document } => {
+            let json = stored(*revision, document)?;
+            transaction.open_table(RUNS)?.insert(id.to_string().as_str(), json.as_slice())?;
         }
-        Line::Meta { name, stored } => {
-            transaction.open_table(META)?.insert(name.as_str(), encode(stored)?.as_slice())?;
+        Line::Meta { name, revision, document } => {
+            transaction.open_table(META)?.insert(name.as_str(), stored(*revision, document)?.as_slice())?;
         }
         Line::Note { name, note } => {
             transaction.open_table(NOTES)?.insert(name.as_str(), encode(note)?.as_slice())?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, Work};
+use crate::{Document, Stored};
 
 /// The schema that this version writes. What changes a table's meaning adds one, and a migration.
 pub(super) const SCHEMA: u64 = 1;
@@ -104,6 +105,11 @@ fn bits(store: StoreId) -> Work<u64> {
 
 pub(super) fn encode(value: &impl Serialize) -> Work<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Failure::Unreadable(error.to_string()))
+}
+
+/// A document with the revision that changed it, as a [`Stored`](crate::Stored) is written.
+pub(super) fn stored(revision: u64, document: &Document) -> Work<Vec<u8>> {
+    encode(&Stored { revision, document: document.clone() })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(what: &str, json: &[u8]) -> Work<T> {

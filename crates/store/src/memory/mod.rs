@@ -30,7 +30,7 @@ pub struct MemoryOptions<'a> {
     pub id: StoreId,
     /// How long events are kept.
     pub retention: Retention,
-    /// How many commits are kept for watches.
+    /// How many commits are kept for watches, at most: fewer where they are large.
     pub commits: usize,
     /// The folder where the halt is kept; without one it is forgotten at the end.
     pub data: Option<&'a Path>,

@@ -13,7 +13,7 @@ use crate::lead::Leaders;
 use crate::time::{earlier, later};
 use crate::{
     Change, Commit, Contents, Delivery, Event, EventFilter, EventOrder, EventPage, Expected, Halt, RecordedEvent,
-    ReportBucket, Retention, StoreError,
+    ReportBucket, Retention, StoreError, Stored,
 };
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl State {
     pub(super) fn commit(&mut self, change: Change) -> Commit {
         let at = self.contents.position;
         let position = Position { revision: at.revision + 1, ..at };
-        self.append(change.events.clone(), Some(position.revision));
+        self.append(change.events.iter().cloned(), Some(position.revision));
         for message in change.outbox.iter().cloned() {
             let id = self.next_message;
             self.next_message += 1;
@@ -72,7 +72,7 @@ impl State {
         commit
     }
 
-    pub(super) fn append(&mut self, events: Vec<Event>, revision: Option<u64>) {
+    pub(super) fn append(&mut self, events: impl IntoIterator<Item = Event>, revision: Option<u64>) {
         for event in events {
             self.latest_event = self.latest_event.max(event.at);
             self.events.push_back(RecordedEvent { id: self.next_event, revision, event });
@@ -154,9 +154,15 @@ impl State {
         });
         pieces.push(&Line::DaybreakBackup(Head::new(self.position(), self.next_event, self.next_message)))?;
         let Contents { resources, runs, meta, .. } = self.contents();
-        let resources = resources.into_iter().map(|((kind, key), stored)| Line::Resource { kind, key, stored });
-        let runs = runs.into_iter().map(|(id, stored)| Line::Run { id, stored });
-        let meta = meta.into_iter().map(|(name, stored)| Line::Meta { name, stored });
+        let resources = resources.into_iter().map(|((kind, key), Stored { revision, document })| Line::Resource {
+            kind,
+            key,
+            revision,
+            document,
+        });
+        let runs = runs.into_iter().map(|(id, Stored { revision, document })| Line::Run { id, revision, document });
+        let meta =
+            meta.into_iter().map(|(name, Stored { revision, document })| Line::Meta { name, revision, document });
         let notes = self.notes.clone().into_iter().map(|(name, note)| Line::Note { name, note });
         let events = self.events.iter().cloned().map(Line::Event);
         let reports = self.reports.values().cloned().map(Line::Report);

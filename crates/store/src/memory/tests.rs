@@ -44,6 +44,24 @@ async fn a_watch_that_is_too_slow_is_told() {
     assert_eq!(watch.next().await.unwrap().unwrap().position.revision, 2);
 }
 
+/// What fills a store is not held until many others have come, and whoever watches has seen it.
+#[tokio::test]
+async fn a_large_commit_is_kept_for_who_watches() {
+    let store = MemoryStore::open(options()).unwrap();
+    let large = || {
+        let text = json!("x".repeat(8 << 20));
+        Change { meta: [("n".to_owned(), Some(text.into()))].into(), ..Change::default() }
+    };
+    store.commit(Expected::Any, large()).await.unwrap();
+    assert!(matches!(store.watch(0).await.err(), Some(StoreError::Behind { oldest: 2 })));
+    let mut watch = store.watch(1).await.unwrap();
+    store.commit(Expected::Any, large()).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap().change, large());
+    store.commit(Expected::Any, Change::default()).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap().position.revision, 3);
+    assert!(matches!(store.watch(1).await.err(), Some(StoreError::Behind { oldest: 3 })), "the large one is gone");
+}
+
 #[tokio::test]
 async fn a_watch_ends_with_its_store() {
     let store = MemoryStore::open(options()).unwrap();
@@ -87,7 +105,7 @@ async fn only_the_halt_outlives_it() {
     let first = open(1);
     first.put_halt(halt("pager")).await.unwrap();
     first
-        .commit(Expected::Any, Change { meta: [("n".to_owned(), Some(json!(1)))].into(), ..Change::default() })
+        .commit(Expected::Any, Change { meta: [("n".to_owned(), Some(json!(1).into()))].into(), ..Change::default() })
         .await
         .unwrap();
     drop(first);

@@ -268,7 +268,8 @@ async fn invariant_3_the_reason_may_come_after_the_deed() {
             assert_eq!(events.len(), 1, "{halts} {ticks} {kind}");
         }
         let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap();
-        assert_eq!(stored.document["end"]["reason"], "smoke", "{halts} {ticks}");
+        let stored: serde_json::Value = stored.document.read().unwrap();
+        assert_eq!(stored["end"]["reason"], "smoke", "{halts} {ticks}");
     }
 }
 
@@ -292,7 +293,8 @@ async fn a_late_reason_leaves_the_conclusion() {
         bench.control.tick().await;
         let shown = bench.control.run(id).unwrap();
         assert_eq!((shown.end_reason.as_deref(), shown.verdict.is_some()), (Some("smoke"), true), "{halts}");
-        let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap().document;
+        let stored = daybreak_store::Store::load(&*bench.store).await.unwrap().runs.remove(&id).unwrap();
+        let stored: serde_json::Value = stored.document.read().unwrap();
         assert_eq!(stored["end"]["reason"], "smoke", "{halts}");
         assert!(stored["conclusion"]["verdict"].is_string(), "{halts}: {stored}");
     }

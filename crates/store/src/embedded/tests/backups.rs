@@ -12,8 +12,8 @@ use crate::{MemoryOptions, MemoryStore, verify};
 async fn fill(store: &dyn Store) {
     let key = |text: &str| (Kind::Flag, text.parse().unwrap());
     let change = Change {
-        resources: [(key("a"), Some(json!({"share": 0.1}))), (key("b"), Some(json!(2)))].into(),
-        runs: [(RunId::new(7), Some(json!("active")))].into(),
+        resources: [(key("a"), Some(json!({"share": 0.1}).into())), (key("b"), Some(json!(2).into()))].into(),
+        runs: [(RunId::new(7), Some(json!("active").into()))].into(),
         events: vec![event("flag.changed", "flags/a", 1)],
         outbox: vec![Message { to: "hook".to_owned(), at: at(0), body: json!(1) }],
         ..put("protect", 1)

@@ -44,8 +44,8 @@ async fn invariant_8_a_full_disk_changes_nothing_and_passes() {
     assert!(store.events(EventFilter::default(), 10).await.unwrap().events.is_empty());
     drop(store);
     let after = open(folder.path()).load().await.unwrap();
-    assert_eq!((after.position.revision, after.meta["n"].document.clone()), (2, json!(2)));
-    assert_eq!(before.meta["n"].document, json!(1));
+    assert_eq!((after.position.revision, after.meta["n"].document.clone()), (2, json!(2).into()));
+    assert_eq!(before.meta["n"].document, json!(1).into());
 }
 
 /// What the disk failed to take is read back from memory all the same. Nobody knows whether it lasts, so nobody is told
@@ -85,7 +85,7 @@ async fn invariant_8_what_a_failed_sync_left_is_not_known_to_last() {
     // Another start goes on from what the file holds, whichever it is.
     let store = open(folder.path());
     let contents = store.load().await.unwrap();
-    assert_eq!(contents.meta["n"].document, json!(contents.position.revision));
+    assert_eq!(contents.meta["n"].document, json!(contents.position.revision).into());
     let next = store.commit(Expected::Revision(contents.position.revision), put("n", 9)).await.unwrap();
     assert_eq!(next.revision, contents.position.revision + 1);
 }

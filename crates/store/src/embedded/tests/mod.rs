@@ -25,7 +25,7 @@ fn open(folder: &Path) -> EmbeddedStore {
 
 /// A change that puts one entry.
 fn put(name: &str, value: u64) -> Change {
-    Change { meta: [(name.to_owned(), Some(json!(value)))].into(), ..Change::default() }
+    Change { meta: [(name.to_owned(), Some(json!(value).into()))].into(), ..Change::default() }
 }
 
 /// Keeps the writing thread busy until what is returned is dropped, so that everything else waits for one transaction.
@@ -61,8 +61,8 @@ async fn invariant_8_what_was_acknowledged_is_there_after_opening_again() {
     let bucket = crate::ReportBucket { series: "slos/a".to_owned(), start: at(0), counts: json!(1.000_000_1) };
     let halt = Halt { at: Some(at(0)), actor: None, reason: Some("pager".to_owned()) };
     let change = Change {
-        resources: [((daybreak_model::Kind::Flag, key), Some(json!({"share": 0.1})))].into(),
-        runs: [(daybreak_model::RunId::new(7), Some(json!("active")))].into(),
+        resources: [((daybreak_model::Kind::Flag, key), Some(json!({"share": 0.1}).into()))].into(),
+        runs: [(daybreak_model::RunId::new(7), Some(json!("active").into()))].into(),
         events: vec![event("flag.changed", "flags/dark", 1)],
         outbox: vec![message.clone()],
         ..put("protect", 1)
@@ -108,7 +108,7 @@ async fn what_waits_shares_a_transaction_and_each_is_answered_for_itself() {
     let after = store.stats();
     assert_eq!((after.changes - before.changes, after.transactions - before.transactions), (50, 1));
     assert_eq!(after.syncs - before.syncs, 1, "one transaction waits for the disk once");
-    assert_eq!(store.load().await.unwrap().meta["n"].document, json!(49));
+    assert_eq!(store.load().await.unwrap().meta["n"].document, json!(49).into());
     // What changes nothing does not wait for the disk.
     store.take(10, at(0), Millis::ZERO).await.unwrap();
     store.acknowledge(vec![7]).await.unwrap();

@@ -162,7 +162,7 @@ async fn schemas_only_grow() {
     };
     let store = EmbeddedStore::open_with(options(folder.path()), &[second, third]).unwrap();
     let meta = store.load().await.unwrap().meta;
-    assert_eq!((meta["migrated"].document.clone(), meta.contains_key("n0")), (json!(2), false));
+    assert_eq!((meta["migrated"].document.clone(), meta.contains_key("n0")), (json!(2).into(), false));
     drop(store);
     let text = refused(folder.path()).to_string();
     for part in ["newer daybreak", "schema is 3", "up to 1", "nothing was changed"] {
