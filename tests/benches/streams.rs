@@ -58,8 +58,10 @@ async fn main() -> Result<()> {
 
 async fn measured(streams: usize, points: &mut Points) -> Result<()> {
     let daybreak = Pinned::start(&measure::flags(FLAGS))?;
-    let idle = daybreak.memory()?;
     let http = Http::to(&daybreak.url(""))?;
+    // It says where it listens before its workers are there. Once it answers they are.
+    http.get("/healthz").await?.ok()?;
+    let idle = daybreak.memory()?;
     let frames = measure::captured(daybreak.address(), 2, || {
         measure::posted(&daybreak.url("/api/v1/flags/toggled/disable"), "").map(drop)
     })?;

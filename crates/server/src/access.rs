@@ -7,9 +7,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::RequestHead;
-use actix_web::http::header::{HOST, HeaderValue, ORIGIN};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 
 use crate::problem::{Code, Problem};
+
+/// Where a browser says that a page comes from.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what a web page of another origin could have sent; `secure` says whether the connection is TLS, `named` whether
 /// the page is of an origin that an operator named for this route.
@@ -39,7 +42,7 @@ pub fn check(head: &RequestHead, secure: bool, named: bool) -> Result<(), Proble
             )));
         }
     }
-    for site in headers.get_all("sec-fetch-site").map(text) {
+    for site in headers.get_all(FETCH_SITE).map(text) {
         if !matches!(site, "same-origin" | "none") {
             return Err(refuse(&format!("a browser says that a page of another origin asked (`{site}`)")));
         }

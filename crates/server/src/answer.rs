@@ -1,8 +1,15 @@
 //! Answers in JSON, for people with curl and for programs.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+
+/// The header of an answer in JSON. It is no copy, as a text would be that is made a header.
+#[must_use]
+pub fn json() -> (HeaderName, HeaderValue) {
+    (CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
 
 /// JSON on several lines, ending in a newline.
 #[must_use]
@@ -35,10 +42,10 @@ pub fn with(status: StatusCode, body: &impl Serialize) -> HttpResponse {
 
 /// Ends a response with a body for programs: JSON on one line, ending in a newline all the same.
 pub fn compact(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
-    response.content_type("application/json").body(line(body))
+    response.insert_header(json()).body(line(body))
 }
 
 /// Ends a response with a body for people.
 pub fn finish(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
-    response.content_type("application/json").body(pretty(body))
+    response.insert_header(json()).body(pretty(body))
 }

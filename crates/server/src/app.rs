@@ -1,31 +1,32 @@
 //! The application: every route, in one place.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
-use actix_web::middleware::from_fn;
+use actix_web::web::Bytes;
 use actix_web::{App, Error, HttpResponse, get, web};
 use daybreak_control::Control;
+use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_actix_web::{AppExt, scope};
 
 use crate::api::events::Followers;
 use crate::bodies::Bodies;
 use crate::cors::Origins;
 use crate::door::{Capacity, Held};
+use crate::front::Gate;
 use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::ofrep::events::Places;
 use crate::ofrep::phrases::Written;
 use crate::ofrep::visible::Versions;
+use crate::passage::Passage;
 use crate::problem::{Code, Problem};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::{Routes, unrouted};
 use crate::stream::Closing;
-use crate::telemetry::{self, Telemetry};
-use crate::{answer, api, door, front, ofrep, openapi, stream};
+use crate::telemetry::Telemetry;
+use crate::{answer, api, ofrep, openapi, stream};
 
 /// What all workers share.
 #[derive(Clone, Debug)]
@@ -46,21 +47,22 @@ pub struct Shared {
     document: web::Data<OpenApiText>,
 }
 
-/// The OpenAPI document as it is served.
-#[derive(Debug)]
-struct OpenApiText(Vec<u8>);
+/// The OpenAPI document as it is served. It is made when it is first asked for, since most servers never are, and takes megabytes
+/// to be made of.
+#[derive(Clone, Debug, Default)]
+struct OpenApiText(Arc<OnceLock<Bytes>>);
 
 impl Shared {
     /// For a server of this control.
     #[must_use]
     pub fn new(control: Control, offload: Offload) -> Self {
-        let (document, closing) = (document(), Closing::default());
+        let closing = Closing::default();
         Self {
             control,
             followers: Followers::default(),
             offload,
             rates: web::Data::new(Rates::new(&RateLimits::default())),
-            routes: web::Data::new(Routes::new(&document)),
+            routes: web::Data::default(),
             origins: web::Data::default(),
             versions: Versions::default(),
             written: Written::default(),
@@ -69,7 +71,7 @@ impl Shared {
             bodies: Bodies::default(),
             capacity: Capacity::FULL,
             telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
-            document: web::Data::new(OpenApiText(answer::pretty(&document))),
+            document: web::Data::default(),
         }
     }
 
@@ -131,7 +133,7 @@ impl Shared {
 /// The API's description.
 #[must_use]
 pub fn document() -> serde_json::Value {
-    let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(routes).split_for_parts();
+    let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(described).split_for_parts();
     openapi::finish(&document)
 }
 
@@ -147,6 +149,12 @@ pub fn app(
         InitError = (),
     > + use<>,
 > {
+    let gate = Gate {
+        control: shared.control.clone(),
+        rates: shared.rates.clone(),
+        routes: shared.routes.clone(),
+        origins: shared.origins.clone(),
+    };
     App::new()
         .app_data(web::Data::new(shared.control.clone()))
         .app_data(web::Data::new(shared.closing.clone()))
@@ -154,7 +162,6 @@ pub fn app(
         .app_data(web::Data::new(shared.offload.clone()))
         .app_data(shared.rates.clone())
         .app_data(shared.routes.clone())
-        .app_data(shared.origins.clone())
         .app_data(web::Data::new(shared.versions.clone()))
         .app_data(web::Data::new(shared.written.clone()))
         .app_data(web::Data::new(shared.places.clone()))
@@ -168,83 +175,99 @@ pub fn app(
         .app_data(web::PathConfig::default().error_handler(|error, _| {
             Problem::new(Code::BadRequest, format!("the path is not understood: {error}")).into()
         }))
-        .into_utoipa_app()
         .configure(routes)
-        .into_app()
         .service(web::redirect("/docs", "/docs/"))
         .service(openapi::page())
         .default_service(web::to(unrouted))
-        .wrap(from_fn(front::pass))
-        .wrap(from_fn(telemetry::observe))
-        .wrap(from_fn(door::hold))
+        .wrap(Passage { telemetry: Telemetry::clone(&shared.telemetry), gate })
 }
 
-/// Every route that the document describes; the first that fits answers.
-fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(api::root::root)
-        .service(api::health::live)
-        .service(api::health::ready)
-        .service(api::metrics::metrics)
-        .service(openapi_json)
-        .service(ofrep::single::evaluate_flag)
-        .service(ofrep::bulk::evaluate_flags)
-        .service(ofrep::events::events)
-        .service(stream::stream)
-        .service(stream::snapshot)
-        .service(stream::report)
-        .service(api::halt::halt)
-        .service(api::halt::read)
-        .service(api::halt::lift)
-        .service(api::flags::enable)
-        .service(api::flags::disable)
-        .service(api::flags::evaluate)
-        .service(api::life::life)
-        .service(api::faults::start)
-        .service(api::faults::stop)
-        .service(api::faults::schedule)
-        .service(api::runs::list)
-        .service(api::runs::read)
-        .service(api::runs::report)
-        .service(api::runs::stop)
-        .service(api::hours::status)
-        .service(api::slos::status)
-        .service(api::on_call::status)
-        .service(api::pages::plain)
-        .service(api::pages::alertmanager)
-        .service(api::pages::pagerduty)
-        .service(api::documents::apply)
-        .service(api::documents::export)
-        .service(api::origins::list)
-        .service(api::files::apply)
-        .service(api::events::list)
-        .service(api::webhooks::list)
-        .service(api::webhooks::test)
-        .service(api::backup::take)
-        .service(api::backup::restore)
-        .service(api::clients::clients)
-        .service(api::clients::fault_points)
-        .service(api::delivery::delivery)
-        .service(api::life::stale)
-        .service(api::tokens::create)
-        .service(api::tokens::list)
-        .service(api::tokens::revoke)
-        .service(
-            scope::scope(openapi::KINDS_SCOPE)
-                .service(api::resources::list)
-                .service(api::history::history)
-                .service(api::history::revert)
-                .service(api::origins::read)
-                .service(api::resources::read)
-                .service(api::resources::put)
-                .service(api::resources::patch)
-                .service(api::resources::remove),
-        );
+/// Adds every route that the document describes; the first that fits answers.
+macro_rules! add_routes {
+    ($config:expr, $scope:path) => {
+        $config
+            // What is asked most stands first; one flag behind all of them, as it takes whatever begins with their path.
+            .service(ofrep::bulk::evaluate_flags)
+            .service(ofrep::single::OneFlag)
+            .service(api::root::root)
+            .service(api::health::live)
+            .service(api::health::ready)
+            .service(api::metrics::metrics)
+            .service(openapi_json)
+            .service(ofrep::events::events)
+            .service(stream::stream)
+            .service(stream::snapshot)
+            .service(stream::report)
+            .service(api::halt::halt)
+            .service(api::halt::read)
+            .service(api::halt::lift)
+            .service(api::flags::enable)
+            .service(api::flags::disable)
+            .service(api::flags::evaluate)
+            .service(api::life::life)
+            .service(api::faults::start)
+            .service(api::faults::stop)
+            .service(api::faults::schedule)
+            .service(api::runs::list)
+            .service(api::runs::read)
+            .service(api::runs::report)
+            .service(api::runs::stop)
+            .service(api::hours::status)
+            .service(api::slos::status)
+            .service(api::on_call::status)
+            .service(api::pages::plain)
+            .service(api::pages::alertmanager)
+            .service(api::pages::pagerduty)
+            .service(api::documents::apply)
+            .service(api::documents::export)
+            .service(api::origins::list)
+            .service(api::files::apply)
+            .service(api::events::list)
+            .service(api::webhooks::list)
+            .service(api::webhooks::test)
+            .service(api::backup::take)
+            .service(api::backup::restore)
+            .service(api::clients::clients)
+            .service(api::clients::fault_points)
+            .service(api::delivery::delivery)
+            .service(api::life::stale)
+            .service(api::tokens::create)
+            .service(api::tokens::list)
+            .service(api::tokens::revoke)
+            .service(
+                $scope(openapi::KINDS_SCOPE)
+                    .service(api::resources::list)
+                    .service(api::history::history)
+                    .service(api::history::revert)
+                    .service(api::origins::read)
+                    .service(api::resources::read)
+                    .service(api::resources::put)
+                    .service(api::resources::patch)
+                    .service(api::resources::remove),
+            )
+    };
+}
+
+/// What answers.
+fn routes(config: &mut web::ServiceConfig) {
+    add_routes!(config, web::scope);
+}
+
+/// The same with what it says of itself: a worker that only answers need not hear it.
+fn described(config: &mut ServiceConfig<'_>) {
+    add_routes!(config, utoipa_actix_web::scope::scope);
 }
 
 /// This description.
 #[utoipa::path(tag = "server", responses((status = 200, description = "OpenAPI 3.1", body = ref("#/components/schemas/OpenApi"))))]
 #[get("/openapi.json")]
-async fn openapi_json(document: web::Data<OpenApiText>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(document.0.clone())
+async fn openapi_json(text: web::Data<OpenApiText>, offload: web::Data<Offload>) -> Result<HttpResponse, Problem> {
+    let text = match text.0.get() {
+        Some(text) => text.clone(),
+        None => {
+            let text = OpenApiText::clone(&text);
+            offload.compute(move || text.0.get_or_init(|| answer::pretty(&document()).into()).clone()).await?
+        }
+    };
+    Ok(HttpResponse::Ok().insert_header(answer::json()).body(text))
 }

@@ -1,8 +1,11 @@
 //! Bodies as they come: none is longer than its route takes, and all of them together are bounded, too. Documents take no
 //! room from reports, nor reports from evaluations.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -10,8 +13,8 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use daybreak_model::limits::{DOCUMENT_BYTES_MAX, REPORT_BYTES_MAX};
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{StreamExt, TryFutureExt};
 
 use crate::limits::{BODIES_BYTES_MAX, BODY_TIMEOUT, DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, SHORT_DOCUMENT_BYTES_MAX};
 use crate::problem::{Code, Problem};
@@ -96,8 +99,7 @@ impl<const MAX: usize> FromRequest for Limited<MAX> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = receive(request, payload, MAX, BODY_TIMEOUT);
-        Box::pin(async move { body.await.map(|(bytes, taken)| Self(bytes, taken)) })
+        Box::pin(receive(request, payload, MAX, BODY_TIMEOUT).map_ok(|(bytes, taken)| Self(bytes, taken)))
     }
 }
 
@@ -126,10 +128,28 @@ pub(crate) fn receive(
             let detail = format!("a body that is encoded ({encoding:?}) is not understood; send it as it is");
             return Err(Problem::new(Code::BadRequest, detail));
         }
-        tokio::time::timeout(within, read(payload, max, taken)).await.map_err(|_| {
+        in_time(within, read(payload, max, taken)).await.unwrap_or_else(|| {
             let detail = format!("the body did not arrive within {} s; send it again", within.as_secs());
-            Problem::new(Code::BadRequest, detail)
-        })?
+            Err(Problem::new(Code::BadRequest, detail))
+        })
+    }
+}
+
+/// What comes of some work, if that does not take too long. A body that comes with its head is there when it is asked for the second
+/// time: for what is, no timer is set.
+async fn in_time<F: Future>(within: Duration, work: F) -> Option<F::Output> {
+    let (mut work, mut asked) = (pin!(work), false);
+    let soon = poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if std::mem::replace(&mut asked, true) => Poll::Ready(None),
+        Poll::Pending => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match soon.await {
+        Some(done) => Some(done),
+        None => tokio::time::timeout(within, work).await.ok(),
     }
 }
 
@@ -180,6 +200,20 @@ mod tests {
         drop(one);
         assert!(bodies.of(SHORT_DOCUMENT_BYTES_MAX).grow_to(10).is_ok());
         assert!(Taken::default().grow_to(1_000).is_ok(), "nobody counts");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_does_not_come() {
+        let within = Duration::from_secs(30);
+        let after = |length| async move {
+            tokio::time::sleep(length).await;
+            length
+        };
+        assert_eq!(in_time(within, async { 7 }).await, Some(7));
+        assert_eq!(in_time(within, async { tokio::task::yield_now().await }).await, Some(()));
+        assert_eq!(in_time(within, after(within / 2)).await, Some(within / 2));
+        assert_eq!(in_time(within, after(within * 2)).await, None);
+        assert_eq!(in_time(within, std::future::pending::<()>()).await, None);
     }
 
     #[actix_web::test]

@@ -10,7 +10,6 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use daybreak_control::tokens::AdminCall;
 use daybreak_control::{Control, Right, Token};
@@ -22,9 +21,9 @@ use crate::cors::{Crossing, Origins};
 use crate::door::{self, Link};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
-use crate::roles;
+use crate::roles::Row;
 use crate::routes::Routes;
-use crate::telemetry::{Asked, facts};
+use crate::telemetry::facts;
 
 const POSITION: HeaderName = HeaderName::from_static("daybreak-revision");
 const ENVIRONMENT: HeaderName = HeaderName::from_static("daybreak-environment");
@@ -37,16 +36,34 @@ const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// What it takes to let somebody in.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    /// What is known of tokens, and of where the server stands.
+    pub(crate) control: Control,
+    /// How often anybody may ask.
+    pub(crate) rates: web::Data<Rates>,
+    /// The paths that exist.
+    pub(crate) routes: web::Data<Routes>,
+    /// Whose pages may ask.
+    pub(crate) origins: web::Data<Origins>,
+}
+
 /// Lets in whom [`admission`] lets in, answers HEAD as GET, names the position on every answer, and turns the
-/// framework's own errors into problem details.
+/// framework's own errors into problem details. `row` is the route that is asked for.
 ///
 /// # Errors
 /// None of its own: what is refused is answered.
-pub async fn pass<B: MessageBody + 'static>(
+pub(crate) async fn pass<B, F>(
+    gate: &Gate,
     mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let control = request.app_data::<web::Data<Control>>().cloned();
+    row: Option<&'static Row>,
+    next: impl FnOnce(ServiceRequest) -> F,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error>
+where
+    B: MessageBody + 'static,
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
     let head = request.method() == Method::HEAD;
     if head {
         // The encoder leaves the body out, and the length in.
@@ -55,8 +72,9 @@ pub async fn pass<B: MessageBody + 'static>(
     let page = request.path().starts_with("/docs");
     let openfeature = request.path().starts_with("/ofrep/");
     let (upgrade, secure) = (request.head().upgrade(), door::is_secure(&request));
-    let crossing = crossing(&request);
-    let admitted = no_web_socket(&request).and_then(|()| admit(&request, &crossing));
+    // The path that the router looks at, which is not always written as the URL's.
+    let crossing = Crossing::of(request.head(), request.match_info().unprocessed(), &gate.origins);
+    let admitted = no_web_socket(&request).and_then(|()| admit(gate, &request, row, &crossing));
     let tells = admitted.as_ref().is_ok_and(|admitted| !matches!(admitted.caller, Caller::Anonymous));
     let mut response = match (admitted, crossing.preflight()) {
         (Ok(_), Some(answer)) => request.into_response(answer).map_into_right_body(),
@@ -64,10 +82,10 @@ pub async fn pass<B: MessageBody + 'static>(
             let usage = usage(&request, &admitted);
             facts::note(|facts| facts.caller = Some(admitted.caller.clone()));
             request.extensions_mut().insert(admitted.caller);
-            let response = mend(next.call(request).await?, head);
+            let response = mend(next(request).await?, head);
             let response = if openfeature { tell_openfeature(response) } else { response };
-            if let (Some(usage), Some(control)) = (usage, &control) {
-                control.record_use(&usage.token, &usage.call, response.status().as_u16());
+            if let Some(usage) = usage {
+                gate.control.record_use(&usage.token, &usage.call, response.status().as_u16());
             }
             response
         }
@@ -82,8 +100,8 @@ pub async fn pass<B: MessageBody + 'static>(
     }
     crossing.tell(response.headers_mut());
     secure_headers(response.headers_mut(), page, secure);
-    if let Some(control) = control.filter(|control| tells || !control.tokens_required()) {
-        say_where(&control, response.headers_mut());
+    if tells || !gate.control.tokens_required() {
+        say_where(&gate.control, response.headers_mut());
     }
     Ok(response)
 }
@@ -115,32 +133,18 @@ fn say_where(control: &Control, headers: &mut HeaderMap) {
     });
 }
 
-/// What the request is by where its page comes from.
-fn crossing(request: &ServiceRequest) -> Crossing {
-    let path = request.match_info().unprocessed();
-    let origins = request.app_data::<web::Data<Origins>>();
-    origins.map_or(Crossing::No, |origins| Crossing::of(request.head(), path, origins))
-}
-
 /// Lets somebody in, or says why not.
-fn admit(request: &ServiceRequest, crossing: &Crossing) -> Result<Admitted, Problem> {
-    // The path that the router looks at, which is not always written as the URL's.
-    let path = request.match_info().unprocessed();
-    let (control, rates, routes) = (
-        request.app_data::<web::Data<Control>>(),
-        request.app_data::<web::Data<Rates>>(),
-        request.app_data::<web::Data<Routes>>(),
-    );
-    let (Some(control), Some(rates), Some(routes)) = (control, rates, routes) else {
-        return Err(Problem::new(Code::Internal, "the server does not know whom to let in"));
-    };
-    let asked = request.extensions().get::<Asked>().copied();
-    // It is known already, unless nobody tells of requests.
-    let row = asked.map_or_else(|| roles::find(request.method().as_str(), path), |Asked(row)| row);
+fn admit(
+    gate: &Gate,
+    request: &ServiceRequest,
+    row: Option<&'static Row>,
+    crossing: &Crossing,
+) -> Result<Admitted, Problem> {
     if let Some(link) = request.conn_data::<Link>() {
         link.admit(row)?;
     }
-    admission::admit(request, (row, path), crossing, control, rates, routes)
+    let path = request.match_info().unprocessed();
+    admission::admit(request, (row, path), crossing, &gate.control, &gate.rates, &gate.routes)
 }
 
 /// An admin's call, to be recorded.

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod offload;
 pub mod ofrep;
 pub mod openapi;
+mod passage;
 mod pieces;
 pub mod problem;
 pub mod rates;

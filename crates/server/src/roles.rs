@@ -43,12 +43,22 @@ pub struct Row {
     pub browsers: bool,
     /// Whether a ticket in the URL takes the place of a token.
     pub tickets: bool,
+    /// Its place in the table; none of what is not in it.
+    pub place: Option<usize>,
+    /// Bytes of its path before the first name in braces; all of them where there is none.
+    fixed: usize,
 }
 
 impl Row {
     /// What spans and metrics call it: its path, with names in braces where anything may stand.
     #[must_use]
     pub fn route(&'static self) -> &'static str {
+        self.path()
+    }
+
+    /// Its path, as people write it.
+    #[must_use]
+    pub fn path(&self) -> &str {
         if self.template == FLAG { FLAG_ROUTE } else { &self.template }
     }
 
@@ -57,6 +67,18 @@ impl Row {
     pub fn changes(&self) -> bool {
         let reads = matches!(self.right, Some(Right::Read | Right::Evaluate | Right::Follow | Right::Report));
         self.method != "GET" && !reads
+    }
+
+    /// Whether a path is one of its own. Most are not by how they begin.
+    fn fits(&self, path: &str) -> bool {
+        let (before, names) = self.template.split_at(self.fixed);
+        match path.strip_prefix(before) {
+            None => false,
+            Some(rest) if names.is_empty() => rest.is_empty(),
+            // A flag's key may hold a slash, which OpenFeature clients send as it is.
+            Some(_) if names == "{key*}" => true,
+            Some(_) => fits(&self.template, path),
+        }
     }
 
     /// What a connection is for that begins with it. Of what comes at any rate reports alone are many. Whoever has halted
@@ -88,19 +110,18 @@ pub fn find(method: &str, path: &str) -> Option<&'static Row> {
     if method == "GET" && path.strip_prefix(DOCS).is_some_and(is_page) {
         return Some(&DOCS_ROW);
     }
-    // A flag's key may hold a slash, which OpenFeature clients send as it is.
-    let fitting = |row: &&Row| {
-        row.method == method
-            && match row.template.strip_suffix("{key*}") {
-                Some(before) => path.starts_with(before),
-                None => fits(&row.template, path),
-            }
-    };
-    ROWS.iter().find(fitting)
+    ROWS.iter().find(|row| row.method == method && row.fits(path))
+}
+
+/// The whole table.
+#[must_use]
+pub fn all() -> &'static [Row] {
+    &ROWS
 }
 
 fn row(method: &'static str, template: &str, right: Option<Right>) -> Row {
-    Row { method, template: template.to_owned(), right, unlimited: false, browsers: false, tickets: false }
+    let (fixed, template, place) = (template.find('{').unwrap_or(template.len()), template.to_owned(), None);
+    Row { method, template, right, unlimited: false, browsers: false, tickets: false, place, fixed }
 }
 
 fn rows() -> Vec<Row> {
@@ -163,6 +184,7 @@ fn rows() -> Vec<Row> {
         asks("DELETE", "/api/v1/tokens/{id}", Administer),
     ];
     rows.extend(Kind::ALL.into_iter().flat_map(rows_of));
+    rows.iter_mut().enumerate().for_each(|(place, row)| row.place = Some(place));
     rows
 }
 

@@ -1,17 +1,20 @@
-//! The paths that exist, read off the OpenAPI document, for answers to those that don't.
+//! The paths that exist, by the table of roles, for answers to those that don't.
 
 use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use serde_json::Value as Json;
 use strsim::osa_distance;
 
 use crate::problem::{Code, Problem};
+use crate::roles;
 
 /// What some path or other knows.
 const ANYWHERE: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
+
+/// The methods that a path may have, in the order in which they are named.
+const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// Letters by which a path may differ from the one that was perhaps meant.
 const NEAR_MAX: usize = 3;
@@ -20,14 +23,17 @@ const NEAR_MAX: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Routes(BTreeMap<String, Vec<&'static str>>);
 
-impl Routes {
-    /// Reads them off a document.
-    #[must_use]
-    pub fn new(document: &Json) -> Self {
-        let paths = document["paths"].as_object().into_iter().flatten();
-        Self(paths.map(|(template, item)| (template.clone(), methods(item))).collect())
+impl Default for Routes {
+    fn default() -> Self {
+        let mut paths: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+        for row in roles::all() {
+            paths.entry(row.path().to_owned()).or_default().push(row.method);
+        }
+        Self(paths.into_iter().map(|(template, known)| (template, methods(&known))).collect())
     }
+}
 
+impl Routes {
     /// Every template with its methods.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[&'static str])> {
         self.0.iter().map(|(template, methods)| (template.as_str(), methods.as_slice()))
@@ -86,11 +92,12 @@ pub async fn unrouted(request: HttpRequest, routes: actix_web::web::Data<Routes>
     routes.unrouted(request.method(), request.path()).error_response()
 }
 
-fn methods(item: &Json) -> Vec<&'static str> {
-    let known =
-        [("GET", "get"), ("HEAD", "get"), ("PUT", "put"), ("PATCH", "patch"), ("POST", "post"), ("DELETE", "delete")];
-    let known = known.into_iter().filter(|(_, operation)| item.get(operation).is_some());
-    known.map(|(method, _)| method).chain(["OPTIONS"]).collect()
+/// All that a path knows, whose operations have these methods.
+fn methods(known: &[&str]) -> Vec<&'static str> {
+    let known = METHODS.into_iter().filter(|method| known.contains(method));
+    // Whatever is read can be asked for without its body.
+    let known = known.flat_map(|method| [Some(method), (method == "GET").then_some("HEAD")]);
+    known.flatten().chain(["OPTIONS"]).collect()
 }
 
 /// Flags have routes to be enabled and disabled by, so one looks for them among faults.
@@ -124,6 +131,17 @@ fn filled(template: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_path_of_the_table_knows_its_methods() {
+        let routes = Routes::default();
+        assert_eq!(routes.methods("/api/v1/flags/a"), Some(&["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"][..]));
+        assert_eq!(routes.methods("/ofrep/v1/evaluate/flags/a"), Some(&["POST", "OPTIONS"][..]));
+        for row in roles::all() {
+            let known = routes.methods(row.path());
+            assert!(known.is_some_and(|known| known.contains(&row.method)), "{row:?}: {known:?}");
+        }
+    }
 
     #[test]
     fn what_was_meant() {

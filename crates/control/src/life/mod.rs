@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybreak_engine::Detail;
 use daybreak_guard::clients::EvaluationGrowth;
 use daybreak_model::wire::Report;
 use daybreak_model::{EventKind, Flag, Key, Kind, Millis, Verb};
@@ -169,10 +170,15 @@ impl Control {
         lives.unknown.take_in(report, from_its_start, now, elapsed);
     }
 
-    /// Counts evaluations that this server makes itself, by the snapshot of this state.
+    /// Counts evaluations of all flags that this server makes itself, by the snapshot of this state.
     #[must_use]
-    pub fn tally(&self, state: &Arc<State>, asked: Asked) -> Tally<'_> {
-        self.inner.tallies.begin(state, asked)
+    pub fn tally<'t>(&'t self, state: &'t Arc<State>) -> Tally<'t> {
+        self.inner.tallies.begin(state)
+    }
+
+    /// Counts this answer of its own, of a flag that somebody asked for alone, by the snapshot of this state.
+    pub fn tally_one(&self, state: &Arc<State>, answer: &Detail<'_>) {
+        self.inner.tallies.count(state, answer);
     }
 
     /// How often this server itself evaluated flags since its start.

@@ -13,6 +13,8 @@ use crate::State;
 
 /// Threads that count apart from each other.
 const SHARDS: usize = 16;
+/// Counts that a flag has a place for where all are asked for: of errors, and of its first variants.
+const WIDTH: usize = 4;
 
 /// What somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +54,9 @@ struct Total {
 struct Shard {
     state: Option<Arc<State>>,
     counts: FxHashMap<(Asked, Place), u64>,
+    /// Those of answers with all flags, [`WIDTH`] of each flag: what is counted a hundred times for an answer is not looked for
+    /// each time. What has no place here stands among the others.
+    all: Vec<u64>,
     /// What was counted by other states, by name.
     named: FxHashMap<Named, u64>,
 }
@@ -61,19 +66,43 @@ type Place = (u32, Option<u16>);
 /// The same by name, and what was asked for.
 type Named = (Asked, Key, Option<Key>);
 
-/// Counts the evaluations of one answer: by itself, and once it is dropped with the others.
+/// Counts the evaluations of one answer about all flags: by itself, and once it is dropped with the others.
 #[derive(Debug)]
 pub struct Tally<'t> {
     tallies: &'t Tallies,
-    state: Arc<State>,
-    asked: Asked,
+    state: &'t Arc<State>,
     counted: Vec<Place>,
 }
 
 impl Tallies {
-    /// Counts evaluations by the snapshot of this state.
-    pub(super) fn begin(&self, state: &Arc<State>, asked: Asked) -> Tally<'_> {
-        Tally { tallies: self, state: Arc::clone(state), asked, counted: Vec::new() }
+    /// Counts evaluations of all flags by the snapshot of this state.
+    pub(super) fn begin<'t>(&'t self, state: &'t Arc<State>) -> Tally<'t> {
+        Tally { tallies: self, state, counted: Vec::with_capacity(state.resources().flags.len()) }
+    }
+
+    /// Counts the answer of a flag that was asked for alone. One of no flag counts for nothing.
+    pub(super) fn count(&self, state: &Arc<State>, answer: &Detail<'_>) {
+        if let Some(place) = place(answer) {
+            self.add(state, Asked::Flag, &[place]);
+        }
+    }
+
+    fn add(&self, state: &Arc<State>, asked: Asked, places: &[Place]) {
+        let total = self.total(asked);
+        let errors = places.iter().filter(|(_, variant)| variant.is_none()).count();
+        if errors > 0 {
+            total.errors.fetch_add(errors as u64, Ordering::Relaxed);
+        }
+        total.served.fetch_add((places.len() - errors) as u64, Ordering::Relaxed);
+        let mut shard = self.shards[shard()].lock();
+        if shard.state.as_ref().is_none_or(|known| !Arc::ptr_eq(known, state)) {
+            shard.name();
+            shard.state = Some(Arc::clone(state));
+        }
+        match asked {
+            Asked::Flag => places.iter().for_each(|place| shard.add(asked, *place)),
+            Asked::All => shard.add_all(places),
+        }
     }
 
     /// Takes what was counted.
@@ -101,10 +130,33 @@ impl Tallies {
 }
 
 impl Shard {
+    fn add(&mut self, asked: Asked, place: Place) {
+        *self.counts.entry((asked, place)).or_default() += 1;
+    }
+
+    /// Counts an answer with all flags. They stand in order.
+    fn add_all(&mut self, places: &[Place]) {
+        let needed = places.last().map_or(0, |(flag, _)| (*flag as usize + 1) * WIDTH);
+        if self.all.len() < needed {
+            self.all.resize(needed, 0);
+        }
+        for place @ (flag, variant) in places {
+            let at = variant.map_or(0, |variant| usize::from(variant) + 1);
+            match self.all.get_mut(*flag as usize * WIDTH + at).filter(|_| at < WIDTH) {
+                Some(count) => *count += 1,
+                None => self.add(Asked::All, *place),
+            }
+        }
+    }
+
     /// Writes what is counted by place under its names, and lets go of the state.
     fn name(&mut self) {
         let Some(state) = self.state.take() else { return };
-        for ((asked, (flag, variant)), count) in self.counts.drain() {
+        let all = self.all.drain(..).zip(0_u32..).filter(|(count, _)| *count > 0).map(|(count, at)| {
+            let (flag, at) = (at / WIDTH as u32, at as usize % WIDTH);
+            ((Asked::All, (flag, at.checked_sub(1).and_then(|variant| u16::try_from(variant).ok()))), count)
+        });
+        for ((asked, (flag, variant)), count) in self.counts.drain().chain(all) {
             let Some(flag) = state.snapshot().info(FlagIndex::at(flag)) else { continue };
             let variant = variant.and_then(|variant| flag.variants.get(usize::from(variant)));
             let name = (asked, flag.key.clone(), variant.map(|(name, _)| name.clone()));
@@ -116,25 +168,19 @@ impl Shard {
 impl Tally<'_> {
     /// Counts one answer. One of no flag counts for nothing.
     pub fn count(&mut self, answer: &Detail<'_>) {
-        let Some(place) = answer.flag().and_then(|flag| u32::try_from(flag.position()).ok()) else { return };
-        self.counted.push((place, answer.variant_index().filter(|_| answer.error().is_none())));
+        self.counted.extend(place(answer));
     }
+}
+
+/// What an answer is counted by; none of no flag.
+fn place(answer: &Detail<'_>) -> Option<Place> {
+    let flag = u32::try_from(answer.flag()?.position()).ok()?;
+    Some((flag, answer.variant_index().filter(|_| answer.error().is_none())))
 }
 
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
-        let total = self.tallies.total(self.asked);
-        let errors = self.counted.iter().filter(|(_, variant)| variant.is_none()).count();
-        total.errors.fetch_add(errors as u64, Ordering::Relaxed);
-        total.served.fetch_add((self.counted.len() - errors) as u64, Ordering::Relaxed);
-        let mut shard = self.tallies.shards[shard()].lock();
-        if shard.state.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &self.state)) {
-            shard.name();
-            shard.state = Some(Arc::clone(&self.state));
-        }
-        for place in self.counted.drain(..) {
-            *shard.counts.entry((self.asked, place)).or_default() += 1;
-        }
+        self.tallies.add(self.state, Asked::All, &self.counted);
     }
 }
 

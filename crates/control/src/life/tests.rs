@@ -127,14 +127,14 @@ async fn evaluations_by_ofrep_count() {
     let state = bench.control.state();
     for _ in 0..3 {
         let answer = state.snapshot().evaluate("checkout", &Context::default());
-        bench.control.tally(&state, Asked::Flag).count(&answer);
+        bench.control.tally_one(&state, &answer);
     }
     // Also those by a state that is no more.
     bench.control.disable(Kind::Flag, "checkout", Precondition::None, Actor::default()).await.unwrap();
     let state = bench.control.state();
     let answer = state.snapshot().evaluate("checkout", &Context::default());
-    bench.control.tally(&state, Asked::Flag).count(&answer);
-    bench.control.tally(&state, Asked::Flag).count(&state.snapshot().evaluate("layout", &Context::default()));
+    bench.control.tally_one(&state, &answer);
+    bench.control.tally_one(&state, &state.snapshot().evaluate("layout", &Context::default()));
     let shown = life(&bench, "checkout").await;
     assert_eq!((shown.variants[&key("on")].count, shown.variants[&key("off")].count), (3, 1));
     assert_eq!(life(&bench, "layout").await.errors, 1, "its split had no key");
@@ -146,7 +146,11 @@ async fn an_answer_with_all_flags_is_no_evaluation_of_each() {
     let bench = bench().await;
     let count = |flag: &str, asked| {
         let state = bench.control.state();
-        bench.control.tally(&state, asked).count(&state.snapshot().evaluate(flag, &Context::default()));
+        let answer = state.snapshot().evaluate(flag, &Context::default());
+        match asked {
+            Asked::Flag => bench.control.tally_one(&state, &answer),
+            Asked::All => bench.control.tally(&state).count(&answer),
+        }
     };
     count("checkout", Asked::Flag);
     for _ in 0..31 {
@@ -169,11 +173,32 @@ async fn two_may_count_at_once() {
     let state = bench.control.state();
     let answer = state.snapshot().evaluate("checkout", &Context::default());
     // On one thread, so into the same counts: whoever held them while it evaluates would wait for itself here.
-    let (mut one, mut other) = (bench.control.tally(&state, Asked::All), bench.control.tally(&state, Asked::Flag));
+    let (mut one, mut other) = (bench.control.tally(&state), bench.control.tally(&state));
     one.count(&answer);
     other.count(&answer);
+    bench.control.tally_one(&state, &answer);
     drop((one, other));
-    assert_eq!(life(&bench, "checkout").await.evaluations, 2);
+    assert_eq!(life(&bench, "checkout").await.evaluations, 3);
+}
+
+#[tokio::test]
+async fn every_variant_counts_however_many_there_are() {
+    let bench = Bench::empty(Options::new("test")).await;
+    let names = ["a", "b", "c", "d", "e"];
+    let variants = "{ a: 1, b: 2, c: 3, d: 4, e: 5 }";
+    let flags = names.map(|name| format!("  of-{name}: {{ variants: {variants}, off: a, default: {name} }}\n"));
+    let sources = vec![Source::new("test.yaml", format!("flags:\n{}", flags.concat()))];
+    bench.control.apply(sources, ApplyOptions::default(), Actor::default()).await.unwrap();
+    let state = bench.control.state();
+    for _ in 0..2 {
+        let mut tally = bench.control.tally(&state);
+        let snapshot = state.snapshot();
+        snapshot.flags().for_each(|flag| tally.count(&snapshot.evaluate_at(flag.index, &Context::default())));
+    }
+    for name in names {
+        let life = life(&bench, &format!("of-{name}")).await;
+        assert_eq!((life.evaluations, life.variants[&key(name)].count), (2, 2), "{name}");
+    }
 }
 
 #[tokio::test]

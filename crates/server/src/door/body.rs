@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
@@ -27,12 +26,15 @@ pin_project! {
 ///
 /// # Errors
 /// Those of what is behind it.
-pub(crate) async fn hold<B: MessageBody + 'static>(
+pub(crate) async fn hold<B, F>(
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<Held<B>>, Error> {
+    next: impl FnOnce(ServiceRequest) -> F,
+) -> Result<ServiceResponse<Held<B>>, Error>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
     let busy = request.conn_data::<Link>().map(Link::busy);
-    Ok(next.call(request).await?.map_body(|_, body| Held { body, busy }))
+    Ok(next(request).await?.map_body(|_, body| Held { body, busy }))
 }
 
 impl<B: MessageBody> MessageBody for Held<B> {

@@ -1,5 +1,6 @@
 //! Requests: how many, and how long they took.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
@@ -10,7 +11,7 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::registry::Registry;
 
 use super::Trace;
-use crate::roles::Row;
+use crate::roles::{self, Row};
 use crate::telemetry::known;
 
 /// Upper bounds in seconds: most answers take less than a millisecond; what waits for the disk or for clients takes longer.
@@ -42,16 +43,20 @@ struct Request {
 #[derive(Clone, Copy, Debug)]
 struct Buckets;
 
-impl MetricConstructor<HistogramWithExemplars<Trace>> for Buckets {
-    fn new_metric(&self) -> HistogramWithExemplars<Trace> {
+impl MetricConstructor<Durations> for Buckets {
+    fn new_metric(&self) -> Durations {
         HistogramWithExemplars::new(BOUNDS.into_iter())
     }
 }
 
+type Durations = HistogramWithExemplars<Trace>;
+
 /// What is counted of requests.
 #[derive(Debug)]
 pub struct HttpMetrics {
-    durations: Family<Request, HistogramWithExemplars<Trace>, Buckets>,
+    durations: Family<Request, Durations, Buckets>,
+    /// Those of what is answered with 200, by the place of its row: for them nobody hashes words.
+    usual: Box<[OnceLock<Durations>]>,
 }
 
 impl HttpMetrics {
@@ -62,17 +67,32 @@ impl HttpMetrics {
             "Time until the head of the answer was there, by method, route and status",
             durations.clone(),
         );
-        Self { durations }
+        Self { durations, usual: roles::all().iter().map(|_| OnceLock::new()).collect() }
     }
 
     /// Counts an answer, with what leads to its span.
     pub fn answered(&self, answered: &Answered<'_>, exemplar: Option<SpanContext>) {
-        let labels = Request {
-            http_request_method: known(answered.method),
-            http_route: answered.row.map_or(UNROUTED, Row::route),
-            http_response_status_code: answered.status.as_u16().into(),
-        };
-        let seconds = answered.took.as_secs_f64();
-        self.durations.get_or_create(&labels).observe(seconds, exemplar.map(|span| Trace::of(&span)), None);
+        let (seconds, exemplar) = (answered.took.as_secs_f64(), exemplar.map(|span| Trace::of(&span)));
+        match self.usual(answered) {
+            Some(usual) => usual.observe(seconds, exemplar, None),
+            None => self.durations.get_or_create(&answered.labels()).observe(seconds, exemplar, None),
+        }
+    }
+
+    /// What most answers are counted by. HEAD is not the method of any row.
+    fn usual(&self, answered: &Answered<'_>) -> Option<&Durations> {
+        let row = answered.row.filter(|row| answered.status == StatusCode::OK && *answered.method == row.method)?;
+        let make = || self.durations.get_or_create_owned(&answered.labels());
+        Some(self.usual.get(row.place?)?.get_or_init(make))
+    }
+}
+
+impl Answered<'_> {
+    fn labels(&self) -> Request {
+        Request {
+            http_request_method: known(self.method),
+            http_route: self.row.map_or(UNROUTED, Row::route),
+            http_response_status_code: self.status.as_u16().into(),
+        }
     }
 }

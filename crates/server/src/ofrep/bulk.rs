@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use daybreak_control::{Asked, Control, State};
+use daybreak_control::{Control, State};
 use daybreak_model::Context;
 use daybreak_model::limits::CONTEXT_BYTES_MAX;
 use serde::Deserialize;
@@ -16,12 +16,16 @@ use super::fresh;
 use super::phrases::{Phrases, Written, put};
 use super::request::{EvaluationRequest, context};
 use super::visible::{Version, Versions};
+use crate::answer;
 use crate::bodies::Limited;
 use crate::caller::Caller;
 use crate::etag::{Tags, quoted};
 use crate::limits::INLINE_FLAGS_MAX;
 use crate::offload::Offload;
 use crate::problem::Problem;
+
+/// The path of all flags; behind it is that of each.
+pub(super) const PATH: &str = "/ofrep/v1/evaluate/flags";
 
 /// What an event said, sent back by the client that it makes ask again. Clients may add parameters of their own.
 #[derive(Debug, Deserialize)]
@@ -78,7 +82,7 @@ pub(crate) async fn evaluate_flags(
     let text = if few { evaluate() } else { offload.compute(evaluate).await? };
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, quoted(&tag))).insert_header((CACHE_CONTROL, "private, no-cache"));
-    Ok(response.content_type("application/json").body(text))
+    Ok(response.insert_header(answer::json()).body(text))
 }
 
 /// Covers the flags with their rules and metadata, and the environment, both by the version; the context as sent, as one
@@ -102,7 +106,7 @@ fn bulk(
     events: &EventStream,
 ) -> Vec<u8> {
     let (snapshot, environment) = (state.snapshot(), state.environment());
-    let mut tally = control.tally(state, Asked::All);
+    let mut tally = control.tally(state);
     let mut text = Vec::with_capacity(phrases.bulk_bytes());
     text.extend_from_slice(b"{\"flags\":[");
     let mut first = true;

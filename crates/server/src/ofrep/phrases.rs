@@ -36,7 +36,8 @@ pub(super) struct Phrases {
 /// The phrases of one flag.
 #[derive(Debug)]
 struct Phrase {
-    /// `{"key":"…","reason":"`, for each variant what stands between the reason and the rule, and what stands after it.
+    /// `{"key":"…","reason":"`, for each variant what stands between the reason and the rule, and what stands after it: that
+    /// begins with the quote which ends a name.
     text: Box<str>,
     /// Where the parts end; the last one ends with the text.
     ends: Box<[u32]>,
@@ -138,6 +139,7 @@ impl Phrase {
                 return None;
             }
         }
+        text.push(b'"');
         for (name, scalar) in detail.metadata().into_iter().flatten().filter(|(name, _)| !metadata::is_own(name)) {
             text.push(b',');
             put(name, &mut text);
@@ -157,21 +159,23 @@ impl Phrase {
             Some((self.part(0)?, self.part(variant)?, self.part(self.ends.len())?))
         };
         let Some((head, variant, tail)) = parts() else { return false };
+        // A tail without the quote that ends a name, for where there is none.
+        let (mut named, unnamed) = (false, tail.get(1..).unwrap_or_default());
         into.extend_from_slice(head);
         into.extend_from_slice(detail.reason().as_str().as_bytes());
         into.extend_from_slice(variant);
-        let mut name = |what: &str, key: &str| {
-            for part in [",\"", what, "\":\"", key, "\""] {
-                into.extend_from_slice(part.as_bytes());
-            }
-        };
         if let Some(rule) = detail.rule().filter(|_| evaluation.tells) {
-            name(metadata::RULE, rule.as_str());
+            into.extend_from_slice(b",\"rule\":\"");
+            into.extend_from_slice(rule.as_str().as_bytes());
+            named = true;
         }
         if let Some(prerequisite) = detail.prerequisite().filter(|_| evaluation.tells) {
-            name(metadata::PREREQUISITE, prerequisite.as_str());
+            into.extend_from_slice(if named { b"\",\"" } else { b",\"" });
+            into.extend_from_slice(b"prerequisite\":\"");
+            into.extend_from_slice(prerequisite.as_str().as_bytes());
+            named = true;
         }
-        into.extend_from_slice(tail);
+        into.extend_from_slice(if named { tail } else { unnamed });
         true
     }
 

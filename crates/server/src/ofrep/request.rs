@@ -37,7 +37,9 @@ pub struct EvaluationRequest {
 /// # Errors
 /// With `PARSE_ERROR` where the body is no JSON, and `INVALID_CONTEXT` where the context is malformed.
 pub(super) fn context(body: &[u8]) -> Result<Context, Failure> {
-    if let Ok(Mapping(PlainRequest { context })) = serde_json::from_slice(body) {
+    // As a text it is looked at once; as bytes, each text in it would be.
+    let plain = std::str::from_utf8(body).ok().and_then(|body| serde_json::from_str(body).ok());
+    if let Some(Mapping(PlainRequest { context })) = plain {
         return Ok(context.map(|PlainContext(context)| context).unwrap_or_default());
     }
     if body.is_empty() {

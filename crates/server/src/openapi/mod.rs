@@ -7,8 +7,6 @@
 
 mod documents;
 
-use std::sync::LazyLock;
-
 use daybreak_model::Kind;
 use serde_json::{Map, Value as Json, json};
 use utoipa::OpenApi;
@@ -29,9 +27,6 @@ const ANY_KIND: &str = "Resource";
 
 /// Where OpenAPI keeps its schemas.
 const SCHEMAS: &str = "#/components/schemas/";
-
-/// The schemas that are the same for every server.
-static COMPONENTS: LazyLock<Map<String, Json>> = LazyLock::new(components);
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -76,7 +71,7 @@ pub fn finish(document: &Document) -> Json {
         "token": { "type": "http", "scheme": "bearer", "description": description },
     });
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
-        schemas.extend(COMPONENTS.clone());
+        schemas.extend(components());
         schemas.sort_keys();
     }
     document
@@ -87,6 +82,7 @@ fn reference(name: &str) -> String {
     format!("{SCHEMAS}{name}")
 }
 
+/// The schemas that are the same for every server.
 fn components() -> Map<String, Json> {
     let mut schemas = Map::new();
     for text in [include_str!("views.yaml"), include_str!("wire.yaml"), include_str!("ofrep.yaml")] {

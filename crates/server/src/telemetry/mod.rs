@@ -21,8 +21,7 @@ use parking_lot::Mutex;
 
 pub use change::Outcome;
 pub use decisions::follow;
-pub(crate) use request::Asked;
-pub use request::observe;
+pub(crate) use request::observe;
 pub(crate) use span::known;
 
 use crate::metrics::Metrics;

@@ -1,13 +1,12 @@
 //! What every request passes first and every answer last: how long it took, its span, and the event of a change.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt as _;
 use opentelemetry::context::FutureExt;
 use opentelemetry::trace::TraceContextExt;
@@ -24,33 +23,33 @@ use crate::roles::{self, Row};
 /// What is said of a request that panicked.
 const PANICKED: &str = "answering this failed within the server; its log tells where";
 
-/// The route that a request asks for; none where there is no such route.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked(pub(crate) Option<&'static Row>);
-
 /// Tells of a request. The time is that until the head of the answer is written: a stream's is not told when it ends, since a span
-/// of hours says nothing while it lasts, and nothing of use when it is over. Of one that panics it is told, too.
+/// of hours says nothing while it lasts, and nothing of use when it is over. Of one that panics it is told, too. What is behind it
+/// learns which route is asked for; none where there is no such route.
 ///
 /// # Errors
 /// Those of what is behind it; and [`Code::Internal`] where that panics.
-pub async fn observe<B: MessageBody + 'static>(
+pub(crate) async fn observe<B, F>(
+    telemetry: &Telemetry,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let Some(telemetry) = request.app_data::<web::Data<Telemetry>>().cloned() else { return next.call(request).await };
+    next: impl FnOnce(ServiceRequest, Option<&'static Row>) -> F,
+) -> Result<ServiceResponse<B>, Error>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
     let begun = Instant::now();
     let method = request.method().clone();
     // HEAD is answered as GET is.
     let asks = if method == Method::HEAD { Method::GET } else { method.clone() };
     let row = roles::find(asks.as_str(), request.match_info().unprocessed());
-    request.extensions_mut().insert(Asked(row));
     let span = if telemetry.traces { RequestSpan::begin(&request, row) } else { None };
     let change = row.is_some_and(Row::changes).then(|| {
         let caller = span.as_ref().map_or_else(|| span::caller(request.headers()), RequestSpan::context);
         (Question::from(&request), caller.span().span_context().clone())
     });
 
-    let call = AssertUnwindSafe(next.call(request)).catch_unwind();
+    // It stays where it is: handed on, each that it is handed to would have room for all of it.
+    let call = pin!(AssertUnwindSafe(next(request, row)).catch_unwind());
     let changes = change.is_some();
     let call = async move { if changes { facts::gather(call).await } else { (call.await, Facts::default()) } };
     let (answer, facts) = match &span {
@@ -85,9 +84,9 @@ pub async fn observe<B: MessageBody + 'static>(
 mod tests {
     use std::sync::Arc;
 
-    use actix_web::middleware::from_fn;
+    use actix_web::middleware::{Next, from_fn};
     use actix_web::test::{TestRequest, init_service, try_call_service};
-    use actix_web::{App, HttpResponse};
+    use actix_web::{App, HttpResponse, web};
 
     use super::*;
     use crate::metrics::Form;
@@ -98,7 +97,11 @@ mod tests {
         let (control, telemetry) = testing::open().await;
         let metrics = Arc::clone(telemetry.metrics());
         let panics = async || -> HttpResponse { panic!("as a test has it") };
-        let app = App::new().app_data(web::Data::new(telemetry)).wrap(from_fn(observe));
+        let observed = move |request, next: Next<_>| {
+            let telemetry = telemetry.clone();
+            async move { observe(&telemetry, request, |request, _| next.call(request)).await }
+        };
+        let app = App::new().wrap(from_fn(observed));
         let app = app.default_service(web::to(panics));
         let service = init_service(app).await;
         let request = TestRequest::post().uri("/api/v1/flags/feature/enable").to_request();
