@@ -26,6 +26,7 @@ pub(crate) fn evaluate<'s>(
     by_rules(snapshot, index, program, context)
 }
 
+#[inline]
 fn by_rules<'s>(snapshot: &'s Snapshot, index: FlagIndex, program: &'s Program, context: &Context) -> Detail<'s> {
     if !program.head().is_plain()
         && let Some(answer) = before_rules(snapshot, index, program, context)

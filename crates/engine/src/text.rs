@@ -99,7 +99,7 @@ const fn ascii_lower(word: u64) -> u64 {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
     let from_a = word + (0x80 - b'A' as u64) * EACH;
     let beyond_z = word + (0x80 - b'Z' as u64 - 1) * EACH;
-    word | (from_a & !beyond_z & 0x80 * EACH) >> 2
+    word | ((from_a & !beyond_z & (0x80 * EACH)) >> 2)
 }
 
 fn are_ascii(text: &str, other: &str) -> bool {
