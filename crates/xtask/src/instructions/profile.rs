@@ -171,10 +171,31 @@ fn owner(frames: &[(&str, &str)]) -> String {
     let standard = |place: &str| place.contains("/rustc/") || place.contains("/rustlib/");
     let own = frames.iter().find(|(name, place)| !standard(place) && *name != "??");
     match own.or(frames.last()) {
+        Some((name, _)) if *name == "??" => "unknown".to_owned(),
         Some((_, place)) if BENCHES.iter().any(|folder| place.contains(folder)) => BENCH.to_owned(),
-        Some((name, _)) => readable(name),
+        Some((name, place)) => match (readable(name), module(place)) {
+            (path, _) if path.contains("::") => path,
+            // Tables of lines alone name what stands inside something without its path, and closures not at all.
+            (path, module) if path.is_empty() => format!("{module}, a closure"),
+            (path, module) => format!("{module}::{path}"),
+        },
         None => "unknown".to_owned(),
     }
+}
+
+/// The module of a place in a file: `engine::code`.
+fn module(place: &str) -> String {
+    let Some((folder, file)) = place.rsplit_once("/src/") else { return "unknown".to_owned() };
+    let folder = folder.strip_suffix("/rust").unwrap_or(folder);
+    let package = folder.rsplit('/').next().unwrap_or_default();
+    // Packages of the registry have their version behind.
+    let package = match package.rsplit_once('-') {
+        Some((package, version)) if version.starts_with(|first: char| first.is_ascii_digit()) => package,
+        _ => package,
+    };
+    let file = file.split(".rs").next().unwrap_or_default();
+    let file = file.strip_suffix("/mod").unwrap_or(file);
+    format!("{package}::{}", file.replace('/', "::"))
 }
 
 /// A function's path without types, hashes and closures: `engine::code::Code::holds`.
@@ -187,7 +208,8 @@ fn readable(name: &str) -> String {
     let whole = format!("{}{rest}", head.trim_start_matches(['&', '<']));
     let mut plain = String::new();
     let mut depth = 0_usize;
-    for letter in whole.chars() {
+    // The arrow of a function's type closes nothing.
+    for letter in whole.replace("->", "").chars() {
         match letter {
             '<' | '{' | '[' => depth += 1,
             '>' | '}' | ']' => depth = depth.saturating_sub(1),
@@ -236,8 +258,21 @@ mod tests {
             daybreak_engine::code::Code::node\n/w/crates/engine/src/code.rs:110\nsdk::repeat\n/w/tests/instructions/benches/sdk.rs:9\n\
             0x14\nsdk::repeat\n/w/tests/instructions/benches/sdk.rs:9\n0x18\n??\n??:0\n";
         let names = found(output);
-        let expected = [(0x10, "engine::code::Code::node"), (0x14, BENCH), (0x18, "??")];
+        let expected = [(0x10, "engine::code::Code::node"), (0x14, BENCH), (0x18, "unknown")];
         assert_eq!(names, BTreeMap::from(expected.map(|(address, name)| (address, name.to_owned()))));
+    }
+
+    #[test]
+    fn what_has_no_path_has_its_files() {
+        let cases = [
+            ("add", "/w/sdk/rust/src/counters.rs:37", "sdk::counters::add"),
+            ("{closure#0}", "/w/crates/engine/src/explain/mod.rs:7", "engine::explain, a closure"),
+            ("find_inner", "/r/hashbrown-0.17.1/src/raw.rs:2452 (discriminator 2)", "hashbrown::raw::find_inner"),
+            ("fold<A, fn(u8) -> B, C>", "/w/crates/engine/src/code.rs:7", "engine::code::fold"),
+        ];
+        for (name, place, expected) in cases {
+            assert_eq!(owner(&[(name, place)]), expected);
+        }
     }
 
     #[test]
