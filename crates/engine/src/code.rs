@@ -90,41 +90,52 @@ impl<'c> Attribute<'c> {
 }
 
 impl<'c> Code<'c> {
-    /// The first node, and what comes after it.
-    #[inline]
+    /// The first node, and what comes after it: for those who tell of conditions.
     pub(crate) fn node(self) -> (Node<'c>, Self) {
-        let (head, rest) = bytes::split_word(self.bytes);
-        let (own, rest) = bytes::split(rest, high(head) as usize);
-        let inside = Self { bytes: own, ..self };
+        let (head, inside, rest) = self.first();
         let node = match low(head) {
             ALL => Node::All(inside),
             ANY => Node::Any(inside),
             NOT => Node::Not(inside),
-            SEGMENT => Node::Segment(bytes::u32(own, 0)),
-            op => {
-                let (attribute, operand) = Attribute::read(own, second(head));
-                let (op, flag) = (Op::of(op.saturating_sub(TEST)), head & 0xff00 != 0);
-                Node::Test(attribute, Operand { op, flag, bytes: operand, rares: self.rares })
+            SEGMENT => Node::Segment(bytes::u32(inside.bytes, 0)),
+            _ => {
+                let (attribute, operand) = inside.test(head);
+                Node::Test(attribute, operand)
             }
         };
-        (node, Self { bytes: rest, ..self })
+        (node, rest)
     }
 
-    /// The truth of the first condition, and what comes after it.
+    /// The head of the first node, what is its own, and what comes after it.
+    #[inline]
+    fn first(self) -> (u64, Self, Self) {
+        let (head, rest) = bytes::split_word(self.bytes);
+        let (own, rest) = bytes::split(rest, high(head) as usize);
+        (head, Self { bytes: own, ..self }, Self { bytes: rest, ..self })
+    }
+
+    /// What a test with this head asks, of which this is its own.
+    #[inline]
+    fn test(self, head: u64) -> (Attribute<'c>, Operand<'c>) {
+        let (attribute, operand) = Attribute::read(self.bytes, second(head));
+        let (op, flag) = (Op::of(low(head).saturating_sub(TEST)), head & 0xff00 != 0);
+        (attribute, Operand { op, flag, bytes: operand, rares: self.rares })
+    }
+
+    /// The truth of the first condition, and what comes after it. Nodes are not made into values here: each would go
+    /// through memory.
     #[inline]
     pub(crate) fn holds(self, context: &Context, segments: &Segments) -> (Truth, Self) {
-        let (node, rest) = self.node();
-        let truth = match node {
-            Node::Test(attribute, operand) => operand.ask(attribute.of(context)),
-            Node::Segment(index) => segments.holds(index, context),
-            Node::Not(inside) => !inside.fold(Truth::False, context, segments),
-            Node::All(inside) => inside.fold(Truth::False, context, segments),
-            Node::Any(inside) => inside.fold(Truth::True, context, segments),
+        let (head, inside, rest) = self.first();
+        let truth = match low(head) {
+            TEST.. => test_holds(inside.bytes, self.rares, head, context),
+            op => parts_hold(inside.bytes, self.rares, op, context, segments),
         };
         (truth, rest)
     }
 
     /// `all` is the least of its parts and `any` the greatest; `decided` needs no further part.
+    #[inline]
     fn fold(mut self, decided: Truth, context: &Context, segments: &Segments) -> Truth {
         let mut sum = !decided;
         while !self.bytes.is_empty() {
@@ -138,6 +149,25 @@ impl<'c> Code<'c> {
             self = rest;
         }
         sum
+    }
+}
+
+/// The truth of a test, whose own the bytes are. Its arguments are such as go in registers.
+#[inline(never)]
+fn test_holds(bytes: &[u8], rares: &Rares, head: u64, context: &Context) -> Truth {
+    let (attribute, operand) = Code { bytes, rares }.test(head);
+    operand.ask(attribute.of(context))
+}
+
+/// The truth of what is no test but has conditions inside, whose own the bytes are.
+#[inline(never)]
+fn parts_hold(bytes: &[u8], rares: &Rares, op: u8, context: &Context, segments: &Segments) -> Truth {
+    let inside = Code { bytes, rares };
+    match op {
+        SEGMENT => segments.holds(bytes::u32(bytes, 0), context),
+        NOT => !inside.fold(Truth::False, context, segments),
+        ALL => inside.fold(Truth::False, context, segments),
+        _ => inside.fold(Truth::True, context, segments),
     }
 }
 

@@ -5,13 +5,14 @@ use daybreak_model::{Context, ContextValue, ErrorCode, Key, Reason};
 
 use crate::bucket::bucket_after;
 use crate::code::Attribute;
-use crate::program::{BROKEN, ENABLED, HAS_PREREQUISITES, ONE, Program, ROLLOUT, Rule, Split};
+use crate::program::{BROKEN, ENABLED, FIXED, HAS_PREREQUISITES, ONE, Program, ROLLOUT, Rule, Split};
 use crate::{Detail, FlagIndex, Snapshot};
 
 /// A split's key is missing.
 #[derive(Debug)]
 pub(crate) struct KeyMissing;
 
+/// What a flag serves to a context. Most are booleans without rules, whose answer is at hand.
 #[inline]
 pub(crate) fn evaluate<'s>(
     snapshot: &'s Snapshot,
@@ -19,39 +20,56 @@ pub(crate) fn evaluate<'s>(
     program: &'s Program,
     context: &Context,
 ) -> Detail<'s> {
-    let answer = |variant: u16, reason: Reason| Detail::answer(program, index, variant, reason);
-    let head = program.head();
-    // Turning a flag off works also where its rules are broken.
-    let off = program.off();
-    if let (false, Some(off)) = (head.is(ENABLED), off) {
-        return answer(off, Reason::Disabled);
+    if program.head().is(FIXED) {
+        return Detail::answer(program, index, program.default(), Reason::Static);
     }
-    let (false, Some(off)) = (head.is(BROKEN), off) else {
-        return Detail::failed(program, index, ErrorCode::ParseError);
-    };
-    if head.is(HAS_PREREQUISITES) {
-        if snapshot.endless.contains_key(&index) {
-            return Detail::failed(program, index, ErrorCode::ParseError);
-        }
-        if let Some(failed) = failed_prerequisite(snapshot, program, context) {
-            return answer(off, Reason::Disabled).for_want_of(failed);
-        }
+    by_rules(snapshot, index, program, context)
+}
+
+#[inline]
+fn by_rules<'s>(snapshot: &'s Snapshot, index: FlagIndex, program: &'s Program, context: &Context) -> Detail<'s> {
+    if !program.head().is_plain()
+        && let Some(answer) = before_rules(snapshot, index, program, context)
+    {
+        return answer;
     }
     for (at, rule) in (0..).zip(program.rules()) {
         match apply(snapshot, program, rule, context) {
             Ok(None) => {}
-            Ok(Some((variant, reason))) => return answer(variant, reason).by_rule(at),
+            Ok(Some((variant, reason))) => return Detail::answer(program, index, variant, reason).by_rule(at),
             Err(KeyMissing) => {
                 return Detail::failed(program, index, ErrorCode::TargetingKeyMissing).by_rule(at);
             }
         }
     }
-    answer(program.default(), if program.has_rules() { Reason::Default } else { Reason::Static })
+    let reason = if program.has_rules() { Reason::Default } else { Reason::Static };
+    Detail::answer(program, index, program.default(), reason)
+}
+
+/// The answer of a flag whose rules are not asked: it is off, broken, or lacks a prerequisite.
+#[cold]
+fn before_rules<'s>(
+    snapshot: &'s Snapshot,
+    index: FlagIndex,
+    program: &'s Program,
+    context: &Context,
+) -> Option<Detail<'s>> {
+    let head = program.head();
+    // Turning a flag off works also where its rules are broken.
+    let off = program.off();
+    if let (false, Some(off)) = (head.is(ENABLED), off) {
+        return Some(Detail::answer(program, index, off, Reason::Disabled));
+    }
+    let endless = head.is(HAS_PREREQUISITES) && snapshot.endless.contains_key(&index);
+    let (false, false, Some(off)) = (head.is(BROKEN), endless, off) else {
+        return Some(Detail::failed(program, index, ErrorCode::ParseError));
+    };
+    let failed = if head.is(HAS_PREREQUISITES) { failed_prerequisite(snapshot, program, context) } else { None };
+    failed.map(|failed| Detail::answer(program, index, off, Reason::Disabled).for_want_of(failed))
 }
 
 /// The first prerequisite that does not serve the wanted variant. One that is disabled or in error has failed,
 /// even if its off variant is the wanted one.
-#[cold]
 fn failed_prerequisite(snapshot: &Snapshot, program: &Program, context: &Context) -> Option<u16> {
     let failed = |(key, wanted): &(Key, Key)| !meets(&snapshot.evaluate(key.as_str(), context), wanted);
     program.facts.prerequisites.iter().position(failed).map(|at| u16::try_from(at).unwrap_or(u16::MAX))

@@ -9,8 +9,8 @@ use crate::assemble::{Assembler, narrow, narrower};
 use crate::bucket::{Purpose, head};
 use crate::code::Segments;
 use crate::program::{
-    BOOLEAN, BROKEN, ENABLED, FLOAT, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, INTEGER, ONE, OTHER, PART, Program,
-    ROLLOUT, RULE, TEXT, TEXT_MAX,
+    BOOLEAN, BROKEN, ENABLED, FIXED, FLOAT, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, INTEGER, ONE, OTHER, PART,
+    Program, ROLLOUT, RULE, TEXT, TEXT_MAX,
 };
 
 /// Compiles a flag. One that cannot be is broken, and says why.
@@ -46,6 +46,7 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         (BROKEN, broken.is_some()),
         (HAS_PREREQUISITES, !flag.prerequisites.is_empty()),
         (HAS_OFF, off.is_ok()),
+        (FIXED, flag.enabled && broken.is_none() && flag.prerequisites.is_empty() && flag.rules.is_empty()),
     ];
     let state = bits.into_iter().filter(|(_, is)| *is).fold(0, |state, (bit, _)| state | bit);
     // A key has at most 100 bytes.

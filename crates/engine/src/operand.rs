@@ -46,6 +46,9 @@ pub(crate) enum Op {
     Rare,
 }
 
+/// A bound without its pre-release, in bytes.
+const BOUND: usize = 29;
+
 /// The signs of bounds; the place of each is its number.
 pub(crate) const SIGNS: [VersionComparator; 5] = [
     VersionComparator::Equal,
@@ -116,7 +119,8 @@ impl<'c> Operand<'c> {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "most of what is asked is a text, and a call takes 14 instructions")]
+    #[inline(always)]
     fn ask_text(self, asked: &str) -> Truth {
         match self.op {
             Op::Text if self.flag => text::equals(asked, bytes::text(self.bytes), true).into(),
@@ -185,15 +189,13 @@ impl<'c> Operand<'c> {
     pub(crate) fn bounds(self) -> impl Iterator<Item = (VersionComparator, Version<&'c str>)> {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
-            let (sign, after) = rest.split_first()?;
-            let (major, after) = bytes::split_word(after);
-            let (minor, after) = bytes::split_word(after);
-            let (patch, after) = bytes::split_word(after);
-            let (length, after) = after.split_first_chunk()?;
-            let (pre, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            // One look whether all of it is there, and none for each part.
+            let (head, after) = rest.split_first_chunk::<BOUND>()?;
+            let numbers = [1, 9, 17].map(|at| bytes::u64(head, at));
+            let (pre, after) = after.split_at_checked(bytes::u32(head, 25) as usize)?;
             rest = after;
             let pre = if pre.is_empty() { "" } else { bytes::text(pre) };
-            Some((*SIGNS.get(usize::from(*sign))?, Version::new([major, minor, patch], pre)))
+            Some((*SIGNS.get(usize::from(head[0]))?, Version::new(numbers, pre)))
         })
     }
 }

@@ -62,6 +62,8 @@ pub(crate) const ENABLED: u8 = 1;
 pub(crate) const BROKEN: u8 = 1 << 1;
 pub(crate) const HAS_PREREQUISITES: u8 = 1 << 2;
 pub(crate) const HAS_OFF: u8 = 1 << 3;
+/// It is on, is whole, and neither rules nor prerequisites stand before its default.
+pub(crate) const FIXED: u8 = 1 << 4;
 
 /// Types of values.
 pub(crate) const BOOLEAN: u8 = 0;
@@ -180,6 +182,12 @@ impl Head {
     #[inline]
     pub(crate) const fn is(self, bit: u8) -> bool {
         low(self.0) & bit != 0
+    }
+
+    /// Whether nothing but its rules stands before its default: it is on, is whole, and has no prerequisites.
+    #[inline]
+    pub(crate) const fn is_plain(self) -> bool {
+        low(self.0) & !FIXED == ENABLED | HAS_OFF
     }
 
     #[inline]

@@ -1,14 +1,12 @@
 //! Tests that are asked seldom, or whose cost is not where they stand in memory.
 
 use std::cmp::Ordering;
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use daybreak_model::{ContextValue, Scalar, ScalarRef, Values};
 use hashbrown::HashTable;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rustc_hash::FxHasher;
 
 use crate::explain::quoted;
 use crate::matcher::Matcher;
@@ -80,8 +78,10 @@ impl Mixed {
             let mut folded = HashTable::with_capacity(values.len());
             for (place, value) in values.placed() {
                 if let ScalarRef::Text(text) = value {
-                    let hash_at = |known: &u32| text_at(values, *known).map_or(0, folded_hash);
-                    folded.entry(folded_hash(text), |known| is_folded(values, *known, text), hash_at).or_insert(place);
+                    let hash_at = |known: &u32| text_at(values, *known).map_or(0, text::folded_hash);
+                    folded
+                        .entry(text::folded_hash(text), |known| is_folded(values, *known, text), hash_at)
+                        .or_insert(place);
                 }
             }
             folded
@@ -96,7 +96,7 @@ impl Mixed {
             _ if !self.values.has_texts() => Truth::Unknown,
             None => self.values.has_text(asked).into(),
             Some(folded) => {
-                folded.find(folded_hash(asked), |known| is_folded(&self.values, *known, asked)).is_some().into()
+                folded.find(text::folded_hash(asked), |known| is_folded(&self.values, *known, asked)).is_some().into()
             }
         }
     }
@@ -156,12 +156,6 @@ fn text_at(values: &Values, place: u32) -> Option<&str> {
 
 fn is_folded(values: &Values, place: u32, asked: &str) -> bool {
     text_at(values, place).is_some_and(|known| text::equals(asked, known, true))
-}
-
-fn folded_hash(text: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    text::folded(text).for_each(|letter| hasher.write_u32(letter.into()));
-    hasher.finish()
 }
 
 fn equals(scalar: &Scalar, value: &ContextValue, ignore_case: bool) -> Truth {

@@ -59,7 +59,16 @@ impl<'t> Version<&'t str> {
     #[must_use]
     #[inline]
     pub fn parse(text: &'t str) -> Option<Self> {
-        let text = if let [b'v' | b'V', ..] = text.as_bytes() { text.get(1..)? } else { text };
+        match plain(text.as_bytes()) {
+            Some(numbers) => Some(Self { numbers, pre: "" }),
+            None => Self::parse_any(text),
+        }
+    }
+
+    /// As [`Version::parse`], of any version.
+    #[inline(never)]
+    fn parse_any(text: &'t str) -> Option<Self> {
+        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let (numbers, rest) = numbers(text)?;
         if rest.is_empty() { Some(Self { numbers, pre: "" }) } else { Self::with_rest(numbers, rest) }
     }
@@ -76,8 +85,38 @@ impl<'t> Version<&'t str> {
     }
 }
 
-/// One to three numbers, and what follows them. Most versions are nothing else, so one pass reads them.
+/// So many digits are a number of 64 bits, whatever they are.
+const DIGITS_SURE: usize = 19;
+
+/// A version of one to three numbers and nothing else, as most are: short, so that no number of it is too large.
 #[inline]
+fn plain(text: &[u8]) -> Option<[u64; 3]> {
+    if text.len() > DIGITS_SURE {
+        return None;
+    }
+    let mut numbers = [0; 3];
+    let mut at = 0;
+    for place in &mut numbers {
+        let begin = at;
+        let mut number = 0;
+        while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            number = number * 10 + u64::from(digit);
+            at += 1;
+        }
+        if at == begin {
+            return None;
+        }
+        *place = number;
+        match text.get(at) {
+            None => return Some(numbers),
+            Some(b'.') => at += 1,
+            Some(_) => return None,
+        }
+    }
+    None
+}
+
+/// One to three numbers, and what follows them.
 fn numbers(text: &str) -> Option<([u64; 3], &str)> {
     let mut numbers = [0; 3];
     let mut rest = text.as_bytes();
@@ -94,7 +133,6 @@ fn numbers(text: &str) -> Option<([u64; 3], &str)> {
 }
 
 /// The number that a text begins with, and the rest.
-#[inline]
 fn number_of(text: &[u8]) -> Option<(u64, &[u8])> {
     let digit = |text: &[u8]| text.first().map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
     let mut number = u64::from(digit(text)?);
@@ -137,8 +175,12 @@ impl<S: AsRef<str>> Version<S> {
     /// Compares by SemVer's precedence (rule 11): numbers, then a release above its pre-releases, then the
     /// pre-releases' identifiers.
     #[must_use]
+    #[inline]
     pub fn precedence<T: AsRef<str>>(&self, other: &Version<T>) -> Ordering {
-        self.numbers.cmp(&other.numbers).then_with(|| pre_precedence(self.pre.as_ref(), other.pre.as_ref()))
+        // As one after the other: comparing arrays is a loop.
+        let ([major, minor, patch], [its_major, its_minor, its_patch]) = (self.numbers, other.numbers);
+        let numbers = (major, minor, patch).cmp(&(its_major, its_minor, its_patch));
+        numbers.then_with(|| pre_precedence(self.pre.as_ref(), other.pre.as_ref()))
     }
 }
 
@@ -242,14 +284,17 @@ impl PartialEq for VersionRange {
 impl VersionComparator {
     /// Whether it accepts a version that compares so with the bound.
     #[must_use]
+    #[inline]
     pub const fn accepts(self, ordering: Ordering) -> bool {
-        match self {
-            Self::Equal => ordering.is_eq(),
-            Self::Less => ordering.is_lt(),
-            Self::LessOrEqual => ordering.is_le(),
-            Self::Greater => ordering.is_gt(),
-            Self::GreaterOrEqual => ordering.is_ge(),
-        }
+        // A bit each for less, equal and greater.
+        let accepted = match self {
+            Self::Equal => 0b010,
+            Self::Less => 0b001,
+            Self::LessOrEqual => 0b011,
+            Self::Greater => 0b100,
+            Self::GreaterOrEqual => 0b110,
+        };
+        accepted >> (ordering as i8 + 1) & 1 != 0
     }
 }
 
@@ -284,6 +329,8 @@ impl fmt::Display for VersionRange {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -327,6 +374,30 @@ mod tests {
         for (range, version, within) in cases {
             let range: VersionRange = range.parse().unwrap();
             assert_eq!(range.contains(&Version::parse(version).unwrap()), within, "{range} {version}");
+        }
+    }
+
+    #[test]
+    fn every_sign_accepts_what_it_says() {
+        use VersionComparator::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
+        let orderings = [Ordering::Less, Ordering::Equal, Ordering::Greater];
+        for (sign, accepted) in [
+            (Equal, [false, true, false]),
+            (Less, [true, false, false]),
+            (LessOrEqual, [true, true, false]),
+            (Greater, [false, false, true]),
+            (GreaterOrEqual, [false, true, true]),
+        ] {
+            assert_eq!(orderings.map(|ordering| sign.accepts(ordering)), accepted, "{sign}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plain_versions_are_read_as_any(text in "v?[0-9]{0,3}|[0-9.]{0,12}|[0-9]{1,20}|[0-9a.+-]{0,8}|([0-9]{1,7}[.]){2}[0-9]{1,8}") {
+            let [quick, any] = [Version::parse(&text), Version::parse_any(&text)];
+            let parts = |version: Option<Version<&str>>| version.map(|version| (version.numbers, version.pre.to_owned()));
+            prop_assert_eq!(parts(quick), parts(any));
         }
     }
 

@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn the_document_has_a_place_for_each() {
         let text = std::fs::read_to_string(workspace::root().unwrap().join(DOCUMENT)).unwrap();
-        for name in BENCHES.iter().map(|bench| bench.name).chain(CHORES).chain(["summary"]) {
+        for name in BENCHES.iter().map(|bench| bench.name).chain(CHORES).chain(["summary", instructions::profile::NAME])
+        {
             marks::between(&text, name).unwrap();
         }
     }

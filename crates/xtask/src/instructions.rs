@@ -9,6 +9,7 @@
 //! version, which would have to be built on every machine that tests.
 
 mod compare;
+pub(crate) mod profile;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +22,7 @@ use cargo_metadata::{Message, MetadataCommand};
 use crate::steps::line;
 use crate::workspace;
 use compare::compare;
+use profile::Profile;
 
 /// Instructions by benchmark.
 type Counts = BTreeMap<String, u64>;
@@ -34,18 +36,21 @@ const COUNTED: &str = "*instructions_are_counted_here";
 /// How often it repeats what is told.
 const TIMES: u64 = 1_000;
 
-/// Counts, and compares with what was accepted; or accepts what these benchmarks count now.
+/// Counts, and compares with what was accepted; or accepts what these benchmarks count now. With `profile`, where the
+/// instructions are is written into docs/benchmarks.md.
 ///
 /// # Errors
 /// When one takes over 5 % more than was accepted, or none was; when there is no such benchmark; when counting fails.
-pub(crate) fn run(root: &Path, accept: &[String]) -> Result<()> {
+pub(crate) fn run(root: &Path, accept: &[String], profile: bool) -> Result<()> {
     let path = root.join(ACCEPTED);
     let mut accepted = match std::fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| ACCEPTED.to_owned())?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Counts::new(),
         Err(error) => return Err(error).context(ACCEPTED),
     };
-    let counted = count(root)?;
+    let mut spent = profile.then(Profile::default);
+    let counted = count(root, spent.as_mut())?;
+    spent.map_or(Ok(()), |spent| spent.write(root))?;
     if !accept.is_empty() {
         compare::accept(&mut accepted, &counted, accept)?;
         std::fs::write(&path, serde_json::to_string_pretty(&accepted)? + "\n")?;
@@ -61,7 +66,7 @@ pub(crate) fn run(root: &Path, accept: &[String]) -> Result<()> {
 }
 
 /// Builds the benchmarks in release, and counts.
-fn count(root: &Path) -> Result<Counts> {
+fn count(root: &Path, mut profile: Option<&mut Profile>) -> Result<Counts> {
     let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
     let folder = metadata.target_directory.join("instructions").into_std_path_buf();
     let mut counts = Counts::new();
@@ -72,6 +77,7 @@ fn count(root: &Path) -> Result<Counts> {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--tool=callgrind", "--collect-atstart=no"]);
         valgrind.arg(format!("--toggle-collect={COUNTED}")).arg(format!("--dump-after={COUNTED}"));
+        valgrind.args(["--dump-instr=yes", "--compress-pos=no", "--compress-strings=no"]);
         valgrind.arg(format!("--callgrind-out-file={}", folder.join("counts").display())).arg(&program);
         let name = line(&valgrind);
         let output = valgrind.stderr(Stdio::inherit()).output().with_context(|| format!("`{name}` cannot be run"))?;
@@ -79,17 +85,21 @@ fn count(root: &Path) -> Result<Counts> {
         for (number, name) in (1..).zip(String::from_utf8_lossy(&output.stdout).lines()) {
             let dump = folder.join(format!("counts.{number}"));
             let text = std::fs::read_to_string(&dump).with_context(|| format!("{name}: {}", dump.display()))?;
-            counts
-                .insert(name.to_owned(), total(&text).with_context(|| format!("{name}: nothing was counted"))? / TIMES);
+            let total = total(&text).with_context(|| format!("{name}: nothing was counted"))?;
+            counts.insert(name.to_owned(), total / TIMES);
+            if let Some(profile) = &mut profile {
+                profile.add(name, program.as_std_path(), &dump)?;
+            }
         }
     }
     ensure!(!counts.is_empty(), "{PACKAGE} counts nothing");
     Ok(counts)
 }
 
-/// Builds the benchmarks in release; the programs.
+/// Builds the benchmarks in release, with tables of lines, which move no instruction; the programs.
 fn build(root: &Path) -> Result<Vec<Utf8PathBuf>> {
     let mut build = workspace::cargo(root);
+    build.env("CARGO_PROFILE_BENCH_DEBUG", "line-tables-only");
     build.args([
         "bench",
         "--no-run",

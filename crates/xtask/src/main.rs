@@ -73,6 +73,9 @@ enum Chore {
         /// Accept what this benchmark counts now; may be repeated.
         #[arg(long, value_name = "NAME")]
         accept: Vec<String>,
+        /// Write into docs/benchmarks.md which functions have them, where a goal is missed.
+        #[arg(long)]
+        profile: bool,
     },
     /// Ask a server for all that it describes, and hold its answers against the description.
     Schemathesis {
@@ -119,7 +122,7 @@ fn main() -> ExitCode {
         Chore::Peers { rounds, again } => peers::run(&root, (!again).then_some(rounds)),
         Chore::Crash { rounds, copies, seed } => crash::run(&root, rounds, copies, seed),
         Chore::Fuzz { each } => test::fuzz::each(&root, each),
-        Chore::Instructions { accept } => instructions::run(&root, &accept),
+        Chore::Instructions { accept, profile } => instructions::run(&root, &accept, profile),
         Chore::Schemathesis { examples, phases } => schemathesis::long(&root, &phases, examples),
         Chore::Openfeature => test::openfeature::alone(&root),
         Chore::Soak { minutes, clients, changes } => Soak { minutes, clients, changes }.run(&root),

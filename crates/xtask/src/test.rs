@@ -60,7 +60,7 @@ fn take(root: &Path, steps: &mut Steps, outcome: &mut Outcome) -> Result<()> {
     steps.take("fuzz", || fuzz::run(root, &ALL))?;
     steps.take("schemathesis", || schemathesis::run(root, "examples,fuzzing", schemathesis::EXAMPLES))?;
     steps.take("openfeature", || openfeature::run(root))?;
-    steps.take("instructions", || instructions::run(root, &[]))?;
+    steps.take("instructions", || instructions::run(root, &[], false))?;
     steps.take("doctests", || counted(workspace::cargo(root).arg("test").args(ALL).arg("--doc"), outcome))
 }
 

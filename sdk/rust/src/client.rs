@@ -186,16 +186,22 @@ impl Client {
     ///
     /// # Errors
     /// When a fault makes the pass fail.
-    pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
-        self.core().faults.fault_point(name).await
+    #[inline]
+    pub fn fault_point(&self, name: &str) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.core().faults.fault_point(name)
     }
 
     /// As [`Client::fault_point`], in a scope that is at hand: for spawned tasks.
     ///
     /// # Errors
     /// When a fault makes the pass fail.
-    pub async fn fault_point_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
-        self.core().faults.fault_point_in(name, scope).await
+    #[inline]
+    pub fn fault_point_in(
+        &self,
+        name: &str,
+        scope: &Scope,
+    ) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.core().faults.fault_point_in(name, scope)
     }
 
     /// As [`Client::fault_point`], for threads: it blocks while a fault waits. Not for async tasks.

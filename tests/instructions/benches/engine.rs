@@ -6,8 +6,8 @@
 use std::hint::black_box;
 
 use daybreak_engine::{Run, Snapshot};
-use daybreak_model::condition::Test;
-use daybreak_model::{Context, DrawKey, Flag, Key, Percentage, Scalar, Serve};
+use daybreak_model::condition::{AttributeTest, Test};
+use daybreak_model::{Condition, Context, DrawKey, Flag, Key, Percentage, Scalar, Serve};
 
 use counted::{TIMES, counted};
 use workloads::{ask, boolean, context, five_rules, flag, key, rule, run, snapshot, split, test};
@@ -54,9 +54,16 @@ fn regex() -> Asked {
     tested("email", Test::Matches(pattern.unwrap_or_else(|error| panic!("{error}"))))
 }
 
-fn large_list() -> Asked {
-    let ids = (0..10_000).map(|number| Scalar::Text(format!("somebody-{number}@example.org").into()));
-    tested("email", Test::In(ids.collect()))
+fn large_list() -> Test {
+    Test::In((0..10_000).map(|number| Scalar::Text(format!("somebody-{number}@example.org").into())).collect())
+}
+
+/// The same list, asked without regard to case; somebody who is on it asks.
+fn folded() -> Asked {
+    let test = AttributeTest { attribute: "email".into(), test: large_list(), ignore_case: true };
+    let rules = vec![rule("one", Some(Condition::Attribute(test)), Serve::Serve(key("b")))];
+    let flag = flag("a", [("a", "first".into()), ("b", "second".into())], rules);
+    asked(vec![(key("new-checkout"), flag)], vec![Context::new("user-7").with("email", "Somebody-7000@Example.org")])
 }
 
 fn evaluate(name: &str, asked: &Asked) {
@@ -88,6 +95,7 @@ fn main() {
     evaluate("engine/w3-split", &users());
     evaluate("engine/w4-five-rules-of-many", &many());
     evaluate("engine/regex", &regex());
-    evaluate("engine/list-of-10000", &large_list());
+    evaluate("engine/list-of-10000", &tested("email", large_list()));
+    evaluate("engine/list-of-10000-case-folded", &folded());
     draw(&run(), &context());
 }

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 
 use counted::{TIMES, counted};
 // What the points below use, and what stands in for calls that Valgrind hides.
-use {futures_util as _, jiff as _, rustix as _};
+use {jiff as _, rustix as _};
 
 use points::{POINT, grant, open, pass};
 
@@ -98,6 +98,16 @@ fn texts(name: &str, asked: &Asked) {
     repeat(&format!("sdk/{name}-by-handle"), asked, |context| asked.text.get(context, SmolStr::default()).len());
 }
 
+/// Passes a point by its name, as a task does that is running.
+fn pass_by_name(faults: &Faults) {
+    let passing = async {
+        for _ in 0..TIMES {
+            let _ = black_box(faults.fault_point(black_box(POINT)).await);
+        }
+    };
+    let _ = futures_util::FutureExt::now_or_never(passing);
+}
+
 /// Passes a fault point, with a run granted at one or none.
 fn passes(name: &str, running: Option<&str>) {
     let faults = Faults::new(Settings::default());
@@ -111,6 +121,7 @@ fn passes(name: &str, running: Option<&str>) {
             let passed = (0..TIMES).filter(|_| black_box(&point).pass_blocking().is_ok()).count();
             assert_eq!(passed, TIMES, "nobody is struck");
         });
+        counted(&format!("sdk/pass-by-name-{name}"), || pass_by_name(&faults));
     });
 }
 

@@ -180,9 +180,7 @@ impl Faults {
     /// does everything where it says halted. The reply must come from the environment that this client knows.
     pub fn grant(&self, reply: &Reply, sent: Moment) {
         self.0.measures.set(&reply.measures);
-        let points = self.0.points.known();
-        self.0.operations.sketches().set(&reply.sketches, |point| Some(points.get(point)?.index));
-        drop(points);
+        self.0.operations.sketches().set(&reply.sketches, |point| Some(self.0.points.get(point.as_str())?.index));
         self.change(|grants| grants.take(reply, sent));
     }
 
@@ -226,8 +224,7 @@ impl Faults {
 
     /// Tells apart, under the grants' lock, the runs whose points are here from the others.
     pub(super) fn set_elsewhere(&self, grants: &Grants) {
-        let points = self.0.points.known();
-        self.0.elsewhere.set(grants.active(), |point| points.contains_key(point));
+        self.0.elsewhere.set(grants.active(), |point| self.0.points.get(point).is_some());
     }
 
     /// The runs that still hold their lease, and for how long.

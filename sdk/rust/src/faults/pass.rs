@@ -93,6 +93,17 @@ impl Faults {
         if runs.is_empty() { None } else { Some(Drawn { runs, scope }) }
     }
 
+    /// Whether no run that concerns this pass strikes the request, as each has drawn it before and left it alone. Most
+    /// passes of an armed point are of such requests: they touch the scope, and do not even hold it.
+    pub(super) fn spares(&self, point: &PointState, scope: &Scope, host: Option<&str>) -> bool {
+        let runs = point.runs();
+        let mut concerned = runs.iter().filter(|run| run.concerns(host));
+        !scope.eligible() || {
+            let draws = scope.draws().lock();
+            concerned.all(|run| draws.spared_by(run.id()))
+        }
+    }
+
     /// The strike of a run that drew the request, unless `times`, a lost lease or the cap spares this pass.
     pub(super) fn hit(&self, run: Arc<ActiveRun>, stage: u32, scope: &Scope) -> Option<Hit> {
         let pass = scope.draws().lock().pass(run.id())?;

@@ -18,28 +18,30 @@ pub struct Point {
     state: Option<Arc<PointState>>,
 }
 
-/// A pass, begun when it is first polled. Written out, since what an async function keeps costs as much as the pass.
-struct Passing<'p> {
-    point: &'p Point,
+/// A pass, begun by `enter` when it is first polled. Written out, since what an async function keeps costs as much as the
+/// pass.
+struct Passing<'p, E> {
+    faults: &'p Faults,
+    enter: E,
     strike: Option<Strike<'p>>,
 }
 
-impl Future for Passing<'_> {
+impl<E: Fn() -> Option<Drawn> + Unpin> Future for Passing<'_, E> {
     type Output = Result<Pass, InjectedFault>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, poller: &mut Context<'_>) -> Poll<Self::Output> {
         if self.strike.is_none() {
-            match self.point.enter(None) {
+            match (self.enter)() {
                 None => return Poll::Ready(Ok(Pass::CLEAR)),
-                Some(drawn) => self.strike = Some(self.point.faults.strike(drawn)),
+                Some(drawn) => self.strike = Some(self.faults.strike(drawn)),
             }
         }
         self.poll_strike(poller)
     }
 }
 
-impl Passing<'_> {
+impl<E: Unpin> Passing<'_, E> {
     #[cold]
     fn poll_strike(&mut self, poller: &mut Context<'_>) -> Poll<Result<Pass, InjectedFault>> {
         match &mut self.strike {
@@ -54,20 +56,23 @@ impl Faults {
     /// and a line in the log.
     #[must_use]
     pub fn point(&self, name: &str) -> Point {
-        let known = self.0.points.known().get(name).cloned();
-        Point { faults: self.clone(), state: known.or_else(|| self.add_point(name)) }
+        Point { faults: self.clone(), state: self.state(name).cloned() }
+    }
+
+    #[inline]
+    fn state(&self, name: &str) -> Option<&Arc<PointState>> {
+        self.0.points.get(name).or_else(|| self.add_point(name))
     }
 
     #[cold]
-    fn add_point(&self, name: &str) -> Option<Arc<PointState>> {
+    fn add_point(&self, name: &str) -> Option<&Arc<PointState>> {
         // A run may have been granted before its point is passed for the first time.
         let grants = self.0.grants.lock();
         let point = self.0.points.add(name, &self.0.settings)?;
         point.arm(grants.active(), self.now());
         self.set_elsewhere(&grants);
-        let points = self.0.points.known();
-        self.0.operations.sketches().place(|point| Some(points.get(point)?.index));
-        drop((grants, points));
+        self.0.operations.sketches().place(|point| Some(self.0.points.get(point.as_str())?.index));
+        drop(grants);
         self.0.wish.within(std::time::Duration::from_millis(100));
         Some(point)
     }
@@ -76,19 +81,27 @@ impl Faults {
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes: an injected error, or a broken connection.
-    pub async fn fault_point(&self, name: &str) -> Result<Pass, InjectedFault> {
-        match self.enter_by_name(name) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.strike(drawn).await,
-        }
+    #[inline]
+    pub fn fault_point(&self, name: &str) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.passing(move || self.enter(self.state(name)?, None))
+    }
+
+    #[inline]
+    fn passing<E: Fn() -> Option<Drawn>>(&self, enter: E) -> Passing<'_, E> {
+        Passing { faults: self, enter, strike: None }
     }
 
     /// A pass inside the given scope: for spawned tasks.
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
-    pub async fn fault_point_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
-        self.point(name).pass_in(scope).await
+    #[inline]
+    pub fn fault_point_in(
+        &self,
+        name: &str,
+        scope: &Scope,
+    ) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.passing(move || self.enter_in(self.state(name)?, scope))
     }
 
     /// A pass of a thread, which it blocks while a fault waits. Not for async tasks.
@@ -96,10 +109,7 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking(&self, name: &str) -> Result<Pass, InjectedFault> {
-        match self.enter_by_name(name) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.strike_blocking(drawn),
-        }
+        self.pass_blocking(self.state(name).and_then(|state| self.enter(state, None)))
     }
 
     /// A pass of a thread inside the given scope.
@@ -107,15 +117,15 @@ impl Faults {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn fault_point_blocking_in(&self, name: &str, scope: &Scope) -> Result<Pass, InjectedFault> {
-        self.point(name).pass_blocking_in(scope)
+        self.pass_blocking(self.state(name).and_then(|state| self.enter_in(state, scope)))
     }
 
-    fn enter_by_name(&self, name: &str) -> Option<Drawn> {
-        if let Some(state) = self.0.points.known().get(name) {
-            return self.enter(state, None);
+    #[inline]
+    fn pass_blocking(&self, drawn: Option<Drawn>) -> Result<Pass, InjectedFault> {
+        match drawn {
+            None => Ok(Pass::CLEAR),
+            Some(drawn) => self.strike_blocking(drawn),
         }
-        let state = self.add_point(name)?;
-        self.enter(&state, None)
     }
 
     /// Counts a pass inside the scope of the running task, if there is one; the draws, where some strike.
@@ -139,7 +149,18 @@ impl Faults {
 
     #[cold]
     fn draw_current(&self, state: &PointState, host: Option<&str>) -> Option<Drawn> {
+        if Scope::of_current(|scope| self.spares(state, scope, host))? {
+            return None;
+        }
+        // Whoever is told of a draw may ask for the scope meanwhile: it is not borrowed then.
         self.draw(state, Scope::current()?, host)
+    }
+
+    /// Counts a pass inside the given scope; the draws, where some strike.
+    fn enter_in(&self, state: &PointState, scope: &Scope) -> Option<Drawn> {
+        scope.note_pass(state.index);
+        self.0.tally.count(state.index, true);
+        if state.armed() && !self.spares(state, scope, None) { self.draw(state, scope.clone(), None) } else { None }
     }
 }
 
@@ -150,29 +171,25 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub fn pass(&self) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
-        Passing { point: self, strike: None }
+        self.faults.passing(|| self.enter(None))
     }
 
     /// A pass towards this host, inside the scope of the running task: for points that call others.
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
-    pub async fn pass_to(&self, host: &str) -> Result<Pass, InjectedFault> {
-        match self.enter(Some(host)) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.faults.strike(drawn).await,
-        }
+    #[inline]
+    pub fn pass_to(&self, host: &str) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.faults.passing(move || self.enter(Some(host)))
     }
 
     /// A pass inside the given scope.
     ///
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
-    pub async fn pass_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter_in(scope) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.faults.strike(drawn).await,
-        }
+    #[inline]
+    pub fn pass_in(&self, scope: &Scope) -> impl Future<Output = Result<Pass, InjectedFault>> + Send {
+        self.faults.passing(move || self.enter_in(scope))
     }
 
     /// A pass of a thread, which it blocks while a fault waits. Not for async tasks.
@@ -181,10 +198,7 @@ impl Point {
     /// With the [`InjectedFault`] that strikes.
     #[inline]
     pub fn pass_blocking(&self) -> Result<Pass, InjectedFault> {
-        match self.enter(None) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.faults.strike_blocking(drawn),
-        }
+        self.faults.pass_blocking(self.enter(None))
     }
 
     /// A pass of a thread inside the given scope.
@@ -192,10 +206,7 @@ impl Point {
     /// # Errors
     /// With the [`InjectedFault`] that strikes.
     pub fn pass_blocking_in(&self, scope: &Scope) -> Result<Pass, InjectedFault> {
-        match self.enter_in(scope) {
-            None => Ok(Pass::CLEAR),
-            Some(drawn) => self.faults.strike_blocking(drawn),
-        }
+        self.faults.pass_blocking(self.enter_in(scope))
     }
 
     #[inline]
@@ -203,11 +214,7 @@ impl Point {
         self.faults.enter(self.state.as_deref()?, host)
     }
 
-    /// Counts a pass inside the given scope; the draws, where some strike.
     fn enter_in(&self, scope: &Scope) -> Option<Drawn> {
-        let state = self.state.as_deref()?;
-        scope.note_pass(state.index);
-        self.faults.0.tally.count(state.index, true);
-        if state.armed() { self.faults.draw(state, scope.clone(), None) } else { None }
+        self.faults.enter_in(self.state.as_deref()?, scope)
     }
 }

@@ -1,13 +1,14 @@
 //! The fault points of this process.
 
-use std::sync::Arc;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
-use daybreak_model::Key;
 use daybreak_model::limits::FAULT_POINTS_MAX;
+use daybreak_model::{Key, same_bytes};
 use parking_lot::Mutex;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::clock::Moment;
 use super::run::ActiveRun;
@@ -15,11 +16,19 @@ use super::settings::Settings;
 use crate::scope::near;
 
 /// Every point that was named so far.
-#[derive(Debug, Default)]
+///
+/// None ever goes, so a look-up takes no lock and keeps nothing alive: a point is in the first slot from the one of its hash
+/// that was free when it came.
+#[derive(Debug)]
 pub(crate) struct Points {
-    known: ArcSwap<FxHashMap<Key, Arc<PointState>>>,
+    slots: Box<[OnceLock<Arc<PointState>>; SLOTS]>,
+    /// How many there are.
+    count: Mutex<u32>,
     refused: Mutex<FxHashSet<Box<str>>>,
 }
+
+/// Enough that half of them stay free: so a look-up soon comes to its end.
+const SLOTS: usize = (2 * FAULT_POINTS_MAX).next_power_of_two();
 
 /// One point.
 #[derive(Debug)]
@@ -54,36 +63,51 @@ impl PointState {
     }
 }
 
+impl Default for Points {
+    fn default() -> Self {
+        let slots = Box::new([const { OnceLock::new() }; SLOTS]);
+        Self { slots, count: Mutex::default(), refused: Mutex::default() }
+    }
+}
+
 impl Points {
-    /// The points that are known already, by name.
+    /// The point of this name, if it is known already.
     #[inline]
-    pub(crate) fn known(&self) -> Guard<Arc<FxHashMap<Key, Arc<PointState>>>> {
-        self.known.load()
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<PointState>> {
+        let mut points = self.slots_of(name).map_while(OnceLock::get);
+        points.find(|point| same_bytes(point.key.as_str().as_bytes(), name.as_bytes()))
     }
 
-    /// Adds a point, under the caller's lock. `None` where the name is no key, or where there are too many:
-    /// what cannot be reported is not struck.
-    pub(crate) fn add(&self, name: &str, settings: &Settings) -> Option<Arc<PointState>> {
-        let known = self.known.load_full();
-        if let Some(point) = known.get(name) {
-            return Some(Arc::clone(point));
+    /// The slots in which a name may be, in order.
+    #[inline]
+    fn slots_of(&self, name: &str) -> impl Iterator<Item = &OnceLock<Arc<PointState>>> {
+        #[expect(clippy::cast_possible_truncation, reason = "a hash's lower half is one as well")]
+        let first = FxBuildHasher.hash_one(name.as_bytes()) as usize;
+        (0..SLOTS).map(move |step| &self.slots[first.wrapping_add(step) % SLOTS])
+    }
+
+    /// Adds a point. `None` where the name is no key, or where there are too many: what cannot be reported is not struck.
+    pub(crate) fn add(&self, name: &str, settings: &Settings) -> Option<&Arc<PointState>> {
+        let mut count = self.count.lock();
+        if let Some(point) = self.get(name) {
+            return Some(point);
         }
         let key = match Key::new(name) {
-            Ok(key) if known.len() < FAULT_POINTS_MAX => key,
+            Ok(key) if (*count as usize) < FAULT_POINTS_MAX => key,
             Ok(_) => return self.refuse(name, "this process has too many fault points already"),
             Err(why) => return self.refuse(name, &why.to_string()),
         };
-        let (permitted, index) = (settings.permits(name), u32::try_from(known.len()).ok()?);
+        let (permitted, index) = (settings.permits(name), *count);
         let (armed, runs) = (AtomicBool::new(false), ArcSwap::default());
-        let point = Arc::new(PointState { key: key.clone(), index, near: near(index), permitted, armed, runs });
-        let mut more = FxHashMap::clone(&known);
-        more.insert(key, Arc::clone(&point));
-        self.known.store(Arc::new(more));
-        Some(point)
+        let point = Arc::new(PointState { key, index, near: near(index), permitted, armed, runs });
+        // Half of the slots are free, and nobody else adds meanwhile.
+        let free = self.slots_of(name).find(|slot| slot.get().is_none())?;
+        *count += 1;
+        Some(free.get_or_init(|| point))
     }
 
     /// Says once for each of the first names that nothing can strike there.
-    fn refuse(&self, name: &str, why: &str) -> Option<Arc<PointState>> {
+    fn refuse(&self, name: &str, why: &str) -> Option<&Arc<PointState>> {
         let mut refused = self.refused.lock();
         if refused.len() < FAULT_POINTS_MAX && refused.insert(name.into()) {
             tracing::warn!(point = name, why, "no fault can strike at this point");
@@ -91,7 +115,7 @@ impl Points {
         None
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<PointState>> {
-        self.known.load().values().cloned().collect()
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<PointState>> {
+        self.slots.iter().filter_map(OnceLock::get)
     }
 }

@@ -23,7 +23,7 @@ impl Faults {
         report.slos = self.0.measures.counts();
         report.keys = self.0.operations.sketches().report(self.monotonic());
         report.operations = self.0.operations.counts();
-        let points = self.0.points.all().into_iter().map(|point| {
+        let points = self.0.points.all().map(|point| {
             let (passes, unscoped) = self.0.tally.sum(point.index);
             let requests = self.0.operations.passed(point.index);
             (point.key.clone(), PointCounts { passes, unscoped, requests, permitted: point.permitted })

@@ -57,6 +57,11 @@ impl Draws {
         Some(Drawn { stage, arm, new: true })
     }
 
+    /// Whether a run has drawn the request, and does not treat it.
+    pub(crate) fn spared_by(&self, run: RunId) -> bool {
+        self.runs.iter().find(|draw| draw.run.id() == run).is_some_and(|draw| draw.arm != Some(Arm::Treated))
+    }
+
     fn of(&mut self, run: RunId) -> Option<&mut Draw> {
         self.runs.iter_mut().find(|draw| draw.run.id() == run)
     }

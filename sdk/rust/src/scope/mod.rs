@@ -71,12 +71,17 @@ impl Scope {
     /// The scope of the running task, if there is one.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Self::clone).ok()
+        Self::of_current(Self::clone)
+    }
+
+    /// Asks the scope of the running task, if there is one.
+    pub(crate) fn of_current<T>(ask: impl FnOnce(&Self) -> T) -> Option<T> {
+        CURRENT.try_with(ask).ok()
     }
 
     /// Notes a pass of the point of this index inside the scope of the running task, if there is one.
     pub(crate) fn note_pass_of_current(point: u32) -> bool {
-        CURRENT.try_with(|scope| scope.note_pass(point)).is_ok()
+        Self::of_current(|scope| scope.note_pass(point)).is_some()
     }
 
     /// Carries the scope into a future: for `tokio::spawn`.
