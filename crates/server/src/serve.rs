@@ -80,24 +80,24 @@ mod tests {
     use super::*;
 
     /// A client of a listener, and the connection at its end.
-    fn connected(after: Duration) -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        drop_who_does_not_read(&listener, after).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        (client, accepted)
+    fn connected(after: Duration) -> io::Result<(TcpStream, TcpStream)> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        drop_who_does_not_read(&listener, after)?;
+        let client = TcpStream::connect(listener.local_addr()?)?;
+        let (accepted, _) = listener.accept()?;
+        Ok((client, accepted))
     }
 
     #[test]
     fn each_connection_has_it() {
-        let (_client, accepted) = connected(limits::UNREAD_TIMEOUT);
+        let (_client, accepted) = connected(limits::UNREAD_TIMEOUT).unwrap();
         let timeout = rustix::net::sockopt::tcp_user_timeout(&accepted).unwrap();
         assert_eq!(u128::from(timeout), limits::UNREAD_TIMEOUT.as_millis());
     }
 
     #[test]
     fn a_connection_ends_whose_other_end_lives_but_reads_nothing() {
-        let (mut client, mut accepted) = connected(Duration::from_millis(300));
+        let (mut client, mut accepted) = connected(Duration::from_millis(300)).unwrap();
         // Should the system not end it, the write gives up as if there were no room.
         accepted.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
         let refused = accepted.write_all(&vec![0; 64 * 1024 * 1024]).unwrap_err();
