@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// How long an answer may take: far longer than it ever should.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection is kept that is not in use: the server waits a little longer for what one is for.
+const SPARE: Duration = Duration::from_secs(3);
 
 /// Connections to one server.
 #[derive(Clone, Debug)]
@@ -41,7 +43,10 @@ impl Http {
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         // It asks loopback without TLS, but the library wants to know how it would.
         let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-        let client = Client::builder().tls_backend_preconfigured(tls).timeout(PATIENCE).no_proxy().build()?;
+        // A pool connects more often than it asks. A spare connection that the server closes, as it says nothing for long, is not
+        // to be used at that very moment.
+        let client = Client::builder().pool_idle_timeout(SPARE).tls_backend_preconfigured(tls);
+        let client = client.timeout(PATIENCE).no_proxy().build()?;
         Ok(Self { client, base: base.to_owned() })
     }
 
