@@ -105,14 +105,23 @@ async fn listen() -> Result<()> {
 async fn open(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(REQUEST).await?;
-    let mut read = Vec::with_capacity(16 * 1024);
+    let (mut read, mut seen, mut in_data) = (Vec::with_capacity(16 * 1024), 0, false);
     loop {
         let length = stream.read_buf(&mut read).await?;
         ensure!(length > 0, "the server closed it: {}", String::from_utf8_lossy(&read));
-        // A frame that has data ends with an empty line; the headers' lines end otherwise.
-        let data = read.windows(5).position(|bytes| bytes == b"data:");
-        if data.is_some_and(|data| read[data..].windows(2).any(|bytes| bytes == b"\n\n")) {
-            return Ok(stream);
+        // A frame that has data ends with an empty line; the headers' lines end otherwise. What was looked at is not looked at again,
+        // but for what may have begun at its end: a herd reads hundreds of megabytes.
+        if !in_data {
+            match read[seen..].windows(5).position(|bytes| bytes == b"data:") {
+                Some(data) => (seen, in_data) = (seen + data, true),
+                None => seen = read.len().saturating_sub(4),
+            }
+        }
+        if in_data {
+            if read[seen..].windows(2).any(|bytes| bytes == b"\n\n") {
+                return Ok(stream);
+            }
+            seen = read.len() - 1;
         }
     }
 }
