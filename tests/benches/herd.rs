@@ -39,8 +39,8 @@ fn measured(clients: u32) -> Result<()> {
         server.restart()?;
         let ready = BootTime::now();
         let back = herd.back()?;
-        first.push(millis(ready, back.first));
-        last.push(millis(ready, back.last));
+        first.push(back.first.millis_since(ready));
+        last.push(back.last.millis_since(ready));
         let memory = server.memory()?;
         (held, most) = (memory.resident.max(held), memory.most.max(most));
         // They are no use if they hear nothing.
@@ -61,9 +61,4 @@ fn measured(clients: u32) -> Result<()> {
         Memory::megabytes(most),
     );
     Ok(())
-}
-
-/// Milliseconds between moments.
-fn millis(from: BootTime, to: BootTime) -> f64 {
-    (to - from).as_secs_f64() * 1_000.0
 }

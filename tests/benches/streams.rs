@@ -107,15 +107,10 @@ async fn measured(streams: usize, points: &mut Points) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds between moments.
-fn millis(from: BootTime, to: BootTime) -> f64 {
-    (to - from).as_secs_f64() * 1_000.0
-}
-
 impl Took {
     fn since(began: BootTime, listeners: &mut Listeners) -> Result<Self> {
         let reached = listeners.reached()?;
-        Ok(Self { first: millis(began, reached.first), last: millis(began, reached.last) })
+        Ok(Self { first: reached.first.millis_since(began), last: reached.last.millis_since(began) })
     }
 }
 

@@ -29,6 +29,12 @@ impl BootTime {
     pub const fn micros(self) -> u128 {
         self.0.as_micros()
     }
+
+    /// Milliseconds since an earlier moment; 0 where that is later.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> f64 {
+        (self - earlier).as_secs_f64() * 1_000.0
+    }
 }
 
 impl Add<Duration> for BootTime {
@@ -57,5 +63,6 @@ mod tests {
         assert!(BootTime::now() >= then && then > BootTime::from_micros(0));
         assert_eq!(BootTime::from_micros(5) + Duration::from_micros(2), BootTime::from_micros(7));
         assert_eq!(BootTime::from_micros(7) - BootTime::from_micros(5), Duration::from_micros(2));
+        assert_eq!(BootTime::from_micros(3_500).millis_since(BootTime::from_micros(1_000)), 2.5);
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::measure;
+
 /// What it may grow by and still be flat: what is kept of changes and events up to a bound, and fragments of the
 /// allocator.
 const GROWTH_MIB: f64 = 16.0;
@@ -55,11 +57,10 @@ impl Memory {
 
 /// MiB that are resident.
 fn resident(process: u32) -> Result<f64> {
-    let path = format!("/proc/{process}/status");
-    let status = std::fs::read_to_string(&path).with_context(|| format!("the server is gone: {path}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1_024.0)
+    let bytes = measure::Memory::of(process).context("the server is gone")?.resident;
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    let mib = bytes as f64 / f64::from(1024 * 1024);
+    Ok(mib)
 }
 
 #[cfg(test)]

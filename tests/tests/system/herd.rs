@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
+use daybreak_tests::measure::Memory;
 use daybreak_tests::{Http, Server};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,10 +28,7 @@ const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Bytes of memory that a process has used at most.
 fn peak(id: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a peak")?;
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024)
+    Ok(Memory::of(id)?.most)
 }
 
 fn document() -> String {
