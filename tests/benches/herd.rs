@@ -1,7 +1,8 @@
 //! How soon all clients of a server that is killed have the next one's snapshot, and what that holds in memory meanwhile.
 //!
 //! The clients come back as the SDK does, each after a pause of its own, which doubles. The server has one core, they have the
-//! other. It begins where the next server listens: nobody can be served sooner.
+//! other. It begins where the next server listens: nobody can be served sooner. How long each side's core worked from then on tells
+//! which of them the others wait for.
 
 use std::path::Path;
 
@@ -18,8 +19,9 @@ const MARK: &str = "toggled";
 
 fn main() -> Result<()> {
     println!(
-        "| clients | first, median | last, median | eight of ten rounds | snapshots | before, at most | with all back | at most |\n|{}",
-        "---|".repeat(8)
+        "| clients | first, median | last, median | eight of ten rounds | the server worked | they worked | snapshots | \
+         before, at most | with all back | at most |\n|{}",
+        "---|".repeat(10)
     );
     for clients in CLIENTS {
         measured(clients)?;
@@ -35,10 +37,14 @@ fn measured(clients: u32) -> Result<()> {
     let mut herd = Listeners::open(program, server.address(), clients as usize, MARK)?;
     let before = server.memory()?.most;
     let (mut first, mut last, mut held, mut most) = (Vec::new(), Vec::new(), 0, 0);
+    let mut work = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         server.restart()?;
-        let ready = BootTime::now();
+        let (ready, worked) = (BootTime::now(), [server.worked()?, herd.worked()?]);
         let back = herd.back()?;
+        for (work, (after, before)) in work.iter_mut().zip([server.worked()?, herd.worked()?].into_iter().zip(worked)) {
+            work.push((after - before).as_secs_f64());
+        }
         first.push(back.first.millis_since(ready));
         last.push(back.last.millis_since(ready));
         let memory = server.memory()?;
@@ -48,13 +54,16 @@ fn measured(clients: u32) -> Result<()> {
         posted(&server.url(&format!("/api/v1/flags/toggled/{action}")), "")?;
         herd.reached()?;
     }
-    let [first, last] = [first, last].map(Spread::of);
-    let (first, last) = first.zip(last).context("there were rounds")?;
+    let median = |of: Vec<f64>| Spread::of(of).map(|spread| spread.median).context("there were rounds");
+    let last = Spread::of(last).context("there were rounds")?;
+    let [server_work, their_work] = work.map(median);
     println!(
-        "| {} | {:.0} ms | {} | {} | {} | {} | {} |",
+        "| {} | {:.0} ms | {} | {:.1} s | {:.1} s | {} | {} | {} | {} |",
         thousands(clients.into()),
-        first.median,
+        median(first)?,
         last.cells(|length| format!("{length:.0}"), " ms"),
+        server_work?,
+        their_work?,
         Memory::megabytes(snapshot.len() as u64 * u64::from(clients)),
         Memory::megabytes(before),
         Memory::megabytes(held),

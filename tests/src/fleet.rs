@@ -2,6 +2,7 @@
 //! Some can be told to stand still, or to leave.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +23,9 @@ const COMING_MAX: usize = 64;
 
 /// How long a client says nothing at most; one that says nothing for 30 s counts no more.
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a client waits before it tells again what got no answer.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a client is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,20 @@ impl Fleet {
             }
             ensure!(Instant::now() < deadline, "{so_far} of {count} acknowledgements came");
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Awaits what needs the clients, unless one of them fails before that.
+    ///
+    /// # Errors
+    /// As what is awaited, and when a client fails.
+    pub async fn during<T>(&mut self, awaited: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut awaited = pin!(awaited);
+        loop {
+            tokio::select! {
+                done = &mut awaited => return done,
+                Some(ended) = self.clients.join_next() => ended?.context("a client has failed")?,
+            }
         }
     }
 
@@ -211,7 +229,13 @@ impl Member {
             "sdk": { "name": "fleet", "version": "0" }, "position": self.position, "position_age": age,
             "goodbye": goodbye,
         });
-        self.http.send("POST", "/api/v1/reports", None, &report.to_string()).await?.ok()?;
-        Ok(())
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.http.send("POST", "/api/v1/reports", None, &report.to_string()).await {
+                // The server may have closed a spare connection at the very moment at which it is used. Told twice is told once.
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                answer => return answer?.ok().map(drop),
+            }
+        }
     }
 }

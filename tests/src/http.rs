@@ -8,8 +8,8 @@ use reqwest::{Client, Method, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
-/// How long an answer may take: far longer than it ever should.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::PATIENCE;
+
 /// How long a connection is kept that is not in use: the server waits a little longer for what one is for.
 const SPARE: Duration = Duration::from_secs(3);
 

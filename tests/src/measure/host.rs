@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -66,6 +67,21 @@ impl Memory {
     }
 }
 
+/// How long a process has worked on a core since its start, its kernel's part included.
+///
+/// # Errors
+/// When it is gone.
+pub fn worked(process: u32) -> Result<Duration> {
+    worked_in(&std::fs::read_to_string(format!("/proc/{process}/stat"))?)
+}
+
+/// `utime` and `stime`, the 14th and the 15th field of proc(5), of which the second may have spaces.
+fn worked_in(stat: &str) -> Result<Duration> {
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +94,18 @@ mod tests {
         let ours = Memory::of(std::process::id()).unwrap();
         assert!(ours.most >= ours.resident && ours.resident > 0);
         assert_eq!((Memory::megabytes(1_250_000), Memory::megabytes(121_000_000)), ("1.2 MB".into(), "121 MB".into()));
+    }
+
+    #[test]
+    fn work_is_read() {
+        let second = rustix::param::clock_ticks_per_second();
+        let stat = format!("7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 {second} {} 9 9 20 0 1 0 5 1 1", 2 * second);
+        assert_eq!(worked_in(&stat).unwrap(), Duration::from_secs(3));
+        assert!(["7 (a", "7 (a) S 1 7 7 0 -1 4194560 1 0 0 0 x y"].iter().all(|stat| worked_in(stat).is_err()));
+        let before = worked(std::process::id()).unwrap();
+        while worked(std::process::id()).unwrap() == before {
+            std::hint::black_box(0);
+        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::worked;
 use crate::BootTime;
 
 /// Streams that are open.
@@ -56,6 +58,14 @@ impl Listeners {
     /// When their process ended.
     pub fn back(&mut self) -> Result<Reached> {
         Reached::read("back", &self.line()?)
+    }
+
+    /// How long their process has worked since its start.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn worked(&self) -> Result<Duration> {
+        worked(self.child.id())
     }
 
     fn line(&mut self) -> Result<String> {

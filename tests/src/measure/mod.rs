@@ -10,7 +10,7 @@ mod workload;
 mod wrk;
 
 pub use bare::{Bare, captured, posted};
-pub use host::{ASKING_CORE, Memory, SERVING_CORE, on_core, raise_file_limit};
+pub use host::{ASKING_CORE, Memory, SERVING_CORE, on_core, raise_file_limit, worked};
 pub use listeners::{Listeners, Reached};
 pub use plots::{Line, Plots};
 pub use rounds::{Spread, thousands};
@@ -19,6 +19,7 @@ pub use wrk::{Load, Wrk};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -73,6 +74,14 @@ impl Pinned {
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    /// How long it has worked on its core since its last start.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn worked(&self) -> Result<Duration> {
+        worked(self.process.id())
     }
 
     /// What it holds in memory.

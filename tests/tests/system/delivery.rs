@@ -40,14 +40,14 @@ async fn a_change_says_how_many_of_a_thousand_clients_have_it() -> Result<()> {
     assert_eq!(nobody["summary"], "no client is there to have it");
 
     let mut fleet = Fleet::join(&server, CLIENTS).await?;
-    let all = change("/api/v1/flags/feature/enable?wait=30s").await?;
+    let all = fleet.during(change("/api/v1/flags/feature/enable?wait=30s")).await?;
     assert_eq!((&all["clients"], &all["having"], &all["missing"]), (&json!(1_000), &json!(1_000), &json!([])), "{all}");
 
     fleet.acknowledged(1_000).await?;
 
     // What changes nothing asks as well, where nobody was asked before.
     http.send("POST", "/api/v1/flags/other/disable", None, "").await?.ok()?;
-    let again = change("/api/v1/flags/other/disable?wait=30s").await?;
+    let again = fleet.during(change("/api/v1/flags/other/disable?wait=30s")).await?;
     assert_eq!((&again["having"], &again["missing"]), (&json!(1_000), &json!([])), "{again}");
     fleet.acknowledged(2_000).await?;
 
