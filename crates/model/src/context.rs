@@ -1,6 +1,7 @@
 //! Evaluation contexts: what is known of whom a flag is evaluated for.
 
 use serde_json::Value as Json;
+use smol_str::SmolStr;
 
 use crate::limits::{ATTRIBUTES_MAX, DEPTH_MAX, INTEGER_MAX};
 use crate::{is_long_word, name_word, same_bytes};
@@ -31,7 +32,8 @@ const TAGGED: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     word: u64,
-    name: Box<str>,
+    /// Up to 23 bytes of it stand here, without memory of their own.
+    name: SmolStr,
     value: ContextValue,
 }
 
@@ -80,6 +82,12 @@ impl Context {
     #[must_use]
     pub fn new(targeting_key: &str) -> Self {
         Self::default().with(TARGETING_KEY, targeting_key)
+    }
+
+    /// An empty context that has room for so many attributes.
+    #[must_use]
+    pub fn with_room_for(attributes: usize) -> Self {
+        Self { attributes: Vec::with_capacity(attributes), tags: 0 }
     }
 
     /// The same context with one more attribute, or with another value for it.

@@ -14,6 +14,9 @@ use serde::{Deserialize, Deserializer};
 /// Attributes up to which comparing each with those before it is quick.
 const PLAIN_MAX: usize = 32;
 
+/// Attributes that most contexts have at most.
+const COMMON: usize = 8;
+
 /// A body with such a context.
 #[derive(Debug, Deserialize)]
 pub(super) struct PlainRequest {
@@ -50,7 +53,7 @@ impl<'de> Visitor<'de> for ContextVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PlainContext, A::Error> {
-        let mut context = Context::default();
+        let mut context = Context::with_room_for(COMMON);
         while let Some(Text(name)) = map.next_key()? {
             let Several(value) = map.next_value()?;
             let odd_key = name == TARGETING_KEY && !matches!(value, ContextValue::Text(_));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef};
 use actix_web::guard::{self, Guard};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybreak_control::Control;
 use daybreak_model::ErrorCode;
@@ -81,7 +81,8 @@ pub(crate) use __path_evaluate_flag as OneFlag;
 
 impl HttpServiceFactory for OneFlag {
     fn register(self, config: &mut AppService) {
-        let guards: Vec<Box<dyn Guard>> = vec![Box::new(guard::Post())];
+        // The framework's own guard notes which methods there are, for an answer that is given before a request comes here.
+        let guards: Vec<Box<dyn Guard>> = vec![Box::new(guard::fn_guard(|asked| asked.head().method == Method::POST))];
         config.register_service(ResourceDef::prefix(bulk::PATH), Some(guards), web::to(evaluate_flag), None);
     }
 }

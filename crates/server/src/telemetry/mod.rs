@@ -10,7 +10,7 @@ mod request;
 mod run;
 mod span;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

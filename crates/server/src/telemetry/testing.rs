@@ -11,7 +11,7 @@ use super::Telemetry;
 use crate::metrics::Metrics;
 
 /// A control of nothing, in memory, and what tells of it.
-pub(super) async fn open() -> (Control, Telemetry) {
+pub(crate) async fn open() -> (Control, Telemetry) {
     let store = MemoryStore::open(MemoryOptions::new(StoreId::new(7))).unwrap();
     let clock = ManualClock::new("2026-11-23T09:30:00Z".parse().unwrap());
     let control = Control::open(Options::new("test"), Arc::new(store), Arc::new(clock), [7; 32]).await.unwrap();
