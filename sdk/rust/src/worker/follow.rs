@@ -94,7 +94,13 @@ impl Worker {
     async fn stream(&self, speech: &Speech) {
         let mut backoff = Backoff::new(self.pace.longest_pause);
         let mut complaint = Complaint::default();
-        let own = stream::Stream { core: &self.core, http: &self.http.follows, pace: self.pace, speech, keep: &|| self.keep() };
+        let own = stream::Stream {
+            core: &self.core,
+            http: &self.http.follows,
+            pace: self.pace,
+            speech,
+            keep: &|| self.keep(),
+        };
         loop {
             let (spoke, end) = own.follow().await;
             if spoke {

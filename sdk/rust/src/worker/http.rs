@@ -31,12 +31,21 @@ pub(super) struct Http {
 impl Http {
     /// They leave nothing behind in the process: no TLS provider is installed.
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        // The machine's roots are read once, and the session of one is resumed by the other.
+        let (tls, headers) = (tls(settings)?, headers(settings)?);
+        let own = || {
+            let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers.clone());
+            builder
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION")))
+        };
         let built = |builder: ClientBuilder| builder.build().map_err(|error| chain(&error));
-        Ok(Self { asks: built(builder(settings)?)?, follows: built(builder(settings)?.pool_max_idle_per_host(0))? })
+        Ok(Self { asks: built(own())?, follows: built(own().pool_max_idle_per_host(0))? })
     }
 }
 
-fn builder(settings: &Settings) -> Result<ClientBuilder, String> {
+/// What every request says of who asks.
+fn headers(settings: &Settings) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     if let Some(token) = &settings.token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
@@ -47,9 +56,7 @@ fn builder(settings: &Settings) -> Result<ClientBuilder, String> {
             tracing::warn!(url = settings.url, "the token travels in the clear; use https");
         }
     }
-    let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers);
-    let builder = builder.tls_backend_preconfigured(tls(settings)?);
-    Ok(builder.user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION"))))
+    Ok(headers)
 }
 
 /// Whether others can read what is sent there.
