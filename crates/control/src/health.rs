@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daybreak_model::Millis;
-use daybreak_model::limits::GUARD_TICK_AGE_MAX;
+use daybreak_model::limits::{GUARD_TICK_AGE_MAX, SNAPSHOT_BYTES_MAX};
 use daybreak_store::StoreStats;
 use serde::Serialize;
 
@@ -76,6 +76,7 @@ impl Control {
                 .into_iter()
                 .chain(self.inner.webhooks.lock().warnings())
                 .chain(self.inner.recorder.warning())
+                .chain(self.inner.sent.lock().as_ref().and_then(|sent| too_long(sent.encoded_length()?)))
                 .chain(self.source_warnings())
                 .chain(self.page_warnings())
                 .collect(),
@@ -84,5 +85,26 @@ impl Control {
             shutting_down,
             store: self.inner.store.stats(),
         }
+    }
+}
+
+/// What is said of a snapshot of so many bytes that no client takes.
+fn too_long(bytes: usize) -> Option<String> {
+    (bytes > SNAPSHOT_BYTES_MAX).then(|| {
+        format!(
+            "all flags and segments have {bytes} bytes as they are sent, and clients take {SNAPSHOT_BYTES_MAX}: none can \
+             connect anew; shorten lists, or remove some"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_no_client_takes_is_warned_of() {
+        assert_eq!(too_long(SNAPSHOT_BYTES_MAX), None);
+        assert!(too_long(SNAPSHOT_BYTES_MAX + 1).is_some_and(|warning| warning.contains("have 268435457 bytes")));
     }
 }

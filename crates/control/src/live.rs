@@ -9,7 +9,8 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 /// Messages that a slow stream may be behind before it is dropped.
 pub(crate) const LAG_MAX: usize = 1024;
-/// Bytes that it may be behind, beyond the last message: what nobody reads is not kept for them.
+/// Bytes that it may be behind, beyond the message that it has to read next: what nobody reads is not kept for them, but one long
+/// message is not gone as soon as a short one follows.
 pub(crate) const LAG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A message on its way. Whoever reads it too late finds it gone.
@@ -38,9 +39,12 @@ impl Kept {
         let message = Arc::new(message);
         let sent = Arc::downgrade(&message);
         self.messages.push_back(message);
-        while self.messages.len() > LAG_MAX || (self.bytes > LAG_BYTES_MAX && self.messages.len() > 1) {
-            let Some(oldest) = self.messages.pop_front() else { break };
+        while let Some(oldest) = self.messages.front() {
+            if self.messages.len() <= LAG_MAX && self.bytes - oldest.len() <= LAG_BYTES_MAX {
+                break;
+            }
             self.bytes -= oldest.len();
+            self.messages.pop_front();
         }
         sent
     }
@@ -80,13 +84,15 @@ mod tests {
         let mut kept = Kept::default();
         let sent: Vec<_> = (0..6).map(|_| kept.push(large.clone())).collect();
         let there: Vec<_> = sent.iter().map(|sent| sent.upgrade().is_some()).collect();
-        assert_eq!(there, [false, false, true, true, true, true]);
+        assert_eq!(there, [false, true, true, true, true, true]);
         let huge = kept.push(Bytes::from(vec![0; LAG_BYTES_MAX + 1]));
         assert!(huge.upgrade().is_some(), "the last one is kept, whatever its length");
         assert_eq!(kept.messages.len(), 1);
         let small = kept.push(Bytes::from_static(b"small"));
+        assert!(small.upgrade().is_some() && huge.upgrade().is_some(), "nor does a short one drive it out");
+        kept.push(Bytes::from(vec![0; LAG_BYTES_MAX]));
         assert!(small.upgrade().is_some() && huge.upgrade().is_none());
-        assert_eq!(kept.bytes, 5);
+        assert_eq!(kept.bytes, LAG_BYTES_MAX + 5);
     }
 
     #[tokio::test]
@@ -94,7 +100,7 @@ mod tests {
         let (sender, mut kept) = (broadcast::Sender::new(LAG_MAX), Kept::default());
         let (mut slow, mut quick) = (Live::new(sender.subscribe()), Live::new(sender.subscribe()));
         let large = Bytes::from(vec![0; LAG_BYTES_MAX / 2 + 1]);
-        for _ in 0..2 {
+        for _ in 0..3 {
             sender.send(kept.push(large.clone())).unwrap();
             assert_eq!(quick.next().await, Ok(large.clone()));
         }

@@ -249,6 +249,11 @@ impl State {
         message.slice(*data..message.len() - 1)
     }
 
+    /// Its length as the stream's first message, in bytes, where that has been encoded.
+    pub(crate) fn encoded_length(&self) -> Option<usize> {
+        self.framed.get().map(|framed| framed.message.len())
+    }
+
     /// The same, encoded away from the threads that answer requests: all who ask after a change wait for the same.
     pub async fn encoded(self: &Arc<Self>) -> Bytes {
         let state = Arc::clone(self);

@@ -144,8 +144,11 @@ impl<K: Clone, V: Clone> SharedMap<K, V> {
         if chunk.len() < CHUNK {
             Arc::make_mut(chunk).insert(place, (key, value));
         } else if place == CHUNK {
-            // What comes in order fills each chunk.
-            self.chunks.insert(at + 1, Arc::new(vec![(key, value)]));
+            // What comes in order fills each chunk, and so does what comes the other way round.
+            match self.chunks.get_mut(at + 1).filter(|next| next.len() < CHUNK) {
+                Some(next) => Arc::make_mut(next).insert(0, (key, value)),
+                None => self.chunks.insert(at + 1, Arc::new(vec![(key, value)])),
+            }
         } else {
             let chunk = Arc::make_mut(chunk);
             let mut rest = chunk.split_off(CHUNK / 2);
@@ -299,6 +302,13 @@ mod tests {
     fn what_comes_in_order_fills_each_chunk() {
         let map: SharedMap<usize, ()> = (0..10 * CHUNK).map(|key| (key, ())).collect();
         assert_eq!(map.chunks.len(), 10);
+    }
+
+    #[test]
+    fn what_comes_the_other_way_round_behind_a_full_chunk_makes_few() {
+        let mut map: SharedMap<usize, ()> = (0..CHUNK).map(|key| (key, ())).collect();
+        map.extend((CHUNK..10 * CHUNK).rev().map(|key| (key, ())));
+        assert!(map.chunks.len() <= 20, "{}", map.chunks.len());
     }
 
     #[test]

@@ -12,19 +12,27 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use daybreak_model::limits::{DOCUMENT_BYTES_MAX, REPORT_BYTES_MAX};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{StreamExt, TryFutureExt};
 
-use crate::limits::{BODIES_BYTES_MAX, BODY_TIMEOUT, DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, SHORT_DOCUMENT_BYTES_MAX};
+use crate::limits::{BODIES_BYTES_MAX, BODY_TIMEOUT, DOCUMENTS_BYTES_MAX, PAGES_BYTES_MAX, REPORTS_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
 /// Bytes of a body that take no room: there are not more of them than connections, and most bodies have no others.
 const FREE: usize = 4 * 1024;
 
+/// Whose room a body takes: of documents, of reports, of notifications of pages, or of all others.
+pub(crate) const DOCUMENTS: usize = 0;
+/// See [`DOCUMENTS`].
+pub(crate) const REPORTS: usize = 1;
+/// See [`DOCUMENTS`].
+pub(crate) const PAGES: usize = 2;
+/// See [`DOCUMENTS`].
+pub(crate) const OTHERS: usize = 3;
+
 /// The room for bodies of all kinds.
 #[derive(Clone, Debug)]
-pub(crate) struct Bodies(Arc<[Room; 3]>);
+pub(crate) struct Bodies(Arc<[Room; 4]>);
 
 /// The room for bodies of one kind, in bytes.
 #[derive(Debug)]
@@ -37,30 +45,23 @@ struct Room {
 #[derive(Debug, Default)]
 pub struct Taken(Option<(Bodies, usize)>, usize);
 
-/// A body of at most `MAX` bytes. Keep what is taken as long as the body is in memory.
+/// A body of at most `MAX` bytes, which takes room of `ROOM`. Keep what is taken as long as the body is in memory.
 #[derive(Debug)]
-pub struct Limited<const MAX: usize>(pub Bytes, pub Taken);
+pub struct Limited<const MAX: usize, const ROOM: usize = OTHERS>(pub Bytes, pub Taken);
 
 impl Default for Bodies {
     fn default() -> Self {
-        Self::new([DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, BODIES_BYTES_MAX])
+        Self::new([DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, PAGES_BYTES_MAX, BODIES_BYTES_MAX])
     }
 }
 
 impl Bodies {
-    fn new(most: [usize; 3]) -> Self {
+    fn new(most: [usize; 4]) -> Self {
         Self(Arc::new(most.map(|most| Room { most, taken: AtomicUsize::new(0) })))
     }
 
-    /// Room for a body of a route that takes so many bytes; none of it is taken yet.
-    fn of(&self, max: usize) -> Taken {
-        let kind = match max {
-            // There are places for so few of them that they need no room.
-            DOCUMENT_BYTES_MAX => return Taken::default(),
-            SHORT_DOCUMENT_BYTES_MAX => 0,
-            REPORT_BYTES_MAX => 1,
-            _ => 2,
-        };
+    /// Room for a body of this kind; none of it is taken yet.
+    fn of(&self, kind: usize) -> Taken {
         Taken(Some((self.clone(), kind)), 0)
     }
 }
@@ -94,12 +95,12 @@ impl Drop for Taken {
     }
 }
 
-impl<const MAX: usize> FromRequest for Limited<MAX> {
+impl<const MAX: usize, const ROOM: usize> FromRequest for Limited<MAX, ROOM> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        Box::pin(receive(request, payload, MAX, BODY_TIMEOUT).map_ok(|(bytes, taken)| Self(bytes, taken)))
+        Box::pin(receive(request, payload, (MAX, Some(ROOM)), BODY_TIMEOUT).map_ok(|(bytes, taken)| Self(bytes, taken)))
     }
 }
 
@@ -108,17 +109,18 @@ pub(crate) fn announced(request: &HttpRequest) -> Option<usize> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Receives a body of at most `max` bytes, within a time.
+/// Receives a body of at most `max` bytes, within a time. It takes room where it is said of which.
 pub(crate) fn receive(
     request: &HttpRequest,
     payload: &mut Payload,
-    max: usize,
+    (max, room): (usize, Option<usize>),
     within: Duration,
 ) -> impl Future<Output = Result<(Bytes, Taken), Problem>> + use<> {
     let announced = announced(request);
     let encoding = request.headers().get(CONTENT_ENCODING).cloned();
     let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let taken = request.app_data::<web::Data<Bodies>>().map_or_else(Taken::default, |bodies| bodies.of(max));
+    let bodies = request.app_data::<web::Data<Bodies>>();
+    let taken = bodies.zip(room).map_or_else(Taken::default, |(bodies, room)| bodies.of(room));
     let payload = payload.take();
     async move {
         if announced.is_some_and(|length| length > max) {
@@ -189,16 +191,17 @@ mod tests {
 
     #[test]
     fn all_bodies_together_are_bounded() {
-        let bodies = Bodies::new([10, 10, 10]);
-        let (mut one, mut other, mut report) =
-            (bodies.of(SHORT_DOCUMENT_BYTES_MAX), bodies.of(SHORT_DOCUMENT_BYTES_MAX), bodies.of(REPORT_BYTES_MAX));
+        let bodies = Bodies::new([10; 4]);
+        let (mut one, mut other) = (bodies.of(DOCUMENTS), bodies.of(DOCUMENTS));
         assert!(one.grow_to(6).is_ok() && other.grow_to(4).is_ok());
         assert_eq!(one.grow_to(7).map_err(|problem| problem.code()), Err(Code::Overloaded));
-        assert!(report.grow_to(10).is_ok(), "reports have room of their own");
+        for kind in [REPORTS, PAGES, OTHERS] {
+            assert!(bodies.of(kind).grow_to(10).is_ok(), "{kind} has room of its own");
+        }
         drop(other);
         assert!(one.grow_to(10).is_ok() && one.grow_to(usize::MAX).is_err());
         drop(one);
-        assert!(bodies.of(SHORT_DOCUMENT_BYTES_MAX).grow_to(10).is_ok());
+        assert!(bodies.of(DOCUMENTS).grow_to(10).is_ok());
         assert!(Taken::default().grow_to(1_000).is_ok(), "nobody counts");
     }
 
@@ -222,7 +225,7 @@ mod tests {
             let parts: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![b'a'; *size]))).collect();
             Payload::from(Box::pin(futures_util::stream::iter(parts)) as actix_http::BoxedPayloadStream)
         };
-        let bodies = Bodies::new([2 * FREE, 10, 10]);
+        let bodies = Bodies::new([2 * FREE, 10, 10, 10]);
         let cases: [(&[usize], Result<usize, Code>); 8] = [
             (&[], Ok(0)),
             (&[3], Ok(3)),
@@ -234,7 +237,7 @@ mod tests {
             (&[5 * FREE], Err(Code::TooLarge)),
         ];
         for (sizes, expected) in cases {
-            let read = read(parts(sizes), 4 * FREE, bodies.of(SHORT_DOCUMENT_BYTES_MAX)).await;
+            let read = read(parts(sizes), 4 * FREE, bodies.of(DOCUMENTS)).await;
             let read = read.map(|(bytes, _)| bytes.len()).map_err(|problem| problem.code());
             assert_eq!(read, expected, "{sizes:?}");
         }

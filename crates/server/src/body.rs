@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::bodies::{Limited, Taken, announced, receive};
+use crate::bodies::{DOCUMENTS, Limited, Taken, announced, receive};
 use crate::limits::{BODY_TIMEOUT, COMMAND_BYTES_MAX, LONG_BODY_TIMEOUT, SHORT_DOCUMENT_BYTES_MAX};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
@@ -77,11 +77,12 @@ impl FromRequest for Document {
         let length = announced(request);
         let is_long = length.is_some_and(|length| length > SHORT_DOCUMENT_BYTES_MAX);
         let offload = request.app_data::<web::Data<Offload>>().filter(|_| is_long).cloned();
-        let (max, within) = match is_long {
-            true => (DOCUMENT_BYTES_MAX, LONG_BODY_TIMEOUT),
-            false => (SHORT_DOCUMENT_BYTES_MAX, BODY_TIMEOUT),
+        let (bound, within) = match is_long {
+            // There are places for so few of them that they need no room.
+            true => ((DOCUMENT_BYTES_MAX, None), LONG_BODY_TIMEOUT),
+            false => ((SHORT_DOCUMENT_BYTES_MAX, Some(DOCUMENTS)), BODY_TIMEOUT),
         };
-        let body = receive(request, payload, max, within);
+        let body = receive(request, payload, bound, within);
         Box::pin(async move {
             // One that is too long to be taken needs no place.
             let fits = length.is_none_or(|length| length <= DOCUMENT_BYTES_MAX);

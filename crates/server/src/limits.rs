@@ -87,5 +87,7 @@ pub const INLINE_FLAGS_MAX: usize = 500;
 pub const DOCUMENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of reports that are being read at once.
 pub const REPORTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of notifications of pages that are being read at once.
+pub const PAGES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of all other bodies that are being read at once.
 pub const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -6,17 +6,32 @@ use std::convert::Infallible;
 
 use actix_web::body::{MessageBody, SizedStream};
 use actix_web::web::Bytes;
+use daybreak_control::Packing;
 
 use crate::limits::PIECE_MAX;
 
 /// What is still to be written, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces(VecDeque<Bytes>);
+pub(crate) struct Pieces(VecDeque<Part>);
+
+/// A part of it.
+#[derive(Debug)]
+enum Part {
+    /// As it is written.
+    Ready(Bytes),
+    /// To be packed piece by piece: of a long message, all at once would be many pieces for each who is to have it.
+    Unpacked(Packing, Bytes),
+}
 
 impl Pieces {
     /// Adds what comes after that.
-    pub(crate) fn extend(&mut self, more: Vec<Bytes>) {
-        self.0.extend(more.into_iter().filter(|bytes| !bytes.is_empty()));
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = Bytes>) {
+        self.0.extend(more.into_iter().filter(|bytes| !bytes.is_empty()).map(Part::Ready));
+    }
+
+    /// Adds a message that is not packed yet.
+    pub(crate) fn pack(&mut self, packing: Packing, message: Bytes) {
+        self.0.push_back(Part::Unpacked(packing, message));
     }
 }
 
@@ -24,18 +39,32 @@ impl Iterator for Pieces {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let first = self.0.front_mut()?;
-        if first.len() > PIECE_MAX {
-            return Some(first.split_to(PIECE_MAX));
+        loop {
+            match self.0.pop_front()? {
+                Part::Ready(bytes) if bytes.len() <= PIECE_MAX => return Some(bytes),
+                Part::Ready(mut bytes) => {
+                    let piece = bytes.split_to(PIECE_MAX);
+                    self.0.push_front(Part::Ready(bytes));
+                    return Some(piece);
+                }
+                Part::Unpacked(packing, mut message) => {
+                    let piece = message.split_to(message.len().min(PIECE_MAX));
+                    if !message.is_empty() {
+                        self.0.push_front(Part::Unpacked(packing, message));
+                    }
+                    let packed = packing.pack(piece).into_iter().filter(|bytes| !bytes.is_empty());
+                    packed.rev().for_each(|bytes| self.0.push_front(Part::Ready(bytes)));
+                }
+            }
         }
-        self.0.pop_front()
     }
 }
 
 /// A body of these bytes.
 pub(crate) fn body(bytes: Bytes) -> impl MessageBody + 'static {
     let length = bytes.len() as u64;
-    let pieces = Pieces(VecDeque::from([bytes]));
+    let mut pieces = Pieces::default();
+    pieces.extend([bytes]);
     SizedStream::new(length, futures_util::stream::iter(pieces.map(Ok::<_, Infallible>)))
 }
 
@@ -60,6 +89,23 @@ mod tests {
         assert_eq!(lengths, [PIECE_MAX, PIECE_MAX, 7, 5]);
         assert_eq!(all[1].as_ptr(), long[PIECE_MAX..].as_ptr());
         assert_eq!(all[..3].concat(), long);
+    }
+
+    #[test]
+    fn a_message_is_packed_piece_by_piece() {
+        for packing in [Packing::Plain, Packing::Gzip] {
+            let mut pieces = Pieces::default();
+            pieces.extend([Bytes::from_static(b"before")]);
+            pieces.pack(packing, long());
+            pieces.pack(packing, Bytes::new());
+            pieces.pack(packing, Bytes::from_static(b"after"));
+            assert_eq!(pieces.0.len(), 4);
+            let mut expected = vec![Bytes::from_static(b"before")];
+            for piece in long().chunks(PIECE_MAX).chain([&b"after"[..]]) {
+                expected.extend(packing.pack(Bytes::copy_from_slice(piece)));
+            }
+            assert_eq!(pieces.collect::<Vec<_>>(), expected, "{packing:?}");
+        }
     }
 
     #[actix_web::test]

@@ -24,6 +24,8 @@ const STREAM: &str = "/api/v1/stream";
 
 /// The big red button.
 const HALT: &str = "/api/v1/halt";
+/// PagerDuty's webhook.
+const PAGERDUTY: &str = "/api/v1/pages/pagerduty";
 
 /// It hands out the hashes of tokens.
 const BACKUP: &str = "/api/v1/backup";
@@ -87,7 +89,7 @@ impl Row {
     pub fn lane(&self) -> Lane {
         match self.template.as_str() {
             STREAM | events::PATH => Lane::Streams,
-            HALT => Lane::Urgent,
+            HALT | PAGERDUTY => Lane::Urgent,
             _ if self.unlimited && self.right != Some(Right::Report) => Lane::Urgent,
             _ => Lane::Common,
         }
@@ -165,7 +167,7 @@ fn rows() -> Vec<Row> {
         unlimited("POST", "/api/v1/pages", Page),
         unlimited("POST", "/api/v1/pages/alertmanager", Page),
         // It can show no token: it signs.
-        row("POST", "/api/v1/pages/pagerduty", None),
+        row("POST", PAGERDUTY, None),
         asks("GET", "/api/v1/export", Read),
         asks("POST", "/api/v1/apply", Administer),
         asks("GET", "/api/v1/origins", Read),

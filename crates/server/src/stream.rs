@@ -14,7 +14,7 @@ use futures_util::Stream;
 use tokio::sync::watch;
 
 use crate::answer;
-use crate::bodies::Limited;
+use crate::bodies::{Limited, REPORTS};
 use crate::caller::Caller;
 use crate::encoding::{self, GZIP};
 use crate::etag::{Tags, quoted};
@@ -146,7 +146,7 @@ fn frames(
             _ = closing.wait_for(|closing| *closing) => return end(counted, StreamEnd::Stopping),
             () = tokio::time::sleep(HEARTBEAT) => heartbeat.clone(),
         };
-        pieces.extend(packing.pack(frame));
+        pieces.pack(packing, frame);
         pieces.next().map(|piece| (Ok(piece), state))
     })
 }
@@ -197,7 +197,7 @@ pub(crate) async fn snapshot(
 #[post("/api/v1/reports")]
 pub(crate) async fn report(
     control: web::Data<Control>,
-    body: Limited<REPORT_BYTES_MAX>,
+    body: Limited<REPORT_BYTES_MAX, REPORTS>,
 ) -> Result<HttpResponse, Problem> {
     let report: Report = serde_json::from_slice(&body.0)
         .map_err(|error| Problem::new(Code::BadRequest, format!("the body is no report: {error}")))?;

@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use daybreak_guard::people::{Asked, Page, People, Received, Record, Source, Work};
 use daybreak_model::limits::PAGE_TEXT_BYTES_MAX;
@@ -26,7 +27,7 @@ use serde_json::json;
 
 use crate::control::{OpenError, read};
 use crate::resources::subject;
-use crate::{Actor, Control, Refusal};
+use crate::{Actor, Control, Refusal, State};
 
 pub use plain::PlainPage;
 pub use signature::SecretError;
@@ -34,6 +35,8 @@ pub use status::{Frozen, IncidentView, OnCallStatus, PageView, UnmatchedPage};
 
 /// Pages that wait for a store which fails until they come into the log; they count in any case.
 const UNLOGGED_MAX: usize = 1_000;
+/// Bytes of a notification that is read where halts are answered; a longer one would hold them up there.
+const READ_AT_ONCE_MAX: usize = 32 * 1024;
 /// What the names of the store's notes begin with.
 const NOTES: &str = "pages/";
 
@@ -127,12 +130,24 @@ impl Control {
     /// # Errors
     /// When it cannot be understood, or the store fails.
     pub async fn receive_alerts(&self, body: &[u8], heartbeat: bool, actor: Actor) -> Result<ReceivedPages, Refusal> {
-        let notification = alertmanager::Notification::read(body)?;
-        let now = self.inner.clock.now();
-        let told = match heartbeat {
-            true => Told::default(),
-            false => notification.told(&self.state().resources().on_call, now),
+        let (now, state) = (self.inner.clock.now(), self.state());
+        let read = move |state: &State, body: &[u8]| {
+            let notification = alertmanager::Notification::read(body)?;
+            Ok::<_, PageRefusal>(match heartbeat {
+                true => Told::default(),
+                false => notification.told(&state.resources().on_call, now),
+            })
         };
+        let elsewhere = (body.len() > READ_AT_ONCE_MAX).then(|| {
+            let (state, body) = (Arc::clone(&state), body.to_vec());
+            tokio::task::spawn_blocking(move || read(&state, &body))
+        });
+        let told = match elsewhere {
+            // Where there is no such thread any more, it is read here.
+            Some(elsewhere) => elsewhere.await.unwrap_or_else(|_| read(&state, body)),
+            None => read(&state, body),
+        };
+        let told = told?;
         self.receive(Source::Alertmanager, None, told, now, actor).await
     }
 

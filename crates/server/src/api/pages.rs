@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{NoQuery, switch};
 use crate::answer;
-use crate::bodies::Limited;
+use crate::bodies::{Limited, PAGES};
 use crate::body::{Command, Options};
 use crate::caller::Caller;
 use crate::limits::{ALERTS_BYTES_MAX, WEBHOOK_BYTES_MAX};
@@ -98,7 +98,7 @@ pub(crate) async fn alertmanager(
     control: web::Data<Control>,
     caller: Caller,
     query: web::Query<Alerts>,
-    body: Limited<ALERTS_BYTES_MAX>,
+    body: Limited<ALERTS_BYTES_MAX, PAGES>,
 ) -> Result<HttpResponse, Problem> {
     Ok(answer::ok(&control.receive_alerts(&body.0, query.heartbeat, caller.actor(None)).await?))
 }
@@ -120,7 +120,7 @@ pub(crate) async fn pagerduty(
     control: web::Data<Control>,
     request: HttpRequest,
     _query: web::Query<NoQuery>,
-    body: Limited<WEBHOOK_BYTES_MAX>,
+    body: Limited<WEBHOOK_BYTES_MAX, PAGES>,
 ) -> Result<HttpResponse, Problem> {
     let signature = request.headers().get(SIGNATURE).and_then(|signature| signature.to_str().ok());
     Ok(answer::ok(&control.receive_pagerduty(signature, &body.0).await?))

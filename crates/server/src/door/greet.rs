@@ -11,6 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::refuse::refuse;
 use super::socket::{Parked, Seat};
+use super::waiting::One;
 use super::{Arrival, Hall, Lane};
 use crate::limits::HEAD_TIMEOUT;
 
@@ -33,7 +34,7 @@ pub(super) fn begin(hall: &Arc<Hall>, stream: TcpStream, peer: SocketAddr) {
             () = one.dismissed() => return,
         };
         match met {
-            Ok(Ok(met)) => hall.seat(met, peer).await,
+            Ok(Ok(met)) => hall.seat(met, peer, one).await,
             // They went, or spoke no TLS.
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection ended before it asked for anything"),
             Err(_) => tracing::debug!(%peer, "a connection is closed, as it asks for nothing"),
@@ -62,17 +63,25 @@ fn some(bytes: &[u8]) -> io::Result<&[u8]> {
 }
 
 impl Hall {
-    /// Hands a connection to a worker of its lane, or tells it to come again.
-    async fn seat(&self, met: Met, peer: SocketAddr) {
+    /// Hands a connection to a worker of its lane, or tells it to come again. Who is refused counts among those who wait until they
+    /// have gone: not more of them hold a file.
+    async fn seat(&self, met: Met, peer: SocketAddr, mut one: One) {
         let (Met::Plain(_, lane) | Met::Tls(_, _, lane)) = met;
         match self.places.crowded_by(lane) {
             0 => {}
             many => self.workers.close_idle(lane, many),
         }
         let Some(place) = self.places.take(lane) else {
-            match met {
-                Met::Plain(stream, _) => refuse(stream, lane).await,
-                Met::Tls(stream, ..) => refuse(stream, lane).await,
+            let refused = async {
+                match met {
+                    Met::Plain(stream, _) => refuse(stream, lane).await,
+                    Met::Tls(stream, ..) => refuse(stream, lane).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = refused => {}
+                () = one.dismissed() => {}
             }
             return;
         };

@@ -40,16 +40,17 @@ impl Lane {
     }
 }
 
-/// Method and target, where both are there to their ends.
+/// Method and target without its query, where both are there to their ends. A query may be longer than what is looked at.
 fn request_line(beginning: &[u8]) -> Option<(&str, &str)> {
     let line = beginning.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
-    let mut words = line.split_inclusive(|byte| *byte == b' ').map_while(|word| word.strip_suffix(b" "));
-    Some((from_utf8(words.next()?).ok()?, from_utf8(words.next()?).ok()?))
+    let mut words = line.splitn(2, |byte| *byte == b' ');
+    let (method, rest) = (words.next()?, words.next()?);
+    let end = rest.iter().position(|byte| matches!(byte, b' ' | b'?' | b'#'))?;
+    Some((from_utf8(method).ok()?, from_utf8(rest.get(..end)?).ok()?))
 }
 
 /// The path of a target, which to a proxy may be a whole URL.
 fn path(target: &str) -> &str {
-    let target = target.split(['?', '#']).next().unwrap_or_default();
     match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target,
@@ -81,6 +82,9 @@ mod tests {
             ("POST /api/v1/reports HTTP/1.1\r\n", Common),
             ("POST /ofrep/v1/evaluate/flags HTTP/1.1\r\n", Common),
             ("PUT /api/v1/halt", Common),
+            ("PUT /api/v1/halt?reason=it+is+a+long+st", Urgent),
+            ("PUT http://daybreak.example?/api/v1/halt HTTP/1.1\r\n", Common),
+            ("POST /api/v1/pages/pagerduty HTTP/1.1\r\n", Urgent),
             ("PUT", Common),
             ("\u{16}\u{3}\u{1}", Common),
             (" \r\n", Common),

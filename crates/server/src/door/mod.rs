@@ -114,7 +114,10 @@ async fn accept(hall: Arc<Hall>, listener: tokio::net::TcpListener) {
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted: the system has nothing left for it");
                 hall.waiting.dismiss(CLOSED_AT_ONCE);
-                Lane::ALL.iter().for_each(|lane| hall.workers.close_idle(*lane, CLOSED_AT_ONCE));
+                // What is urgent is short, and never many.
+                for lane in [Lane::Streams, Lane::Common] {
+                    hall.workers.close_idle(lane, CLOSED_AT_ONCE);
+                }
                 tokio::time::sleep(EXHAUSTED).await;
             }
         }

@@ -55,10 +55,10 @@ impl Waiting {
         self.0.ones.lock().stay.len() > self.0.most / 2
     }
 
-    /// Sends so many away who have waited longest.
+    /// Sends so many away who have waited longest, but no more than half of them: who has just come is heard.
     pub(super) fn dismiss(&self, count: usize) {
         let mut ones = self.0.ones.lock();
-        for _ in 0..count {
+        for _ in 0..count.min(ones.stay.len() / 2) {
             ones.stay.pop_first();
         }
     }
@@ -93,7 +93,7 @@ mod tests {
         drop(ones.remove(2));
         let mut next = waiting.begin();
         assert!(!gone(&mut ones[2]) && !gone(&mut next), "there was a place again");
-        waiting.dismiss(1);
-        assert!(gone(&mut ones[2]));
+        waiting.dismiss(2);
+        assert!(gone(&mut ones[2]) && !gone(&mut next), "half of them stay");
     }
 }

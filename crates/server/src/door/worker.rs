@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,9 +24,11 @@ use crate::{Shared, app, limits};
 
 /// Idle connections are closed where there are too many; not those that asked for something a moment ago.
 const IDLE_MIN: Duration = Duration::from_secs(1);
+/// The same in the urgent lane: whoever means something urgent sends all of it at once.
+const IDLE_MIN_URGENT: Duration = Duration::from_millis(20);
 /// How often they are looked for: where many come, each is one too many.
 const LOOK_FOR_IDLE: Duration = Duration::from_millis(100);
-/// The same in the urgent lane, where whoever means it asks at once.
+/// The same in the urgent lane.
 const LOOK_FOR_IDLE_URGENT: Duration = Duration::from_millis(5);
 /// Threads of one worker for what blocks.
 const BLOCKING_MAX: usize = 16;
@@ -178,8 +181,7 @@ async fn work(job: Job, begun: impl FnOnce()) -> io::Result<()> {
     let (open, lag) = (Rc::new(Open::default()), Rc::new(Lag::new()));
     let watch = tokio::task::spawn_local(Rc::clone(&lag).watch());
     begun();
-    // Whoever means something urgent asks at once.
-    let least = if lane == Lane::Urgent { Duration::ZERO } else { IDLE_MIN };
+    let least = if lane == Lane::Urgent { IDLE_MIN_URGENT } else { IDLE_MIN };
     let mut number = 0;
     while let Some(order) = orders.recv().await {
         match order {
@@ -214,11 +216,22 @@ where
         let socket = socket.arrive(link.clone())?;
         http.call((socket, Protocol::Http1, Some(peer))).await
     };
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::debug!(%peer, %error, "a connection broke off");
-        },
-        () = link.closed() => tracing::debug!(%peer, "a connection is closed, as it is idle and there are many"),
+    let mut served = pin!(served);
+    loop {
+        tokio::select! {
+            biased;
+            served = &mut served => {
+                if let Err(error) = served {
+                    tracing::debug!(%peer, %error, "a connection broke off");
+                }
+                break;
+            }
+            // It may have been asked for something since it was chosen.
+            () = link.closed() => if link.idle_since().is_some() {
+                tracing::debug!(%peer, "a connection is closed, as it is idle and there are many");
+                break;
+            },
+        }
     }
     drop(place);
 }

@@ -94,7 +94,13 @@ impl Worker {
     async fn stream(&self, speech: &Speech) {
         let mut backoff = Backoff::new(self.pace.longest_pause);
         let mut complaint = Complaint::default();
-        let own = stream::Stream { core: &self.core, http: &self.http, pace: self.pace, speech, keep: &|| self.keep() };
+        let own = stream::Stream {
+            core: &self.core,
+            http: &self.http.follows,
+            pace: self.pace,
+            speech,
+            keep: &|| self.keep(),
+        };
         loop {
             let (spoke, end) = own.follow().await;
             if spoke {
@@ -121,7 +127,7 @@ impl Worker {
         let mut complaint = Complaint::default();
         loop {
             speech.silence().await;
-            let polled = poll::once(&self.core, &self.http, self.pace).await;
+            let polled = poll::once(&self.core, &self.http.asks, self.pace).await;
             let mut pause = self.pace.poll_every.mul_f64(0.75 + 0.5 * rand::random::<f64>());
             match polled {
                 Ok(news) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,8 +19,33 @@ use crate::core::Settings;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The HTTP client. It leaves nothing behind in the process: no TLS provider is installed.
-pub(super) fn client(settings: &Settings) -> Result<Client, String> {
+/// The HTTP clients, of which each has connections of its own.
+pub(super) struct Http {
+    /// For reports, and for snapshots that are polled.
+    pub(super) asks: Client,
+    /// For the stream. A server tells by a connection's first request what it is for, and serves streams apart from all others: one
+    /// that followed a report on its connection would wait among evaluations.
+    pub(super) follows: Client,
+}
+
+impl Http {
+    /// They leave nothing behind in the process: no TLS provider is installed.
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        // The machine's roots are read once, and the session of one is resumed by the other.
+        let (tls, headers) = (tls(settings)?, headers(settings)?);
+        let own = || {
+            let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers.clone());
+            builder
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION")))
+        };
+        let built = |builder: ClientBuilder| builder.build().map_err(|error| chain(&error));
+        Ok(Self { asks: built(own())?, follows: built(own().pool_max_idle_per_host(0))? })
+    }
+}
+
+/// What every request says of who asks.
+fn headers(settings: &Settings) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     if let Some(token) = &settings.token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
@@ -31,9 +56,7 @@ pub(super) fn client(settings: &Settings) -> Result<Client, String> {
             tracing::warn!(url = settings.url, "the token travels in the clear; use https");
         }
     }
-    let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).default_headers(headers);
-    let builder = builder.tls_backend_preconfigured(tls(settings)?);
-    builder.user_agent(concat!("daybreak-sdk/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| chain(&error))
+    Ok(headers)
 }
 
 /// Whether others can read what is sent there.

@@ -27,6 +27,7 @@ use tokio::runtime::Runtime;
 
 use crate::core::Core;
 use cache::{Cache, Keeper};
+use http::Http;
 pub(crate) use life::Life;
 use life::Stop;
 use pace::Pace;
@@ -38,7 +39,7 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// What the thread works with.
 struct Worker {
     core: Arc<Core>,
-    http: reqwest::Client,
+    http: Http,
     keeper: Option<Keeper>,
     reports: Reports,
     pace: Pace,
@@ -51,7 +52,7 @@ pub(crate) fn start(core: &Arc<Core>, bootstrap: Option<&Path>, cache: Option<&P
 
 fn start_at(pace: Pace, core: &Arc<Core>, bootstrap: Option<&Path>, cache: Option<&Path>) -> Result<Life, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let http = http::client(&core.settings)?;
+    let http = Http::new(&core.settings)?;
     let cache = cache.map(|folder| Cache::new(folder, &core.settings));
     let known = cache.as_ref().and_then(Cache::read).or_else(|| bootstrap.and_then(cache::read_bootstrap));
     if let Some(begin) = known
@@ -101,13 +102,13 @@ impl Worker {
     async fn work(&self, stop: &mut Stop) -> bool {
         let patience = tokio::select! {
             () = self.follow() => None,
-            () = self.reports.keep_up(&self.core, &self.http, self.pace) => None,
+            () = self.reports.keep_up(&self.core, &self.http.asks, self.pace) => None,
             () = self.expire() => None,
             patience = stop.wait() => patience,
         };
         // From here on nobody reports what would strike.
         self.core.faults.suspend();
-        self.reports.say_goodbye(&self.core, &self.http, patience.unwrap_or(GOODBYE_TIMEOUT)).await
+        self.reports.say_goodbye(&self.core, &self.http.asks, patience.unwrap_or(GOODBYE_TIMEOUT)).await
     }
 
     /// Ends for ever what has lapsed.

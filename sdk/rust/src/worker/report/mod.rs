@@ -166,7 +166,7 @@ mod tests {
     async fn a_report_that_times_out_is_made_good_two_seconds_after_it_was_sent() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let core = core(&format!("http://{}", server.local_addr().unwrap()), None);
-        let (reports, http) = (Reports::default(), http::client(&core.settings).unwrap());
+        let (reports, http) = (Reports::default(), http::Http::new(&core.settings).unwrap().asks);
         let kept_up = reports.keep_up(&core, &http, Pace::default());
         let _ = tokio::time::timeout(Duration::from_secs(21), kept_up).await;
         assert_eq!(reports.sequence.load(Ordering::Relaxed), 11, "in 21 seconds");

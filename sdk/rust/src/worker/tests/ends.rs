@@ -11,9 +11,10 @@ use super::fake::{Fake, Request, eventually};
 use super::{LONG, REPORTS, STREAM, change, client, core, event, f, otherwise, quick, snapshot};
 use crate::Client;
 use crate::worker::cache::Keeper;
+use crate::worker::http::Http;
 use crate::worker::life::Life;
 use crate::worker::report::Reports;
-use crate::worker::{Worker, http, supervise};
+use crate::worker::{Worker, supervise};
 
 fn report(request: &Request) -> Report {
     serde_json::from_slice(&request.body).unwrap()
@@ -105,7 +106,7 @@ fn the_numbers_of_reports_go_on_after_a_panic() {
     let fake = good();
     let core = core(&fake.url(), None);
     let (life, stop) = Life::new();
-    let http = http::client(&core.settings).unwrap();
+    let http = Http::new(&core.settings).unwrap();
     let worker = Worker { core: Arc::clone(&core), http, keeper: None, reports: Reports::default(), pace: quick() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let runs = AtomicUsize::new(0);
@@ -152,7 +153,7 @@ fn invariant_6_a_disk_that_hangs_costs_only_the_cache() {
         _ => otherwise(&request, &mut connection),
     });
     let core = core(&fake.url(), None);
-    let http = http::client(&core.settings).unwrap();
+    let http = Http::new(&core.settings).unwrap();
     let (begun, begins) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     let write = move |_: &_| {

@@ -1,6 +1,6 @@
 //! A server of the test's own, which may answer as no server should.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +48,20 @@ impl Connection {
         self.send(&format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         ));
+    }
+
+    /// Answers in full, and every request of this path that comes by the same connection; the first of another path, or none where it
+    /// is closed. `answered` is called after each.
+    pub(super) fn keep_answering(&mut self, path: &str, body: &str, mut answered: impl FnMut()) -> Option<String> {
+        let mut reader = BufReader::new(self.0.try_clone().ok()?);
+        loop {
+            self.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
+            answered();
+            let next = read(&mut reader)?;
+            if next.path != path {
+                return Some(next.path);
+            }
+        }
     }
 
     /// Begins a stream, which ends with the connection.
@@ -113,27 +127,32 @@ impl Fake {
 
 impl Shared {
     fn read(&self, connection: TcpStream) -> Option<(Request, Connection)> {
-        let mut reader = BufReader::new(connection.try_clone().ok()?);
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let path = line.split(' ').nth(1)?.to_owned();
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-            headers.push((name.to_lowercase(), value.to_owned()));
-        }
-        let mut request = Request { path, headers, body: Vec::new(), number: 0 };
-        let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        request.body.resize(length, 0);
-        reader.read_exact(&mut request.body).ok()?;
+        let mut request = read(&mut BufReader::new(connection.try_clone().ok()?))?;
         let mut requests = self.requests.lock();
         request.number = requests.iter().filter(|known| known.path == request.path).count();
         requests.push(request.clone());
         self.came.notify_all();
         Some((request, Connection(connection)))
     }
+}
+
+/// Reads a request; none where nobody asks any more.
+fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.push((name.to_lowercase(), value.to_owned()));
+    }
+    let mut request = Request { path, headers, body: Vec::new(), number: 0 };
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    request.body.resize(length, 0);
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
 }
 
 /// Waits until something is so.

@@ -1,7 +1,7 @@
 //! Streams that break, lie, or say more than is known.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use daybreak_model::Key;
@@ -10,8 +10,10 @@ use parking_lot::Mutex;
 
 use super::fake::{Connection, Fake, eventually};
 use super::{
-    LONG, SNAPSHOT, STREAM, change, client, client_with_flags, event, f, otherwise, position, quick, snapshot,
+    LONG, REPORTS, SNAPSHOT, STREAM, change, client, client_with_flags, event, f, otherwise, position, quick, reply,
+    snapshot,
 };
+use crate::worker::pace::Pace;
 
 /// A good stream whose second part goes wrong: the client keeps its flags, comes back with where it stood, and
 /// takes up what follows.
@@ -230,4 +232,38 @@ fn listeners_hear_of_every_flag_that_a_segment_touches() {
     client.on_change(move |keys| news.lock().extend(keys.iter().cloned()));
     begin.wait();
     eventually("both are told", || heard.lock().iter().map(Key::as_str).eq(["needs", "uses"]));
+}
+
+/// A server serves streams apart from all others, and tells them by the first request of their connection.
+#[test]
+fn a_stream_never_goes_on_where_a_report_has_been() {
+    let (reported, reports) = mpsc::channel();
+    let (reported, reports) = (Mutex::new(reported), Mutex::new(reports));
+    let others = Arc::new(Mutex::new(Vec::<String>::new()));
+    let own = Arc::clone(&others);
+    let fake = Fake::start(move |request, mut connection| match (request.path.as_str(), request.number) {
+        (STREAM, 0) => {
+            connection.begin_stream();
+            connection.send(&event("snapshot", &snapshot(5, "test", "on")));
+            // By the time of the second, the connection of the first is one that could be used again.
+            let reports = reports.lock();
+            (0..3).for_each(|_| reports.recv().unwrap());
+        }
+        (STREAM, _) => {
+            connection.begin_stream();
+            connection.send(&change(6, "off"));
+            connection.hold();
+        }
+        (REPORTS, _) => {
+            let next = connection.keep_answering(REPORTS, &reply("test"), || {
+                let _ = reported.lock().send(());
+            });
+            own.lock().extend(next);
+        }
+        _ => otherwise(&request, &mut connection),
+    });
+    let client = client(&fake, Pace { poll_after: LONG, poll_after_loss: LONG, ..quick() });
+    fake.wait_for("a stream on a connection of its own", |request| request.path == STREAM && request.number == 1);
+    eventually("the stream goes on", || f(&client) == Some(false));
+    assert!(others.lock().is_empty(), "{:?} came where a report had been", others.lock());
 }
