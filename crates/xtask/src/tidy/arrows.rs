@@ -58,6 +58,7 @@ const PURE_LIBRARIES: &[&str] = &[
     "rustc-hash",
     "serde",
     "serde_json",
+    "smol_str",
     "strsim",
     "thiserror",
     "xxhash-rust",
