@@ -1,5 +1,7 @@
 //! Texts with a name, and where in them a byte lies.
 
+use std::cell::Cell;
+
 /// A text to read: a file, or the body of an API request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -52,12 +54,15 @@ impl Span {
 pub(crate) struct LineIndex<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// The last place that was asked for, and the characters before it in its line: many are asked for in order, and a line may be
+    /// a whole document.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'t> LineIndex<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let after_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(after_breaks).collect() }
+        Self { text, starts: std::iter::once(0).chain(after_breaks).collect(), last: Cell::default() }
     }
 
     /// Line and column, both from 1; columns count characters.
@@ -65,8 +70,11 @@ impl<'t> LineIndex<'t> {
         let byte = byte.min(self.text.len());
         let line = self.starts.partition_point(|start| *start <= byte);
         let start = self.starts[line - 1];
-        let before = self.text.get(start..byte).unwrap_or_default();
-        (line, before.chars().count() + 1)
+        let (last, counted) = self.last.get();
+        let (from, counted) = if (start..=byte).contains(&last) { (last, counted) } else { (start, 0) };
+        let characters = counted + self.text.get(from..byte).unwrap_or_default().chars().count();
+        self.last.set((byte, characters));
+        (line, characters + 1)
     }
 }
 
@@ -79,6 +87,11 @@ mod tests {
         let index = LineIndex::new("ab\nü: x\n");
         for (byte, position) in [(0, (1, 1)), (2, (1, 3)), (3, (2, 1)), (5, (2, 2)), (9, (3, 1)), (99, (3, 1))] {
             assert_eq!(index.position(byte), position, "{byte}");
+        }
+        for (byte, position) in
+            [(9, (3, 1)), (7, (2, 4)), (5, (2, 2)), (6, (2, 3)), (6, (2, 3)), (1, (1, 2)), (3, (2, 1))]
+        {
+            assert_eq!(index.position(byte), position, "{byte}, in whatever order they are asked for");
         }
     }
 }

@@ -48,13 +48,34 @@ impl Document {
     #[must_use]
     pub fn refused(self, refusal: Refusal) -> Problem {
         let Refusal::Invalid(diagnostics) = &refusal else { return refusal.into() };
-        let line = |at: usize| at.checked_sub(1).and_then(|at| self.source.text.lines().nth(at));
-        let shown = diagnostics.iter().map(|diagnostic| Shown { snippet: line(diagnostic.line), diagnostic });
+        let snippet = |of: &Diagnostic| (of.line > 0).then(|| snippet(&self.source.text, of.span.start));
+        let shown = diagnostics.iter().map(|diagnostic| Shown { snippet: snippet(diagnostic), diagnostic });
         let shown: Vec<_> = shown.map(|shown| json!(shown)).collect();
         let hint = "; the body came as one line: to send a file, write `--data-binary @FILE`, not `-d @FILE`";
         let detail = format!("{refusal}{}", if self.joined { hint } else { "" });
         Problem::new(Code::Invalid, detail).with("diagnostics", shown)
     }
+}
+
+/// Bytes of a line that are shown on each side of a place in it: what programs write is one line, of up to a whole document, and
+/// may have a thousand mistakes.
+const SHOWN_ASIDE: usize = 120;
+
+/// The line of a place; of a long one, what stands around it.
+fn snippet(text: &str, at: usize) -> String {
+    let at = text.floor_char_boundary(at);
+    let (before, after) = text.split_at(at);
+    let before = &before[before.floor_char_boundary(before.len().saturating_sub(SHOWN_ASIDE))..];
+    let after = &after[..after.floor_char_boundary(SHOWN_ASIDE)];
+    let (begin, before) = match before.rfind('\n') {
+        Some(end) => ("", &before[end + 1..]),
+        None => (if before.len() < at { "…" } else { "" }, before),
+    };
+    let (after, end) = match after.find('\n') {
+        Some(end) => (after[..end].trim_end_matches('\r'), ""),
+        None => (after, if at + after.len() < text.len() { "…" } else { "" }),
+    };
+    format!("{begin}{before}{after}{end}")
 }
 
 /// A diagnostic with the line that it speaks of.
@@ -63,7 +84,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     diagnostic: &'a Diagnostic,
     #[serde(skip_serializing_if = "Option::is_none")]
-    snippet: Option<&'a str>,
+    snippet: Option<String>,
 }
 
 impl FromRequest for Document {
@@ -238,5 +259,25 @@ mod tests {
                 (read, expected) => panic!("{text}: {read:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn of_a_long_line_a_part_is_shown() {
+        let text = "first: 1\r\nsecond: ü\n\nlast";
+        for (at, expected) in [
+            (0, "first: 1"),
+            (8, "first: 1"),
+            (13, "second: ü"),
+            (19, "second: ü"),
+            (21, ""),
+            (22, "last"),
+            (99, "last"),
+        ] {
+            assert_eq!(snippet(text, at), expected, "{at}");
+        }
+        let long = format!("{}!{}", "ü".repeat(100), "ü".repeat(100));
+        assert_eq!(snippet(&long, 200), format!("…{}!{}…", "ü".repeat(60), "ü".repeat(59)));
+        assert_eq!(snippet(&long, 0), format!("{}…", "ü".repeat(60)));
+        assert_eq!(snippet(&long, long.len()), format!("…{}", "ü".repeat(60)));
     }
 }

@@ -65,7 +65,13 @@ impl Offload {
     /// # Errors
     /// [`Code::Overloaded`] where [`LONG_DOCUMENTS_MAX`] others are under way.
     pub fn long_document(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.long).try_acquire_owned().map_err(|_| overloaded())
+        Arc::clone(&self.long).try_acquire_owned().map_err(|_| {
+            let detail = format!(
+                "{LONG_DOCUMENTS_MAX} long documents are being received or read already, as many as may; send this one again \
+                 once one of them is through"
+            );
+            Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "1")
+        })
     }
 
     /// Computes there what does nothing but compute.

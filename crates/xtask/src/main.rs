@@ -35,7 +35,7 @@ enum Chore {
     Test,
     /// Run the benchmarks on a quiet machine, and write their figures into docs/benchmarks.md.
     Bench {
-        /// Which of them; all, and peers, unless said.
+        /// Which of them; all, and peers, unless said. Any other word has their names listed.
         names: Vec<String>,
         /// Only write the figures of the last time again.
         #[arg(long)]

@@ -113,7 +113,10 @@ async fn invariant_3_a_halt_comes_in_beside_many_that_are_never_finished() -> Re
         let _ = raw.send(half).await;
         halves.push(raw);
     }
-    eventually("a halt", || witnesses.halt(&server))?;
+    // None of them has a place that a whole one needs.
+    for _ in 0..20 {
+        witnesses.halt(&server)?;
+    }
     drop(halves);
     server.get("/readyz")?.expect_status(200).map(drop)
 }

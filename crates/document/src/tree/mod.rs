@@ -63,7 +63,9 @@ impl Parts {
                 FIELD_PARTS + 1
             ),
         };
-        Problem::error("too_large", Path::default(), message).help("split it into several").at(Place { source, span })
+        let help =
+            "split it into several; a long list into several segments, which `any: [{segment: a}, {segment: b}]` joins";
+        Problem::error("too_large", Path::default(), message).help(help).at(Place { source, span })
     }
 }
 

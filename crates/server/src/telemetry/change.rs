@@ -100,7 +100,7 @@ pub(super) fn tell(
         ended = texts(&facts.ended),
         problem = facts.problem.map(|code| code.as_str()),
         refusals = words(facts.refusals.iter().map(|code| code.as_str().to_owned()).collect()),
-        duration_ms = took.as_secs_f64() * 1_000.0,
+        duration_ms = f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1_000.0,
         trace_id = trace.is_valid().then(|| tracing::field::display(trace.trace_id())),
         "asked for a change",
     );

@@ -141,6 +141,21 @@ async fn invariant_9_every_fault_of_a_document_is_named_with_its_place() {
     assert_eq!(server.everything().await, before);
 }
 
+/// What programs write is one line, and may be wrong in as many places as it has values.
+#[actix_web::test]
+async fn invariant_9_a_long_line_of_mistakes_is_answered_shortly() {
+    let server = Server::start().await;
+    let ids: Vec<_> = (0..2_000).map(|id| serde_json::json!({ "id": format!("user-ü-{id}") })).collect();
+    let body = serde_json::json!({"when": {"userId": {"in": ids}}}).to_string();
+    let answer = server.send("PUT", "/api/v1/segments/beta", &[], &*body).await.expect_problem(422, "invalid", "");
+    assert!(answer.text.len() < 1_000_000, "{} bytes for a body of {}", answer.text.len(), body.len());
+    let problem = answer.json();
+    let diagnostics = problem["diagnostics"].as_array().unwrap();
+    assert!(diagnostics.len() > 1_000, "{}", diagnostics.len());
+    let snippet = diagnostics[500]["snippet"].as_str().unwrap();
+    assert!(snippet.starts_with('…') && snippet.ends_with('…') && snippet.contains("user-ü-500"), "{snippet}");
+}
+
 /// `curl -d @flag.yaml` joins the lines of the file. The answer says so.
 #[actix_web::test]
 async fn curl_that_joined_the_lines_is_told() {
