@@ -12,9 +12,12 @@ use daybreak_tests::measure::{self, ASKING_CORE, Bare, Listeners, Memory, Pinned
 use daybreak_tests::{BootTime, Http};
 
 const STREAMS: [usize; 4] = [1, 100, 1_000, 10_000];
-const FLAGS: usize = 99;
-/// What each change has in its frame.
+/// Flags of five rules each; with the two that are toggled there are 100.
+const FLAGS: usize = 98;
+/// The flag that is toggled, which each change has in its frame.
 const MARK: &str = "toggled";
+/// The same of the bare server, whose frame is one of Daybreak's from before the streams are there: those may begin with it.
+const BARE_MARK: &str = "another";
 
 /// Milliseconds from a change to the first and to the last stream.
 #[derive(Clone, Copy, Debug)]
@@ -57,13 +60,13 @@ async fn main() -> Result<()> {
 }
 
 async fn measured(streams: usize, points: &mut Points) -> Result<()> {
-    let daybreak = Pinned::start(&measure::flags(FLAGS))?;
+    let daybreak = Pinned::start(&format!("{}  {BARE_MARK}: {{ default: on }}\n", measure::flags(FLAGS)))?;
     let http = Http::to(&daybreak.url(""))?;
     // It says where it listens before its workers are there. Once it answers they are.
     http.get("/healthz").await?.ok()?;
     let idle = daybreak.memory()?;
     let frames = measure::captured(daybreak.address(), 2, || {
-        measure::posted(&daybreak.url("/api/v1/flags/toggled/disable"), "").map(drop)
+        measure::posted(&daybreak.url(&format!("/api/v1/flags/{BARE_MARK}/disable")), "").map(drop)
     })?;
     let [snapshot, change] = &frames[..] else { anyhow::bail!("two frames were asked for") };
     let mut bare = Bare::start(Path::new(env!("CARGO_BIN_EXE_bare")), snapshot, &[])?;
@@ -75,13 +78,13 @@ async fn measured(streams: usize, points: &mut Points) -> Result<()> {
     }
     let listeners = || on_core(ASKING_CORE, Path::new(env!("CARGO_BIN_EXE_listeners")));
     let mut ours = Listeners::open(listeners(), daybreak.address(), streams, MARK)?;
-    let mut theirs = Listeners::open(listeners(), bare.address(), streams, MARK)?;
+    let mut theirs = Listeners::open(listeners(), bare.address(), streams, BARE_MARK)?;
     let rounds = if streams >= 10_000 { 11 } else { 41 };
     let mut took = [Vec::new(), Vec::new()];
     for round in 0..rounds {
-        let action = if round % 2 == 0 { "enable" } else { "disable" };
+        let action = if round % 2 == 0 { "disable" } else { "enable" };
         let began = BootTime::now();
-        http.send("POST", &format!("/api/v1/flags/toggled/{action}"), None, "").await?.ok()?;
+        http.send("POST", &format!("/api/v1/flags/{MARK}/{action}"), None, "").await?.ok()?;
         took[0].push(Took::since(began, &mut ours)?);
         let began = BootTime::now();
         bare.broadcast(change)?;

@@ -24,8 +24,8 @@ const COMING_MAX: usize = 64;
 /// How long a client says nothing at most; one that says nothing for 30 s counts no more.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a client waits before it tells again what got no answer.
-const AGAIN: Duration = Duration::from_millis(100);
+/// How often a client tells what got no answer.
+const TRIES: usize = 3;
 
 /// What a client is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,11 +229,11 @@ impl Member {
             "sdk": { "name": "fleet", "version": "0" }, "position": self.position, "position_age": age,
             "goodbye": goodbye,
         });
-        let deadline = Instant::now() + PATIENCE;
+        let mut tries = 1;
         loop {
             match self.http.send("POST", "/api/v1/reports", None, &report.to_string()).await {
                 // The server may have closed a spare connection at the very moment at which it is used. Told twice is told once.
-                Err(_) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                Err(_) if tries < TRIES => tries += 1,
                 answer => return answer?.ok().map(drop),
             }
         }

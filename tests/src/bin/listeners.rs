@@ -1,8 +1,8 @@
 //! Holds many streams of a server open, and tells when what is published came to the first and to the last of them.
 //!
-//! `listeners ADDRESS COUNT MARK` prints `open COUNT` once every stream has had its snapshot whole, and what changed since that was
-//! made. From then on, each time that every stream has read MARK once more, it prints `all FIRST LAST`, in microseconds on
-//! CLOCK_BOOTTIME. A stream that ends
+//! `listeners ADDRESS COUNT MARK` prints `open COUNT` once every stream has had its snapshot whole. From then on, each time
+//! that every stream has read MARK once more, it prints `all FIRST LAST`, in microseconds on CLOCK_BOOTTIME. A stream may begin with
+//! a snapshot that was made for those before it, and the changes since then: MARK is to be in none of those. A stream that ends
 //! comes back after such pauses as the SDK makes; once all have come back, and have their snapshots whole, it prints `back FIRST
 //! LAST`. It ends with its standard input.
 
@@ -26,31 +26,23 @@ const OPENING_MAX: usize = 64;
 /// The longest pause before a stream comes back, the first time; it doubles up to the last, and is spread by full jitter.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(30)];
 
-/// A stream may begin with a snapshot that was made for those before it, and the changes since then, in which MARK may be: as long
-/// as this, what is read is not counted yet.
-const SETTLING: Duration = Duration::from_millis(500);
-
 /// How many streams something has happened to, until it has to all.
 #[derive(Debug)]
 struct Round {
     count: usize,
     /// What is printed then.
     word: &'static str,
-    counts: Cell<bool>,
     reached: Cell<usize>,
     first: Cell<Option<BootTime>>,
 }
 
 impl Round {
-    fn of(count: usize, word: &'static str, counts: bool) -> Rc<Self> {
-        Rc::new(Self { count, word, counts: Cell::new(counts), reached: Cell::new(0), first: Cell::new(None) })
+    fn of(count: usize, word: &'static str) -> Rc<Self> {
+        Rc::new(Self { count, word, reached: Cell::new(0), first: Cell::new(None) })
     }
 
     /// One more stream has it. The next round comes once all have this one.
     fn reach(&self) -> Result<()> {
-        if !self.counts.get() {
-            return Ok(());
-        }
         let now = BootTime::now();
         let first = self.first.get().unwrap_or(now);
         self.first.set(Some(first));
@@ -76,7 +68,7 @@ async fn listen() -> Result<()> {
     let address: SocketAddr = arguments.next().context("the server's address comes first")?.parse()?;
     let count: usize = arguments.next().context("the number of streams comes second")?.parse()?;
     let mark: Rc<[u8]> = arguments.next().context("what is waited for comes third")?.into_bytes().into();
-    let (round, back) = (Round::of(count, "all", false), Round::of(count, "back", true));
+    let (round, back) = (Round::of(count, "all"), Round::of(count, "back"));
     let opening = Rc::new(Semaphore::new(OPENING_MAX));
     let (opened, mut all) = mpsc::unbounded_channel();
     for _ in 0..count {
@@ -104,8 +96,6 @@ async fn listen() -> Result<()> {
             bail!("a stream could not be opened: {error}");
         }
     }
-    tokio::time::sleep(SETTLING).await;
-    round.counts.set(true);
     println!("open {count}");
     let mut end = Vec::new();
     tokio::io::stdin().read_to_end(&mut end).await?;
