@@ -5,8 +5,8 @@
 //! that comes in one of them waits for another, or takes its places. The door itself never stops accepting: what it
 //! has no place for is told to come again.
 //!
-//! It reads no more than the first bytes, and with TLS the handshake, on threads of its own. A connection that says
-//! nothing is closed, the oldest first where there are many.
+//! It reads no more than the first bytes, of what is urgent the head, and with TLS the handshake, on threads of its own. A
+//! connection that says nothing is closed, the oldest first where there are many.
 
 mod body;
 mod greet;
