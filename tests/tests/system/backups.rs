@@ -183,14 +183,14 @@ fn a_restore_into_a_stopped_server_tells_who_gets_in() -> Result<()> {
     create("mallory", "operator")?;
     done(&["backup", &file, "--data", &data])?;
     done(&["token", "revoke", "mallory", "--data", &data])?;
-    create("ada", "operator")?;
+    create("grace", "operator")?;
     let told = done(&["restore", &file, "--data", &data, "--force"])?;
-    ensure!(told.contains("ada") && told.contains("root") && !told.contains("mallory"), "{told}");
+    ensure!(told.contains("grace") && told.contains("root") && !told.contains("mallory"), "{told}");
     let listed = done(&["token", "list", "--data", &data])?;
-    ensure!(listed.contains("ada") && !listed.contains("mallory"), "{listed}");
+    ensure!(listed.contains("grace") && !listed.contains("mallory"), "{listed}");
     fs::write(format!("{data}/store.redb"), b"torn")?;
     let told = done(&["restore", &file, "--data", &data, "--force"])?;
-    ensure!(told.contains("revoked since") && told.contains("mallory (operator)") && !told.contains("ada"), "{told}");
+    ensure!(told.contains("revoked since") && told.contains("mallory (operator)") && !told.contains("grace"), "{told}");
     Ok(())
 }
 
