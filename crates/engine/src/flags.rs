@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use daybreak_model::limits::{BUCKETS, EVALUATION_STEPS_MAX};
 use daybreak_model::{Flag, Key, Percentage, Rule, Serve, TARGETING_KEY, Value};
+use smol_str::SmolStr;
 
 use crate::assemble::{Assembler, narrow, narrower};
 use crate::bucket::{Purpose, head};
 use crate::code::Segments;
 use crate::program::{
     BOOLEAN, BROKEN, ENABLED, FIXED, FLOAT, Facts, HAS_OFF, HAS_PREREQUISITES, HEAD, INTEGER, ONE, OTHER, PART,
-    Program, ROLLOUT, RULE, TEXT, TEXT_MAX,
+    Program, ROLLOUT, RULE, TEXT,
 };
 
 /// Compiles a flag. One that cannot be is broken, and says why.
@@ -37,7 +38,6 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         off.clone().err(),
         default.clone().err(),
         heads_length.clone().err(),
-        texts.clone().err(),
     ];
     let broken = errors.into_iter().flatten().next();
 
@@ -73,29 +73,28 @@ pub(crate) fn compile(key: &Key, flag: &Flag, revision: u64, segments: &Segments
         client: flag.client,
         broken,
     };
-    let texts = texts.ok().filter(|texts| !texts.is_empty()).map(Into::into);
+    let texts = (!texts.is_empty()).then(|| texts.into());
     Program { bytes: code.bytes.into(), texts, facts: Arc::new(facts) }
 }
 
-/// Writes the values of the variants; their texts, one after the other.
-fn values(flag: &Flag, code: &mut Assembler) -> Result<String, String> {
-    let mut texts = String::new();
+/// Writes the values of the variants; their texts.
+fn values(flag: &Flag, code: &mut Assembler) -> Vec<SmolStr> {
+    let mut texts = Vec::new();
     for value in flag.variants.values() {
         let (kind, word) = match value {
             Value::Boolean(value) => (BOOLEAN, u64::from(*value)),
             Value::Integer(value) => (INTEGER, value.cast_unsigned()),
             Value::Float(value) => (FLOAT, value.to_bits()),
-            Value::String(text) if text.len() <= TEXT_MAX => {
-                let at = narrow(texts.len())?;
-                texts.push_str(text);
-                (TEXT, u64::from(at) | u64::from(narrow(texts.len())?) << 32)
+            Value::String(text) => {
+                texts.push(text.clone());
+                (TEXT, texts.len() as u64 - 1)
             }
-            Value::String(_) | Value::Object(_) => (OTHER, 0),
+            Value::Object(_) => (OTHER, 0),
         };
         code.bytes.push(kind);
         code.bytes.extend(word.to_le_bytes());
     }
-    Ok(texts)
+    texts
 }
 
 /// Whether a rule takes or serves by a key.

@@ -1,13 +1,13 @@
 //! Compiled flags.
 //!
 //! What every evaluation reads is one run of bytes: a head, the key, what buckets are drawn with, the variants' values,
-//! then the rules in order. Texts that are served stand together beside it. The rest is apart, among the [`Facts`].
+//! then the rules in order. Texts that are served stand beside it. The rest is apart, among the [`Facts`].
 //!
 //! | part | bytes |
 //! |---|---|
 //! | head | state u8 · key length u8 · length of the next part u16 · where the rules begin u32 · off u16 · default u16 |
 //! | before keys | where a rule divides: `flag` · 0 · the salt · 0, then `in` · 0 · the salt · 0 |
-//! | value | type u8 · a boolean or a number in 8 bytes; or of a text, where it begins u32 and ends u32; objects and long texts are among the facts |
+//! | value | type u8 · a boolean, a number, or the number of a text, in 8 bytes; objects are among the facts |
 //! | rule | serve u8 · conditional u8 · variant u16 · length u32 of what is its own: its condition · its split |
 //! | split | percentage u32, in buckets · name length u16 · shares u16 · the attribute · each share: first bucket after it u32, variant u16 |
 
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use daybreak_model::{Key, Scalar, Value, ValueType};
+use smol_str::SmolStr;
 
 use crate::ValueRef;
 use crate::bytes;
@@ -25,8 +26,8 @@ use crate::rare::Rares;
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) bytes: Arc<[u8]>,
-    /// The texts of its variants, one after the other.
-    pub(crate) texts: Option<Arc<str>>,
+    /// The texts of its variants, ready to be given away; `None` where it serves none.
+    pub(crate) texts: Option<Arc<[SmolStr]>>,
     pub(crate) facts: Arc<Facts>,
 }
 
@@ -53,9 +54,6 @@ pub(crate) const HEAD: usize = 12;
 pub(crate) const VALUE: usize = 9;
 pub(crate) const RULE: usize = 8;
 pub(crate) const SHARE: usize = 6;
-
-/// Longer texts are among the facts alone, in bytes.
-pub(crate) const TEXT_MAX: usize = 256;
 
 /// Bits of the state.
 pub(crate) const ENABLED: u8 = 1;
@@ -145,11 +143,7 @@ impl Program {
             BOOLEAN => ValueRef::Boolean(word != 0),
             INTEGER => ValueRef::Integer(word.cast_signed()),
             FLOAT => ValueRef::Float(f64::from_bits(word)),
-            // There are none where all of them are empty.
-            TEXT => {
-                let texts = self.texts.as_deref().unwrap_or_default();
-                ValueRef::String(texts.get(low_word(word) as usize..high(word) as usize)?)
-            }
+            TEXT => ValueRef::String(self.texts.as_deref()?.get(low_word(word) as usize)?),
             _ => ValueRef::from(&self.facts.variants.get(usize::from(variant))?.1),
         })
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// The value of a variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +15,8 @@ pub enum Value {
     Integer(i64),
     /// A number of any other number flag; always finite. It travels with a decimal point: `1.0`.
     Float(f64),
-    /// Any text.
-    String(Box<str>),
+    /// Any text. A clone of a long one shares it.
+    String(SmolStr),
     /// A JSON object.
     Object(serde_json::Map<String, serde_json::Value>),
 }
@@ -53,7 +54,7 @@ impl Value {
             Self::Boolean(value) => (*value).into(),
             Self::Integer(value) => (*value).into(),
             Self::Float(value) => (*value).into(),
-            Self::String(value) => (&**value).into(),
+            Self::String(value) => value.as_str().into(),
             Self::Object(map) => serde_json::Value::Object(map.clone()),
         }
     }

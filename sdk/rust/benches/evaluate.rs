@@ -1,5 +1,5 @@
-//! What asking for a flag costs through the client: W1 by key and by handle, usage counted; then two threads
-//! over one.
+//! What asking for a flag costs through the client: W1 by key and by handle, usage counted; making the context that it is
+//! asked for; then two threads over one.
 
 use std::hint::black_box;
 
@@ -45,5 +45,19 @@ fn several_threads(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, one_thread, several_threads);
+/// Six attributes, as an application knows them of a request.
+fn contexts(criterion: &mut Criterion) {
+    criterion.bench_function("a context of six attributes, made and dropped", |bencher| {
+        bencher.iter(|| {
+            Context::new(black_box("user-000123"))
+                .with("country", black_box("DE"))
+                .with("plan", black_box("enterprise"))
+                .with("appVersion", black_box("2.3.7"))
+                .with("email", black_box("ada@example.com"))
+                .with("beta", black_box(true))
+        });
+    });
+}
+
+criterion_group!(benches, one_thread, contexts, several_threads);
 criterion_main!(benches);

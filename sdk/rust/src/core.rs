@@ -101,7 +101,25 @@ impl Core {
 
     /// The value of a flag, counted; `None` where the caller's default is to be served.
     pub(crate) fn value<T: FlagType>(&self, key: &str, context: &Context) -> Option<T> {
-        self.served.with(|served| self.read(served, key, &served.snapshot.evaluate(key, context)))
+        self.served.with(|served| {
+            let Some(index) = served.snapshot.index(key) else {
+                return self.read_none(served, key, context);
+            };
+            if !self.heard
+                && let Some((bit, counter)) = served.fixed(index)
+                && let Some(value) = T::from_bit(bit)
+            {
+                self.usage.count(counter);
+                return Some(value);
+            }
+            self.read(served, key, &served.snapshot.evaluate_at(index, context))
+        })
+    }
+
+    /// What is answered where there is no such flag.
+    #[cold]
+    fn read_none<T: FlagType>(&self, served: &Served, key: &str, context: &Context) -> Option<T> {
+        self.read(served, key, &served.snapshot.evaluate(key, context))
     }
 
     /// Counts an answer and reads its value.
@@ -276,7 +294,7 @@ impl Core {
         }
         let snapshot = documents.compile_over(&served.snapshot, &changed);
         let generation = served.generation.wrapping_add(1);
-        let counters = self.usage.counters_over(&served.counters, &served.snapshot, &snapshot, &changed.revised);
+        let at_hand = self.usage.at_hand_over(&served.at_hand, &served.snapshot, &snapshot, &changed);
         let position = documents.position;
         if position != before {
             *self.taken.lock() = position.map(|position| (position, self.faults.monotonic()));
@@ -284,13 +302,13 @@ impl Core {
         let environment = documents.environment.as_deref().map(Into::into);
         // Whoever publishes drops the version before, unless somebody has it.
         drop(served);
-        self.served.publish(Arc::new(Served { snapshot, counters, environment, position, cached, generation }));
+        self.served.publish(Arc::new(Served { snapshot, at_hand, environment, position, cached, generation }));
         let affected = if self.listeners.is_empty() { BTreeSet::new() } else { documents.affected(changed) };
         drop(documents);
         if !cached {
             self.ready.send_replace(true);
         }
-        let flags = self.served.load().counters.len();
+        let flags = self.served.load().at_hand.len();
         self.listeners.tell(&affected, flags, |key| self.documents.lock().has(key));
         Ok(())
     }

@@ -15,12 +15,7 @@ pub trait FlagType: Sized {
     /// Reads a value of this type; `None` where it is of another.
     fn read(value: ValueRef<'_>) -> Option<Self>;
 
-    /// The value as a bit, for types that fit into one.
-    fn bit(&self) -> Option<bool> {
-        None
-    }
-
-    /// The value of a bit.
+    /// The value of a bit, of the type that fits into one.
     fn from_bit(_: bool) -> Option<Self> {
         None
     }
@@ -32,10 +27,6 @@ impl FlagType for bool {
             ValueRef::Boolean(boolean) => Some(boolean),
             _ => None,
         }
-    }
-
-    fn bit(&self) -> Option<bool> {
-        Some(*self)
     }
 
     fn from_bit(bit: bool) -> Option<Self> {
@@ -66,7 +57,7 @@ impl FlagType for i64 {
 impl FlagType for SmolStr {
     fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
-            ValueRef::String(text) => Some(Self::new(text)),
+            ValueRef::String(text) => Some(text.clone()),
             _ => None,
         }
     }
@@ -150,9 +141,9 @@ impl<T: FlagType> Flag<T> {
 
     fn pack(&self, served: &Served, index: FlagIndex) -> u64 {
         let fixed = || {
-            let answer = served.snapshot.static_answer(index)?;
-            let bit = T::read(answer.value()?)?.bit()?;
-            let counter = u64::from(served.counter(index, answer.variant_index()?)?);
+            let (bit, counter) = served.fixed(index)?;
+            T::from_bit(bit)?;
+            let counter = u64::from(counter);
             (counter <= PACKED_MAX).then_some(FIXED | if bit { VALUE } else { 0 } | counter << SHIFT)
         };
         let resolved = || {

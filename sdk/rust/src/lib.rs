@@ -18,6 +18,7 @@
 
 mod acknowledgements;
 mod affected;
+mod at_hand;
 mod builder;
 mod client;
 mod core;

@@ -8,13 +8,14 @@ use daybreak_model::{Condition, Flag, Key, Segment};
 use serde::de::DeserializeOwned;
 
 use crate::affected::Changed;
+use crate::at_hand::AtHand;
 
 /// Compiled flags, and where they come from. Immutable: a change makes another.
 #[derive(Debug, Default)]
 pub(crate) struct Served {
     pub(crate) snapshot: Snapshot,
-    /// The usage counter of each flag's first variant, by the flag's index.
-    pub(crate) counters: Vec<u32>,
+    /// Of each flag, by its index.
+    pub(crate) at_hand: Vec<AtHand>,
     /// The environment that they are of, where it is known.
     pub(crate) environment: Option<Box<str>>,
     /// `None` before the first snapshot.
@@ -238,12 +239,18 @@ impl Served {
 
     /// The usage counter of a variant of a flag.
     pub(crate) fn counter(&self, flag: FlagIndex, variant: u16) -> Option<u32> {
-        self.counters.get(flag.position()).map(|first| first + 1 + u32::from(variant))
+        self.at_hand.get(flag.position()).map(|flag| flag.variant(variant))
     }
 
     /// The usage counter of a flag's errors.
     pub(crate) fn error_counter(&self, flag: FlagIndex) -> Option<u32> {
-        self.counters.get(flag.position()).copied()
+        self.at_hand.get(flag.position()).map(|flag| flag.errors())
+    }
+
+    /// The boolean that a flag serves whatever the context, and its usage counter.
+    #[inline]
+    pub(crate) fn fixed(&self, flag: FlagIndex) -> Option<(bool, u32)> {
+        self.at_hand.get(flag.position())?.fixed()
     }
 }
 

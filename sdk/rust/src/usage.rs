@@ -1,13 +1,15 @@
 //! How often each variant was served.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use daybreak_engine::Snapshot;
+use daybreak_engine::{FlagInfo, Snapshot};
 use daybreak_model::Key;
 use daybreak_model::wire::Evaluations;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::affected::Changed;
+use crate::at_hand::AtHand;
 use crate::counters::Counters;
 use crate::unknown::UnknownFlags;
 
@@ -34,31 +36,31 @@ struct Names {
 }
 
 impl Usage {
-    /// The first counter of each flag of a snapshot, by the flag's index.
-    pub(crate) fn counters(&self, snapshot: &Snapshot) -> Vec<u32> {
+    /// What is at hand of each flag of a snapshot, by the flag's index.
+    pub(crate) fn at_hand(&self, snapshot: &Snapshot) -> Vec<AtHand> {
         let mut names = self.names.lock();
-        snapshot.flags().map(|flag| names.of(flag.key, flag.variants.iter().map(|(name, _)| name))).collect()
+        snapshot.flags().map(|flag| names.at_hand(snapshot, &flag)).collect()
     }
 
-    /// The same, over those of an earlier snapshot: of flags that did not change they stay.
-    pub(crate) fn counters_over(
+    /// The same, over that of an earlier snapshot: of flags that did not change it stays, unless segments did.
+    pub(crate) fn at_hand_over(
         &self,
-        counters: &[u32],
+        at_hand: &[AtHand],
         before: &Snapshot,
         snapshot: &Snapshot,
-        changed: &BTreeSet<Key>,
-    ) -> Vec<u32> {
-        if !snapshot.same_index(before) {
-            return self.counters(snapshot);
+        changed: &Changed,
+    ) -> Vec<AtHand> {
+        if !snapshot.same_index(before) || !changed.segments.is_empty() {
+            return self.at_hand(snapshot);
         }
-        let mut counters = counters.to_vec();
+        let mut at_hand = at_hand.to_vec();
         let mut names = self.names.lock();
-        for flag in changed.iter().filter_map(|key| snapshot.info(snapshot.index(key.as_str())?)) {
-            if let Some(counter) = counters.get_mut(flag.index.position()) {
-                *counter = names.of(flag.key, flag.variants.iter().map(|(name, _)| name));
+        for flag in changed.revised.iter().filter_map(|key| snapshot.info(snapshot.index(key.as_str())?)) {
+            if let Some(own) = at_hand.get_mut(flag.index.position()) {
+                *own = names.at_hand(snapshot, &flag);
             }
         }
-        counters
+        at_hand
     }
 
     /// Counts one evaluation.
@@ -93,6 +95,10 @@ impl Usage {
 }
 
 impl Names {
+    fn at_hand(&mut self, snapshot: &Snapshot, flag: &FlagInfo<'_>) -> AtHand {
+        AtHand::of(snapshot, flag.index, self.of(flag.key, flag.variants.iter().map(|(name, _)| name)))
+    }
+
     fn of<'k>(&mut self, key: &Key, variants: impl Iterator<Item = &'k Key> + Clone) -> u32 {
         if let Some((first, known)) = self.flags.get(key)
             && known.iter().eq(variants.clone())

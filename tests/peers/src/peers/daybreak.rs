@@ -125,7 +125,7 @@ impl Peer for Engine {
 
     fn text<'p>(&'p self, key: &'p String, user: &'p Context) -> &'p str {
         match self.0.evaluate(key, user).value() {
-            Some(ValueRef::String(text)) => text,
+            Some(ValueRef::String(text)) => text.as_str(),
             _ => "",
         }
     }
