@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 use serde_json::Value;
 
-use crate::bench::{self, PICTURES};
+use crate::bench::{self, Machine, PICTURES};
 use crate::steps::run as run_command;
 use crate::workspace;
 
@@ -43,7 +43,12 @@ pub(crate) fn measure(root: &Path, rounds: u32) -> Result<()> {
     let mut peers = workspace::cargo(root);
     peers.args(["run", "--release", "--locked", "--manifest-path", "tests/peers/Cargo.toml", "--"]);
     // Apart from our own, so that neither makes the other build anew.
-    run_command(peers.arg(&figures).arg(rounds.to_string()).env("CARGO_TARGET_DIR", folder))
+    let commit = Machine::here(root).commit;
+    run_command(peers.arg(&figures).arg(rounds.to_string()).env("CARGO_TARGET_DIR", folder))?;
+    // They are built from the same folder, and know nothing of Git.
+    let mut measured = kept(root)?.context("the figures were written")?;
+    measured["commit"] = commit.into();
+    Ok(std::fs::write(&figures, serde_json::to_vec(&measured)?)?)
 }
 
 /// The figures of the last time, if there are any.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use rustix::time::{ClockId, clock_gettime};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::allocations;
 use crate::peer::{Make, Work};
@@ -44,6 +45,7 @@ pub(crate) fn alone(makes: &[&Make], rounds: usize) -> Result<Vec<Alone>> {
     }
     for round in 0..rounds {
         for at in turns(works.len(), round) {
+            works[at](warm_up(times[at]));
             let began = of_this_thread();
             works[at](times[at]);
             let took = of_this_thread().saturating_sub(began);
@@ -66,9 +68,16 @@ pub(crate) fn threads(makes: &[&Make], rounds: usize) -> Result<Vec<Threads>> {
     Ok(measured)
 }
 
-/// Whose turn it is: nobody comes always after the same one.
-fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |at| (at + round) % count)
+/// Whose turn it is: drawn anew for each round, so that nobody comes always after the same one.
+fn turns(count: usize, round: usize) -> Vec<usize> {
+    let mut turns: Vec<usize> = (0..count).collect();
+    turns.sort_unstable_by_key(|at| xxh3_64_with_seed(&at.to_le_bytes(), round as u64));
+    turns
+}
+
+/// How many repetitions come before those that are timed: what the one before left in the caches is no part of the work.
+fn warm_up(times: u64) -> u64 {
+    (times / 20).max(1)
 }
 
 /// How many repetitions take a round.
@@ -93,7 +102,7 @@ fn together(threads: usize, make: &Make, times: u64) -> Result<Duration> {
         let work = make();
         // What a thread does for the first time is no part of the work. Who fails lets the other go on.
         let mut work = work.inspect_err(|_| drop(start.wait()))?;
-        work((times / 20).max(1));
+        work(warm_up(times));
         start.wait();
         let began = Instant::now();
         work(times);

@@ -14,8 +14,9 @@ pub(super) fn of(figures: &Value) -> Result<String> {
     let number = |name: &str| figures[name].as_u64().with_context(|| format!("a number `{name}`"));
     let (cores, rounds) = (number("cores")?, number("rounds")?);
     let milliseconds = number("round_milliseconds")?;
+    let commit = figures["commit"].as_str().map(|commit| format!(" at {commit}")).unwrap_or_default();
     let mut markdown = format!(
-        "Measured on {date} by `cargo xtask peers`, on {cores} cores of {cpu}: {rounds} rounds, in which each has his turn of\n\
+        "Measured on {date}{commit} by `cargo xtask peers`, on {cores} cores of {cpu}: {rounds} rounds, in which each has his turn of\n\
          about {milliseconds} ms.\n"
     );
     for table in figures["tables"].as_array().context("a list of tables")? {
@@ -94,7 +95,7 @@ mod tests {
             "name": "a", "one_nanos": spread(20.0), "two_nanos": spread(21.0), "scaling": spread(1.9),
         });
         let figures = json!({
-            "date": "2026-11-29", "cpu": "a fast one", "cores": 2, "rounds": 15, "round_milliseconds": 50,
+            "date": "2026-11-29", "commit": "c0ffee5", "cpu": "a fast one", "cores": 2, "rounds": 15, "round_milliseconds": 50,
             "contestants": {"a": {"package": "a", "version": "1.2.3", "how": "By key."}},
             "tables": [
                 {"name": "W1", "title": "one", "base": "a", "rows": [alone("b", 300.0, 15.0), alone("a", 20.0, 1.0)]},
@@ -102,7 +103,7 @@ mod tests {
             ],
         });
         let expected = [
-            "Measured on 2026-11-29 by `cargo xtask peers`, on 2 cores of a fast one: 15 rounds, in which each has his turn of",
+            "Measured on 2026-11-29 at c0ffee5 by `cargo xtask peers`, on 2 cores of a fast one: 15 rounds, in which each has his turn of",
             "about 50 ms.",
             "",
             "| W1: one | ns | eight of ten rounds | against \"a\" | eight of ten rounds | allocations |",
