@@ -62,6 +62,16 @@ impl Raw {
     /// # Errors
     /// When the connection breaks off.
     pub async fn answer(&mut self) -> Result<RawAnswer> {
+        let (answer, length) = self.head().await?;
+        self.body(length).await?;
+        Ok(answer)
+    }
+
+    /// Reads the head of an answer; with the length of the body that is still to be read.
+    ///
+    /// # Errors
+    /// When the connection breaks off.
+    pub async fn head(&mut self) -> Result<(RawAnswer, usize)> {
         let (head, rest) = loop {
             if let Some(end) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break (String::from_utf8_lossy(&self.read[..end]).to_lowercase(), end + 4);
@@ -73,11 +83,20 @@ impl Raw {
         let length: usize = field("content-length").map_or(Ok(0), str::parse)?;
         let retry_after = field("retry-after").map(str::parse).transpose()?;
         let closes = field("connection").is_some_and(|what| what == "close");
-        while self.read.len() < rest + length {
+        self.read.drain(..rest);
+        Ok((RawAnswer { status, retry_after, closes }, length))
+    }
+
+    /// Reads the body of an answer to its end.
+    ///
+    /// # Errors
+    /// When the connection breaks off.
+    pub async fn body(&mut self, length: usize) -> Result<()> {
+        while self.read.len() < length {
             self.more().await?;
         }
-        self.read.drain(..rest + length);
-        Ok(RawAnswer { status, retry_after, closes })
+        self.read.drain(..length);
+        Ok(())
     }
 
     /// Reads whatever comes next; none where the connection has ended.

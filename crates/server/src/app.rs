@@ -15,6 +15,7 @@ use crate::bodies::Bodies;
 use crate::cors::Origins;
 use crate::door::{Capacity, Held};
 use crate::front::Gate;
+use crate::long_answers::LongAnswers;
 use crate::metrics::Metrics;
 use crate::offload::Offload;
 use crate::ofrep::events::Places;
@@ -42,6 +43,7 @@ pub struct Shared {
     written: Written,
     places: Places,
     bodies: Bodies,
+    answers: LongAnswers,
     capacity: Capacity,
     telemetry: web::Data<Telemetry>,
     document: web::Data<OpenApiText>,
@@ -69,6 +71,7 @@ impl Shared {
             places: Places::new(closing.clone()),
             closing,
             bodies: Bodies::default(),
+            answers: LongAnswers::default(),
             capacity: Capacity::FULL,
             telemetry: web::Data::new(Telemetry::new(Arc::new(Metrics::default()))),
             document: web::Data::default(),
@@ -154,6 +157,7 @@ pub fn app(
         rates: shared.rates.clone(),
         routes: shared.routes.clone(),
         origins: shared.origins.clone(),
+        answers: shared.answers.clone(),
     };
     App::new()
         .app_data(web::Data::new(shared.control.clone()))

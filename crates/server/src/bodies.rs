@@ -3,8 +3,6 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,6 +15,7 @@ use futures_util::{StreamExt, TryFutureExt};
 
 use crate::limits::{BODIES_BYTES_MAX, BODY_TIMEOUT, DOCUMENTS_BYTES_MAX, PAGES_BYTES_MAX, REPORTS_BYTES_MAX};
 use crate::problem::{Code, Problem};
+use crate::room::{Full, Room, Taken};
 
 /// Bytes of a body that take no room: there are not more of them than connections, and most bodies have no others.
 const FREE: usize = 4 * 1024;
@@ -30,20 +29,9 @@ pub(crate) const PAGES: usize = 2;
 /// See [`DOCUMENTS`].
 pub(crate) const OTHERS: usize = 3;
 
-/// The room for bodies of all kinds.
+/// The room for bodies of each kind. A clone is the same room.
 #[derive(Clone, Debug)]
-pub(crate) struct Bodies(Arc<[Room; 4]>);
-
-/// The room for bodies of one kind, in bytes.
-#[derive(Debug)]
-struct Room {
-    most: usize,
-    taken: AtomicUsize,
-}
-
-/// Bytes that take room until this is dropped.
-#[derive(Debug, Default)]
-pub struct Taken(Option<(Bodies, usize)>, usize);
+pub(crate) struct Bodies([Room; 4]);
 
 /// A body of at most `MAX` bytes, which takes room of `ROOM`. Keep what is taken as long as the body is in memory.
 #[derive(Debug)]
@@ -51,47 +39,7 @@ pub struct Limited<const MAX: usize, const ROOM: usize = OTHERS>(pub Bytes, pub 
 
 impl Default for Bodies {
     fn default() -> Self {
-        Self::new([DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, PAGES_BYTES_MAX, BODIES_BYTES_MAX])
-    }
-}
-
-impl Bodies {
-    fn new(most: [usize; 4]) -> Self {
-        Self(Arc::new(most.map(|most| Room { most, taken: AtomicUsize::new(0) })))
-    }
-
-    /// Room for a body of this kind; none of it is taken yet.
-    fn of(&self, kind: usize) -> Taken {
-        Taken(Some((self.clone(), kind)), 0)
-    }
-}
-
-impl Taken {
-    /// Takes room for so many bytes in all.
-    ///
-    /// # Errors
-    /// [`Code::Overloaded`] where there is none.
-    fn grow_to(&mut self, length: usize) -> Result<(), Problem> {
-        let (Some((bodies, kind)), bytes) = (&self.0, length.saturating_sub(self.1)) else { return Ok(()) };
-        let room = &bodies.0[*kind];
-        let more = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= room.most);
-        if room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-            let detail = format!(
-                "bodies of {} bytes in all are being read, as many as may; send it again in a second",
-                room.most
-            );
-            return Err(Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "1"));
-        }
-        self.1 += bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if let Some((bodies, kind)) = &self.0 {
-            bodies.0[*kind].taken.fetch_sub(self.1, Ordering::Relaxed);
-        }
+        Self([DOCUMENTS_BYTES_MAX, REPORTS_BYTES_MAX, PAGES_BYTES_MAX, BODIES_BYTES_MAX].map(Room::new))
     }
 }
 
@@ -120,7 +68,7 @@ pub(crate) fn receive(
     let encoding = request.headers().get(CONTENT_ENCODING).cloned();
     let encoding = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let bodies = request.app_data::<web::Data<Bodies>>();
-    let taken = bodies.zip(room).map_or_else(Taken::default, |(bodies, room)| bodies.of(room));
+    let taken = bodies.zip(room).map_or_else(Taken::default, |(bodies, room)| bodies.0[room].part());
     let payload = payload.take();
     async move {
         if announced.is_some_and(|length| length > max) {
@@ -167,7 +115,7 @@ async fn read(mut payload: Payload, max: usize, mut taken: Taken) -> Result<(Byt
             return Err(too_large(max));
         }
         if length > FREE {
-            taken.grow_to(length)?;
+            taken.grow_to(length).map_err(|Full { most }| no_room(most))?;
         }
         // Most come in one piece, which need not be copied.
         if length == chunk.len() {
@@ -180,6 +128,11 @@ async fn read(mut payload: Payload, max: usize, mut taken: Taken) -> Result<(Byt
     Ok((if parts.is_empty() { whole } else { parts.freeze() }, taken))
 }
 
+fn no_room(most: usize) -> Problem {
+    let detail = format!("bodies of {most} bytes in all are being read, as many as may; send it again in a second");
+    Problem::new(Code::Overloaded, detail).header(RETRY_AFTER, "1")
+}
+
 fn too_large(max: usize) -> Problem {
     let detail = format!("a body of this route has at most {max} bytes; send less, or several requests");
     Problem::new(Code::TooLarge, detail).with("limit", max)
@@ -188,22 +141,6 @@ fn too_large(max: usize) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_bodies_together_are_bounded() {
-        let bodies = Bodies::new([10; 4]);
-        let (mut one, mut other) = (bodies.of(DOCUMENTS), bodies.of(DOCUMENTS));
-        assert!(one.grow_to(6).is_ok() && other.grow_to(4).is_ok());
-        assert_eq!(one.grow_to(7).map_err(|problem| problem.code()), Err(Code::Overloaded));
-        for kind in [REPORTS, PAGES, OTHERS] {
-            assert!(bodies.of(kind).grow_to(10).is_ok(), "{kind} has room of its own");
-        }
-        drop(other);
-        assert!(one.grow_to(10).is_ok() && one.grow_to(usize::MAX).is_err());
-        drop(one);
-        assert!(bodies.of(DOCUMENTS).grow_to(10).is_ok());
-        assert!(Taken::default().grow_to(1_000).is_ok(), "nobody counts");
-    }
 
     #[tokio::test(start_paused = true)]
     async fn what_takes_too_long_does_not_come() {
@@ -225,7 +162,7 @@ mod tests {
             let parts: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![b'a'; *size]))).collect();
             Payload::from(Box::pin(futures_util::stream::iter(parts)) as actix_http::BoxedPayloadStream)
         };
-        let bodies = Bodies::new([2 * FREE, 10, 10, 10]);
+        let room = Room::new(2 * FREE);
         let cases: [(&[usize], Result<usize, Code>); 8] = [
             (&[], Ok(0)),
             (&[3], Ok(3)),
@@ -237,7 +174,7 @@ mod tests {
             (&[5 * FREE], Err(Code::TooLarge)),
         ];
         for (sizes, expected) in cases {
-            let read = read(parts(sizes), 4 * FREE, bodies.of(DOCUMENTS)).await;
+            let read = read(parts(sizes), 4 * FREE, room.part()).await;
             let read = read.map(|(bytes, _)| bytes.len()).map_err(|problem| problem.code());
             assert_eq!(read, expected, "{sizes:?}");
         }

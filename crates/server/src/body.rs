@@ -17,10 +17,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::bodies::{DOCUMENTS, Limited, Taken, announced, receive};
+use crate::bodies::{DOCUMENTS, Limited, announced, receive};
 use crate::limits::{BODY_TIMEOUT, COMMAND_BYTES_MAX, LONG_BODY_TIMEOUT, SHORT_DOCUMENT_BYTES_MAX};
 use crate::offload::Offload;
 use crate::problem::{Code, Problem};
+use crate::room::Taken;
 
 /// What diagnostics call a body.
 pub const SOURCE_NAME: &str = "body";

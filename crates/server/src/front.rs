@@ -19,6 +19,7 @@ use crate::admission::{self, Admitted};
 use crate::caller::Caller;
 use crate::cors::{Crossing, Origins};
 use crate::door::{self, Link};
+use crate::long_answers::LongAnswers;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::roles::Row;
@@ -47,6 +48,8 @@ pub(crate) struct Gate {
     pub(crate) routes: web::Data<Routes>,
     /// Whose pages may ask.
     pub(crate) origins: web::Data<Origins>,
+    /// What bounds long answers.
+    pub(crate) answers: LongAnswers,
 }
 
 /// Lets in whom [`admission`] lets in, answers HEAD as GET, names the position on every answer, and turns the
@@ -81,8 +84,9 @@ where
         (Ok(admitted), None) => {
             let usage = usage(&request, &admitted);
             facts::note(|facts| facts.caller = Some(admitted.caller.clone()));
+            let changed_nothing = openfeature || admitted.row.is_none_or(Row::only_reads);
             request.extensions_mut().insert(admitted.caller);
-            let response = mend(next(request).await?, head);
+            let response = gate.answers.bound(mend(next(request).await?, head), changed_nothing);
             let response = if openfeature { tell_openfeature(response) } else { response };
             if let Some(usage) = usage {
                 gate.control.record_use(&usage.token, &usage.call, response.status().as_u16());

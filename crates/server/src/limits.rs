@@ -83,6 +83,11 @@ pub const READS_MAX: usize = 512;
 /// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
 pub const INLINE_FLAGS_MAX: usize = 500;
 
+/// A piece of a long answer, in bytes: what is longer is written in several.
+pub const ANSWER_PIECE_MAX: usize = 16_000;
+/// Bytes of long answers that wait to be read at once.
+pub const ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// Bytes of documents that are in memory at once, as they came.
 pub const DOCUMENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of reports that are being read at once.

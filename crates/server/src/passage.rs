@@ -82,6 +82,7 @@ mod tests {
     use actix_web::{HttpResponse, web};
 
     use super::*;
+    use crate::long_answers::LongAnswers;
     use crate::rates::{RateLimits, Rates};
     use crate::telemetry::testing;
 
@@ -92,7 +93,8 @@ mod tests {
     async fn the_way_of_a_request_is_small() {
         let (control, telemetry) = testing::open().await;
         let rates = web::Data::new(Rates::new(&RateLimits::default()));
-        let gate = Gate { control, rates, routes: web::Data::default(), origins: web::Data::default() };
+        let (routes, origins) = (web::Data::default(), web::Data::default());
+        let gate = Gate { control, rates, routes, origins, answers: LongAnswers::default() };
         let answers = |request: ServiceRequest| {
             Box::pin(ready(Ok::<_, Error>(request.into_response(HttpResponse::Ok().finish()))))
         };

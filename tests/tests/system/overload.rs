@@ -167,6 +167,47 @@ async fn bodies_take_no_more_memory_than_there_is_room_for() -> Result<()> {
     Ok(())
 }
 
+/// Answers that nobody reads are in memory all at once; as many as there is room for, and no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_take_no_more_memory_than_there_is_room_for() -> Result<()> {
+    const ROOM_BYTES: usize = 128 << 20;
+    const ASKED: usize = 48;
+    let text = "long ".repeat(1_600);
+    let flag = json!({ "variants": { "long": text, "short": "" }, "default": "long" });
+    let flags: Map<String, Value> = (0..510).map(|number| (format!("flag-{number}"), flag.clone())).collect();
+    let mut server = Server::with(&json!({ "flags": flags }).to_string(), &["--log", "error"])?;
+    let id = server.process().id();
+    let ask = Raw::request("POST", "/ofrep/v1/evaluate/flags", r#"{ "context": { "targetingKey": "somebody" } }"#);
+    let mut first = Raw::connect(server.address()).await?;
+    first.send(&ask).await?;
+    let (answer, length) = first.head().await?;
+    first.body(length).await?;
+    let room = ROOM_BYTES / length;
+    ensure!(answer.status == 200 && room < ASKED, "{answer:?}, {length} bytes");
+    let before = resident_mib(id)?;
+    let mut unread = Vec::new();
+    for number in 0..ASKED {
+        let mut raw = Raw::connect(server.address()).await?;
+        raw.send(&ask).await?;
+        let (answer, length) = raw.head().await?;
+        match answer.status {
+            200 => unread.push((raw, length)),
+            status => ensure!(status == 503 && answer.retry_after > Some(0) && number >= room, "{number}: {answer:?}"),
+        }
+    }
+    ensure!(unread.len() == room, "{} answers were begun", unread.len());
+    let most = resident_mib(id)?;
+    ensure!(most < before + 160, "{before} MiB before, and {most} with as many answers as there is room for");
+    for (raw, length) in &mut unread {
+        raw.body(*length).await?;
+    }
+    // Whoever has read theirs keeps no room, though they are still there.
+    for (raw, _) in &mut unread {
+        ensure!(raw.ask(&ask).await?.status == 200);
+    }
+    Ok(())
+}
+
 fn resident_mib(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
