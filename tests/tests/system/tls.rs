@@ -1,13 +1,22 @@
 //! TLS: real certificates, real curl, the SDK and the command line.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use daybreak_tests::{Answer, Process, Server, binary, curl, eventually};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 const FLAGS: &str = r"
 flags:
@@ -158,6 +167,62 @@ fn clients_may_have_to_show_a_certificate() -> Result<()> {
     eventually("the new authority", || ask(&server, "/healthz", &["--cacert", &old_ca, "--cert", &stranger]))?;
     ensure!(ask(&server, "/healthz", &["--cacert", &old_ca, "--cert", &client]).is_err(), "the old authority counts");
     Ok(())
+}
+
+/// Those who begin handshakes at the same time, again and again.
+const FLOOD: u64 = 300;
+
+/// What a client says first in a handshake: the server works out a secret and signs for it.
+fn hello() -> Result<Vec<u8>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_root_certificates(RootCertStore::empty());
+    let mut client = ClientConnection::new(Arc::new(config.with_no_client_auth()), "localhost".try_into()?)?;
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello)?;
+    Ok(hello)
+}
+
+/// Begins a handshake, waits for the server's part of it, and goes; whether there was one.
+async fn begin_and_go(address: SocketAddr, hello: &[u8]) -> Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    // Nothing of it stays behind: there are not so many ports.
+    stream.set_zero_linger()?;
+    stream.write_all(hello).await?;
+    Ok(stream.read(&mut [0; 1_024]).await? > 0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_3_a_halt_comes_in_beside_a_flood_of_handshakes() -> Result<()> {
+    let files = Files::of(&Authority::new("ours")?)?;
+    let server = files.serve(&["--log", "error"])?;
+    let (ca, address) = (files.text("ca.pem"), server.address());
+    let (hello, begun) = (Arc::new(hello()?), Arc::new(AtomicU64::new(0)));
+    let mut flood = JoinSet::<()>::new();
+    for _ in 0..FLOOD {
+        let (hello, begun) = (Arc::clone(&hello), Arc::clone(&begun));
+        flood.spawn(async move {
+            loop {
+                let answered = begin_and_go(address, &hello).await;
+                begun.fetch_add(answered.is_ok_and(|answered| answered).into(), Ordering::SeqCst);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let flooded = |since: u64| match begun.load(Ordering::SeqCst) {
+        now if now >= since + FLOOD => Ok(()),
+        now => Err(now),
+    };
+    eventually("the flood", || flooded(0))?;
+    for _ in 0..10 {
+        let (asked, before) = (Instant::now(), begun.load(Ordering::SeqCst));
+        let halt = ["--cacert", ca.as_str(), "--request", "PUT"];
+        ask(&server, "/api/v1/halt?wait=1ms", &halt)?.expect_status(200)?;
+        println!("the halt was answered {:?} after curl was started", asked.elapsed());
+        ask(&server, "/api/v1/halt", &["--cacert", &ca, "--request", "DELETE"])?.expect_status(200)?;
+        eventually("the flood to go on", || flooded(before))?;
+    }
+    flood.shutdown().await;
+    ask(&server, "/api/v1/flags", &["--cacert", &ca])?.expect_status(200).map(drop)
 }
 
 #[test]
