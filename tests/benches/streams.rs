@@ -51,8 +51,8 @@ async fn main() -> Result<()> {
     };
     let mut plots = Plots::default();
     let lines = [both(points.last, ", last"), both(points.first, ", first")].concat();
-    let note = "One core writes to one socket after the other, so the last stream waits for all others; the first does not, but for \
-        the disk.";
+    let note = "One core writes to one socket after the other, so the last stream waits for all others; the first waits for \
+        fewer.";
     plots.add("fan-out", "One change to all streams", ("streams", "ms"), lines, note);
     let note = "A stream is a connection with its buffers and its task; what is sent is one buffer for all.";
     plots.add("memory-streams", "Memory over streams", ("streams", "MB"), both(points.memory, ""), note);

@@ -14,7 +14,7 @@ const NOTES: &[(&str, &str)] = &[
     ("ids of a segment", "An id among very many is not in the cache: a look-up waits for memory, once or twice."),
     (
         "threads",
-        "Threads share nothing that is written, so each takes as long as one alone, as far as there are cores for them.",
+        "Threads share nothing that is written, so each takes as long as one alone, as far as there are cores for them. Beside others, who take turns for the caches, two threads did less: see above.",
     ),
 ];
 

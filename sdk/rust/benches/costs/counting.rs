@@ -34,7 +34,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
             (0..times).for_each(|_| _ = black_box(flag.get(black_box(&context), false)));
         }),
     ];
-    print("one evaluation, by handle", by_handle);
+    print("one evaluation of a flag of two rules, by handle", by_handle);
     let by_key = vec![
         Row::new("the engine alone, by key: nothing is counted", TIMES, |times| {
             (0..times).for_each(|_| _ = black_box(alone(&snapshot.evaluate(black_box(name), &context))));
@@ -43,7 +43,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
             (0..times).for_each(|_| _ = black_box(client.bool(black_box(name), &context, false)));
         }),
     ];
-    print("one evaluation, by key", by_key);
+    print("the same, by key", by_key);
     Ok(())
 }
 
