@@ -105,7 +105,7 @@ impl Core {
             let Some(index) = served.snapshot.index(key) else {
                 return self.read_none(served, key, context);
             };
-            if !self.heard
+            if !self.is_heard()
                 && let Some((bit, counter)) = served.fixed(index)
                 && let Some(value) = T::from_bit(bit)
             {
@@ -294,7 +294,7 @@ impl Core {
         }
         let snapshot = documents.compile_over(&served.snapshot, &changed);
         let generation = served.generation.wrapping_add(1);
-        let at_hand = self.usage.at_hand_over(&served.at_hand, &served.snapshot, &snapshot, &changed);
+        let at_hand = self.usage.at_hand_over(&served.at_hand, &served.snapshot, &snapshot, &changed.revised);
         let position = documents.position;
         if position != before {
             *self.taken.lock() = position.map(|position| (position, self.faults.monotonic()));

@@ -54,9 +54,14 @@ impl FlagType for i64 {
     }
 }
 
+/// Longer texts are shared by all who were given them, in bytes.
+const COPIED_MAX: usize = 1_000;
+
 impl FlagType for SmolStr {
     fn read(value: ValueRef<'_>) -> Option<Self> {
         match value {
+            // What is shared is counted where all threads write, so only what takes longer to copy is.
+            ValueRef::String(text) if text.is_heap_allocated() && text.len() <= COPIED_MAX => Some(Self::new(text)),
             ValueRef::String(text) => Some(text.clone()),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! How often each variant was served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daybreak_engine::{FlagInfo, Snapshot};
 use daybreak_model::Key;
@@ -8,7 +8,6 @@ use daybreak_model::wire::Evaluations;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use crate::affected::Changed;
 use crate::at_hand::AtHand;
 use crate::counters::Counters;
 use crate::unknown::UnknownFlags;
@@ -42,20 +41,20 @@ impl Usage {
         snapshot.flags().map(|flag| names.at_hand(snapshot, &flag)).collect()
     }
 
-    /// The same, over that of an earlier snapshot: of flags that did not change it stays, unless segments did.
+    /// The same, over that of an earlier snapshot: of flags that did not change it stays. None of it is of rules, so no segment moves it.
     pub(crate) fn at_hand_over(
         &self,
         at_hand: &[AtHand],
         before: &Snapshot,
         snapshot: &Snapshot,
-        changed: &Changed,
+        revised: &BTreeSet<Key>,
     ) -> Vec<AtHand> {
-        if !snapshot.same_index(before) || !changed.segments.is_empty() {
+        if !snapshot.same_index(before) {
             return self.at_hand(snapshot);
         }
         let mut at_hand = at_hand.to_vec();
         let mut names = self.names.lock();
-        for flag in changed.revised.iter().filter_map(|key| snapshot.info(snapshot.index(key.as_str())?)) {
+        for flag in revised.iter().filter_map(|key| snapshot.info(snapshot.index(key.as_str())?)) {
             if let Some(own) = at_hand.get_mut(flag.index.position()) {
                 *own = names.at_hand(snapshot, &flag);
             }
