@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Bytes that one who does not read soon is sent all the same.
+const NARROW: u32 = 4_096;
 
 /// One connection.
 #[derive(Debug)]
@@ -31,6 +34,16 @@ impl Raw {
     /// When it cannot.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
         Ok(Self { stream: TcpStream::connect(address).await?, read: Vec::new() })
+    }
+
+    /// Connects to who is not to read soon: its end of the connection has room for a few KiB.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn connect_narrow(address: SocketAddr) -> Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_recv_buffer_size(NARROW)?;
+        Ok(Self { stream: socket.connect(address).await?, read: Vec::new() })
     }
 
     /// A whole request, as bytes.

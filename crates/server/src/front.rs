@@ -19,7 +19,7 @@ use crate::admission::{self, Admitted};
 use crate::caller::Caller;
 use crate::cors::{Crossing, Origins};
 use crate::door::{self, Link};
-use crate::long_answers::LongAnswers;
+use crate::long_answers::{DOCS, EVALUATIONS, LongAnswers, OTHERS};
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::roles::Row;
@@ -74,6 +74,13 @@ where
     }
     let page = request.path().starts_with("/docs");
     let openfeature = request.path().starts_with("/ofrep/");
+    let room = if openfeature {
+        EVALUATIONS
+    } else if page {
+        DOCS
+    } else {
+        OTHERS
+    };
     let (upgrade, secure) = (request.head().upgrade(), door::is_secure(&request));
     // The path that the router looks at, which is not always written as the URL's.
     let crossing = Crossing::of(request.head(), request.match_info().unprocessed(), &gate.origins);
@@ -84,9 +91,10 @@ where
         (Ok(admitted), None) => {
             let usage = usage(&request, &admitted);
             facts::note(|facts| facts.caller = Some(admitted.caller.clone()));
-            let changed_nothing = openfeature || admitted.row.is_none_or(Row::only_reads);
+            let changed_nothing = admitted.row.is_none_or(|row| !row.changes() && !row.unlimited);
             request.extensions_mut().insert(admitted.caller);
-            let response = gate.answers.bound(mend(next(request).await?, head), changed_nothing);
+            let response = mend(next(request).await?, head);
+            let response = if head { response } else { gate.answers.bound(response, room, changed_nothing) };
             let response = if openfeature { tell_openfeature(response) } else { response };
             if let Some(usage) = usage {
                 gate.control.record_use(&usage.token, &usage.call, response.status().as_u16());

@@ -83,9 +83,13 @@ pub const READS_MAX: usize = 512;
 /// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
 pub const INLINE_FLAGS_MAX: usize = 500;
 
-/// A piece of a long answer, in bytes: what is longer is written in several.
+/// A piece of a long answer, in bytes: what is longer is written in several. A connection that had one keeps a buffer for it.
 pub const ANSWER_PIECE_MAX: usize = 16_000;
-/// Bytes of long answers that wait to be read at once.
+/// Bytes of OFREP's long answers that wait to be read at once.
+pub const EVALUATIONS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of the page under /docs/ that wait to be read at once, which anybody may ask for.
+pub const DOCS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of all other long answers that wait to be read at once.
 pub const ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Bytes of documents that are in memory at once, as they came.

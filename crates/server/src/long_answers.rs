@@ -1,7 +1,8 @@
-//! Long answers: written piece by piece, and bounded together as long as somebody still has to read them.
+//! Long answers: written piece by piece, and bounded together as long as somebody still has to read them. Those that anybody may
+//! ask for, or pages in browsers, take no room from those of operators.
 //!
-//! What is written to a connection is copied into its buffer first, which stays as long as it once was. So a connection gets
-//! no more than a piece at a time, and whoever has read a long answer keeps no room for another.
+//! What is written to a connection is copied into its buffer first, which keeps up to 128 KiB for the next answer. So a connection gets no
+//! more than a piece at a time: there is no second copy of what nobody reads, and a buffer is no longer than a piece afterwards.
 
 use std::convert::Infallible;
 
@@ -11,17 +12,24 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Bytes;
 
-use crate::limits::{ANSWER_PIECE_MAX, ANSWERS_BYTES_MAX};
+use crate::limits::{ANSWER_PIECE_MAX, ANSWERS_BYTES_MAX, DOCS_BYTES_MAX, EVALUATIONS_BYTES_MAX};
 use crate::problem::{Code, Problem};
 use crate::room::{Full, Room, Taken};
 
-/// The room for long answers. A clone is the same room.
+/// Whose room an answer takes: of OFREP's, of the page under /docs/, or of all others.
+pub(crate) const EVALUATIONS: usize = 0;
+/// See [`EVALUATIONS`].
+pub(crate) const DOCS: usize = 1;
+/// See [`EVALUATIONS`].
+pub(crate) const OTHERS: usize = 2;
+
+/// The room for long answers of each kind. A clone is the same room.
 #[derive(Clone, Debug)]
-pub(crate) struct LongAnswers(Room);
+pub(crate) struct LongAnswers([Room; 3]);
 
 impl Default for LongAnswers {
     fn default() -> Self {
-        Self(Room::new(ANSWERS_BYTES_MAX))
+        Self([EVALUATIONS_BYTES_MAX, DOCS_BYTES_MAX, ANSWERS_BYTES_MAX].map(Room::new))
     }
 }
 
@@ -31,6 +39,7 @@ impl LongAnswers {
     pub(crate) fn bound<B: MessageBody + 'static>(
         &self,
         response: ServiceResponse<EitherBody<B, BoxBody>>,
+        room: usize,
         changed_nothing: bool,
     ) -> ServiceResponse<EitherBody<B, BoxBody>> {
         match response.response().body().size() {
@@ -40,7 +49,7 @@ impl LongAnswers {
         let mut full = None;
         let response = response.map_body(|_, body| match body.try_into_bytes() {
             Ok(bytes) => {
-                let taken = self.take(&bytes).unwrap_or_else(|why| {
+                let taken = take(&self.0[room], &bytes).unwrap_or_else(|why| {
                     full = Some(why);
                     Taken::default()
                 });
@@ -57,11 +66,11 @@ impl LongAnswers {
             None => response,
         }
     }
+}
 
-    /// Takes room for an answer, unless it stands in memory anyway, for all who ask.
-    fn take(&self, bytes: &Bytes) -> Result<Taken, Full> {
-        if bytes.is_unique() { self.0.take(bytes.len()) } else { Ok(Taken::default()) }
-    }
+/// Takes room for an answer, unless it stands in memory anyway, for all who ask.
+fn take(room: &Room, bytes: &Bytes) -> Result<Taken, Full> {
+    if bytes.is_unique() { room.take(bytes.len()) } else { Ok(Taken::default()) }
 }
 
 /// A body of these bytes, which keeps their room until they are written or given up.
@@ -93,7 +102,7 @@ mod tests {
     const LONG: usize = 2 * ANSWER_PIECE_MAX + 1;
 
     fn room() -> LongAnswers {
-        LongAnswers(Room::new(LONG + ANSWER_PIECE_MAX))
+        LongAnswers([LONG + ANSWER_PIECE_MAX; 3].map(Room::new))
     }
 
     fn text(length: usize) -> Vec<u8> {
@@ -107,7 +116,7 @@ mod tests {
     ) -> ServiceResponse<EitherBody<BoxBody>> {
         let response = HttpResponse::Ok().body(body.into());
         let response = TestRequest::default().to_srv_response(response).map_into_left_body::<BoxBody>();
-        answers.bound(response, changed_nothing)
+        answers.bound(response, EVALUATIONS, changed_nothing)
     }
 
     #[actix_web::test]
@@ -132,6 +141,11 @@ mod tests {
         assert_eq!(answer(&answers, text(LONG), false).status(), StatusCode::OK, "what was changed is said");
         let shared = Bytes::from(text(LONG));
         assert_eq!(answer(&answers, shared.clone(), true).status(), StatusCode::OK, "nobody has a copy of their own");
+        for room in [DOCS, OTHERS] {
+            let response = TestRequest::default().to_srv_response(HttpResponse::Ok().body(text(LONG)));
+            let other = answers.bound(response.map_into_left_body::<BoxBody>(), room, true);
+            assert_eq!(other.status(), StatusCode::OK, "{room} has room of its own");
+        }
         drop(unread);
         let read = answer(&answers, text(LONG), true);
         assert_eq!(read.status(), StatusCode::OK);

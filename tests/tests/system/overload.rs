@@ -177,7 +177,8 @@ async fn answers_that_nobody_reads_take_no_more_memory_than_there_is_room_for() 
     let flags: Map<String, Value> = (0..510).map(|number| (format!("flag-{number}"), flag.clone())).collect();
     let mut server = Server::with(&json!({ "flags": flags }).to_string(), &["--log", "error"])?;
     let id = server.process().id();
-    let ask = Raw::request("POST", "/ofrep/v1/evaluate/flags", r#"{ "context": { "targetingKey": "somebody" } }"#);
+    let (path, context) = ("/ofrep/v1/evaluate/flags", r#"{ "context": { "targetingKey": "somebody" } }"#);
+    let ask = Raw::request("POST", path, context);
     let mut first = Raw::connect(server.address()).await?;
     first.send(&ask).await?;
     let (answer, length) = first.head().await?;
@@ -187,7 +188,7 @@ async fn answers_that_nobody_reads_take_no_more_memory_than_there_is_room_for() 
     let before = resident_mib(id)?;
     let mut unread = Vec::new();
     for number in 0..ASKED {
-        let mut raw = Raw::connect(server.address()).await?;
+        let mut raw = Raw::connect_narrow(server.address()).await?;
         raw.send(&ask).await?;
         let (answer, length) = raw.head().await?;
         match answer.status {
@@ -198,6 +199,10 @@ async fn answers_that_nobody_reads_take_no_more_memory_than_there_is_room_for() 
     ensure!(unread.len() == room, "{} answers were begun", unread.len());
     let most = resident_mib(id)?;
     ensure!(most < before + 160, "{before} MiB before, and {most} with as many answers as there is room for");
+    let refused = server.post(path, context)?.expect_status(503)?.json()?;
+    ensure!(refused["code"] == "overloaded" && refused["errorCode"] == "GENERAL", "{refused:#}");
+    server.get("/api/v1/export")?.expect_status(200)?;
+    server.get("/docs/swagger-ui-bundle.js")?.expect_status(200)?;
     for (raw, length) in &mut unread {
         raw.body(*length).await?;
     }
