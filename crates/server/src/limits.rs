@@ -83,8 +83,8 @@ pub const READS_MAX: usize = 512;
 /// Flags that OFREP's bulk evaluates where requests are answered; more are evaluated elsewhere.
 pub const INLINE_FLAGS_MAX: usize = 500;
 
-/// A piece of a long answer, in bytes: what is longer is written in several. A connection that had one keeps a buffer for it.
-pub const ANSWER_PIECE_MAX: usize = 16_000;
+/// An answer beyond this is a long one, in bytes: it is written in pieces, and has to find room.
+pub const SHORT_ANSWER_BYTES_MAX: usize = 16_000;
 /// Bytes of OFREP's long answers that wait to be read at once.
 pub const EVALUATIONS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of the page under /docs/ that wait to be read at once, which anybody may ask for.

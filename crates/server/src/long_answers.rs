@@ -1,18 +1,17 @@
 //! Long answers: written piece by piece, and bounded together as long as somebody still has to read them. Those that anybody may
 //! ask for, or pages in browsers, take no room from those of operators.
 //!
-//! What is written to a connection is copied into its buffer first, which keeps up to 128 KiB for the next answer. So a connection gets no
-//! more than a piece at a time: there is no second copy of what nobody reads, and a buffer is no longer than a piece afterwards.
-
-use std::convert::Infallible;
+//! What is written to a connection is copied into its buffer first, which keeps up to 128 KiB for the next answer. In [`pieces`] there is no
+//! second copy of what nobody reads, and the buffer stays as it was.
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody, SizedStream};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Bytes;
 
-use crate::limits::{ANSWER_PIECE_MAX, ANSWERS_BYTES_MAX, DOCS_BYTES_MAX, EVALUATIONS_BYTES_MAX};
+use crate::limits::{ANSWERS_BYTES_MAX, DOCS_BYTES_MAX, EVALUATIONS_BYTES_MAX, SHORT_ANSWER_BYTES_MAX};
+use crate::pieces;
 use crate::problem::{Code, Problem};
 use crate::room::{Full, Room, Taken};
 
@@ -43,7 +42,7 @@ impl LongAnswers {
         changed_nothing: bool,
     ) -> ServiceResponse<EitherBody<B, BoxBody>> {
         match response.response().body().size() {
-            BodySize::Sized(length) if length > ANSWER_PIECE_MAX as u64 => {}
+            BodySize::Sized(length) if length > SHORT_ANSWER_BYTES_MAX as u64 => {}
             _ => return response,
         }
         let mut full = None;
@@ -53,7 +52,7 @@ impl LongAnswers {
                     full = Some(why);
                     Taken::default()
                 });
-                EitherBody::right(BoxBody::new(in_pieces(bytes, taken)))
+                EitherBody::right(BoxBody::new(pieces::body(bytes, taken)))
             }
             // It comes in pieces already.
             Err(body) => body,
@@ -73,17 +72,6 @@ fn take(room: &Room, bytes: &Bytes) -> Result<Taken, Full> {
     if bytes.is_unique() { room.take(bytes.len()) } else { Ok(Taken::default()) }
 }
 
-/// A body of these bytes, which keeps their room until they are written or given up.
-fn in_pieces(mut bytes: Bytes, taken: Taken) -> impl MessageBody + 'static {
-    let length = bytes.len() as u64;
-    let pieces = std::iter::from_fn(move || {
-        let _kept = &taken;
-        let piece = bytes.split_to(bytes.len().min(ANSWER_PIECE_MAX));
-        (!piece.is_empty()).then_some(Ok::<_, Infallible>(piece))
-    });
-    SizedStream::new(length, futures_util::stream::iter(pieces))
-}
-
 fn no_room(most: usize) -> Problem {
     let detail = format!(
         "answers of {most} bytes in all wait to be read by those who asked, as many as may; ask again in a second"
@@ -99,10 +87,10 @@ mod tests {
 
     use super::*;
 
-    const LONG: usize = 2 * ANSWER_PIECE_MAX + 1;
+    const LONG: usize = 2 * SHORT_ANSWER_BYTES_MAX + 1;
 
     fn room() -> LongAnswers {
-        LongAnswers([LONG + ANSWER_PIECE_MAX; 3].map(Room::new))
+        LongAnswers([LONG + SHORT_ANSWER_BYTES_MAX; 3].map(Room::new))
     }
 
     fn text(length: usize) -> Vec<u8> {
@@ -121,7 +109,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_is_written_is_the_answer_whole() {
-        for length in [0, 1, ANSWER_PIECE_MAX, ANSWER_PIECE_MAX + 1, LONG] {
+        for length in [0, 1, SHORT_ANSWER_BYTES_MAX, SHORT_ANSWER_BYTES_MAX + 1, LONG] {
             let answer = answer(&room(), text(length), true);
             assert_eq!(answer.response().body().size(), BodySize::Sized(length as u64));
             assert_eq!(to_bytes(answer.into_body()).await.ok(), Some(text(length).into()), "{length}");
@@ -134,7 +122,7 @@ mod tests {
         let unread = answer(&answers, text(LONG), true);
         assert_eq!(answer(&answers, text(LONG), true).status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
-            answer(&answers, text(ANSWER_PIECE_MAX), true).status(),
+            answer(&answers, text(SHORT_ANSWER_BYTES_MAX), true).status(),
             StatusCode::OK,
             "a short one takes no room"
         );

@@ -9,6 +9,7 @@ use actix_web::web::Bytes;
 use daybreak_control::Packing;
 
 use crate::limits::PIECE_MAX;
+use crate::room::Taken;
 
 /// What is still to be written, in order.
 #[derive(Debug, Default)]
@@ -60,12 +61,16 @@ impl Iterator for Pieces {
     }
 }
 
-/// A body of these bytes.
-pub(crate) fn body(bytes: Bytes) -> impl MessageBody + 'static {
+/// A body of these bytes, which keeps their room until they are written or given up.
+pub(crate) fn body(bytes: Bytes, taken: Taken) -> impl MessageBody + 'static {
     let length = bytes.len() as u64;
     let mut pieces = Pieces::default();
     pieces.extend([bytes]);
-    SizedStream::new(length, futures_util::stream::iter(pieces.map(Ok::<_, Infallible>)))
+    let pieces = pieces.map(move |piece| {
+        let _kept = &taken;
+        Ok::<_, Infallible>(piece)
+    });
+    SizedStream::new(length, futures_util::stream::iter(pieces))
 }
 
 #[cfg(test)]
@@ -110,7 +115,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_body_has_its_length() {
-        let body = body(long());
+        let body = body(long(), Taken::default());
         assert_eq!(body.size(), BodySize::Sized(2 * PIECE_MAX as u64 + 7));
         assert_eq!(to_bytes(body).await.ok(), Some(long()));
     }

@@ -21,7 +21,7 @@ use crate::etag::{Tags, quoted};
 use crate::limits::{HEARTBEAT, STREAMS_MAX};
 use crate::metrics::{Counted, StreamEnd};
 use crate::offload::Offload;
-use crate::pieces::{self, Pieces};
+use crate::pieces::Pieces;
 use crate::problem::{Code, Problem};
 use crate::rates::Rates;
 use crate::telemetry::Telemetry;
@@ -180,11 +180,11 @@ pub(crate) async fn snapshot(
         .content_type("application/json");
     // Other bytes of the same may not have the same strong tag.
     Ok(match encoding::accepted(request.headers()) {
-        Packing::Plain => response.insert_header((ETAG, quoted(&tag))).body(pieces::body(line)),
+        Packing::Plain => response.insert_header((ETAG, quoted(&tag))).body(line),
         Packing::Gzip => response
             .insert_header((ETAG, format!("W/{}", quoted(&tag))))
             .insert_header((CONTENT_ENCODING, GZIP))
-            .body(pieces::body(state.packed().await.whole().clone())),
+            .body(state.packed().await.whole().clone()),
     })
 }
 
