@@ -44,6 +44,11 @@ mod unknown;
 mod usage;
 mod worker;
 
+/// The page on the SDK, whose examples have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sdk.md")]
+struct Page;
+
 pub use builder::{BuildError, Builder};
 pub use client::{Client, Evaluation, Status};
 pub use daybreak_engine::ValueRef;
